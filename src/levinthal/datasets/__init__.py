@@ -1,0 +1,1 @@
+"""Named, versioned, checksummed data sets."""

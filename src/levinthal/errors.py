@@ -1,0 +1,58 @@
+"""What can go wrong for a user of Levinthal, as one exception tree.
+
+Each message is one line that says what is wrong, where, and how to mend it. The command line prints that line and
+ends with exit status 2; nothing else is ever shown to a user who made a mistake.
+
+::
+
+    LevinthalError
+    ├── UsageError            an unknown workload, setting, size, device; a value of the wrong type
+    ├── ResultError           a result file that cannot be read, written or compared
+    ├── DataError             an input file that is missing, damaged, or not what it claims to be
+    ├── MissingExtraError     an optional package is not installed
+    └── SimulationError       a simulation that exploded (NaN, runaway energy)
+"""
+
+from __future__ import annotations
+
+__all__ = ["DataError", "LevinthalError", "MissingExtraError", "ResultError", "SimulationError", "UsageError"]
+
+
+class LevinthalError(Exception):
+    """A mistake a user can mend; the message is one line: what, where, and how to mend it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(str(message).split()))
+
+
+class UsageError(LevinthalError):
+    """What was asked for does not exist or has the wrong type."""
+
+
+class ResultError(LevinthalError):
+    """A result cannot be read, written or compared."""
+
+
+class DataError(LevinthalError):
+    """An input file is missing, damaged or not what it claims to be."""
+
+
+class SimulationError(LevinthalError):
+    """A simulation left the range of physics: a position is NaN or the energy ran away."""
+
+
+class MissingExtraError(LevinthalError):
+    """An optional package is needed that is not installed.
+
+    Parameters
+    ----------
+    package : str
+        The package that could not be imported.
+    extra : str
+        The extra of Levinthal that brings it.
+    purpose : str
+        What it was needed for.
+    """
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the package {package}: pip install 'levinthal[{extra}]'")

@@ -1,0 +1,117 @@
+"""Typed settings of a workload: presets by size, a TOML file and `key=value` pairs become one checked object."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from levinthal.errors import UsageError
+
+__all__ = ["SIZES", "Settings", "division_of", "make_settings", "parse_assignments", "read_settings_file"]
+
+SIZES = ("tiny", "small", "paper")
+
+
+class Settings(BaseModel):
+    """Base of every workload's settings: immutable, unknown keys refused, presets by size.
+
+    Attributes
+    ----------
+    sizes : mapping of str to mapping
+        For each size the values that differ from the field defaults.
+    free_keys : frozenset of str
+        Keys that may be changed in the closed division because they change neither model, data nor target
+        (`deterministic`, for example).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    sizes: ClassVar[Mapping[str, Mapping[str, Any]]] = {"tiny": {}, "small": {}, "paper": {}}
+    free_keys: ClassVar[frozenset[str]] = frozenset()
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def parse_assignments(pairs: Iterable[str]) -> dict[str, str]:
+    """Read `key=value` pairs as typed on the command line.
+
+    Raises
+    ------
+    UsageError
+        A pair without `=`, or a key given twice.
+    """
+    values: dict[str, str] = {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        key = key.strip()
+        if not sign or not key:
+            raise UsageError(f"--set {pair!r} is not of the form key=value")
+        if key in values:
+            raise UsageError(f"--set {key} is given twice: keep one")
+        values[key] = value.strip()
+    return values
+
+
+def read_settings_file(path: Path) -> dict[str, Any]:
+    """Read a flat TOML file of settings.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"--config {path}: {error.strerror or error}: name a readable TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"--config {path} is not TOML: {error}") from None
+
+
+def make_settings(kind: type[S], size: str, overrides: Mapping[str, Any] | None = None) -> S:
+    """Build settings from the preset of a size and the values that override it.
+
+    Parameters
+    ----------
+    kind : type of Settings
+        The workload's settings class.
+    size : str
+        A key of `kind.sizes`.
+    overrides : mapping, optional
+        Values by field name; strings are converted to the field's type.
+
+    Raises
+    ------
+    UsageError
+        An unknown size or key, or a value of the wrong type; the message names the field and what it takes.
+    """
+    if size not in kind.sizes:
+        raise UsageError(f"size {size!r} is unknown: choose one of {', '.join(kind.sizes)}")
+    overrides = dict(overrides or {})
+    known = kind.model_fields
+    for key in overrides:
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
+            raise UsageError(f"setting {key!r} is unknown: {hint}")
+    try:
+        return kind.model_validate({**kind.sizes[size], **overrides}, strict=False)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "settings"
+        given = overrides.get(str(first["loc"][0])) if first["loc"] else None
+        shown = f" (given: {given!r})" if given is not None else ""
+        raise UsageError(f"setting {where}: {first['msg']}{shown}") from None
+
+
+def division_of(settings: Settings, size: str) -> str:
+    """Return `closed` when the settings are the preset's but for keys that are free, else `open`."""
+    preset = make_settings(type(settings), size).model_dump()
+    changed = {key for key, value in settings.model_dump().items() if value != preset[key]}
+    return "closed" if changed <= settings.free_keys else "open"

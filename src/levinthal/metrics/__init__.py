@@ -1,0 +1,1 @@
+"""What can be measured of any program: the machine, its peaks, energy, statistics. Knows nothing of benchmarking."""

@@ -1,0 +1,134 @@
+"""The compiled loops of contact maps; imported only when a map is made, because numba is slow to import.
+
+All kernels release the interpreter's lock and take a range of frames, so that threads can share the work.
+"""
+
+# ruff: noqa: ANN401, PLR0917
+# numba has no types for what an intrinsic is handed, and compiled functions take their arguments by position.
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import njit, types
+from numba.extending import intrinsic
+
+__all__ = ["expand_frames", "pack_frames"]
+
+# 32 comparisons become one 32-bit mask: LLVM lowers the vector of booleans to PMOVMSKB (x86) or its like elsewhere.
+LANES = 32
+_U64 = np.uint64
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _lane_masks(_typing: Any, x: Any, y: Any, z: Any, i: Any, j: Any, low: Any, high: Any) -> Any:
+    """Compare the squared distances from point i to points j .. j+31 with two limits.
+
+    Returns one uint64: in the lower half bit k is d2(i, j+k) < low, in the upper half bit k says that the answers for
+    low and high differ, in other words that d2 lies between the limits.
+    """
+    scalar = x.dtype
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        *axes, point, first, low_value, high_value = arguments
+        vector = ir.VectorType(context.get_value_type(scalar), LANES)
+        undefined = ir.Constant(vector, ir.Undefined)
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+        word = ir.IntType(64)
+
+        def splat(value: Any) -> Any:
+            one = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+            return builder.shuffle_vector(one, undefined, zeros)
+
+        squared = None
+        for axis in axes:
+            data = context.make_array(signature.args[0])(context, builder, axis).data
+            others = builder.bitcast(builder.gep(data, [first]), vector.as_pointer())
+            loaded = builder.load(others, align=scalar.bitwidth // 8)
+            difference = builder.fsub(loaded, splat(builder.load(builder.gep(data, [point]))))
+            square = builder.fmul(difference, difference, flags=("contract",))
+            squared = square if squared is None else builder.fadd(squared, square, flags=("contract",))
+
+        def mask(limit: Any) -> Any:
+            below = builder.fcmp_ordered("<", squared, splat(limit))
+            return builder.zext(builder.bitcast(below, ir.IntType(LANES)), word)
+
+        below_low = mask(low_value)
+        between = builder.xor(below_low, mask(high_value))
+        return builder.or_(builder.shl(between, ir.Constant(word, 32)), below_low)
+
+    return types.uint64(x, y, z, types.intp, types.intp, scalar, scalar), codegen
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def pack_frames(
+    xyz: npt.NDArray[Any], start: int, stop: int, low: Any, high: Any, cutoff: float, out: npt.NDArray[np.uint8]
+) -> int:
+    """Write the contact bits of frames start .. stop-1; return -1, or the first frame that is not finite."""
+    n = xyz.shape[1]
+    n_bytes = out.shape[1]
+    x = np.zeros(n + LANES, xyz.dtype)
+    y = np.zeros(n + LANES, xyz.dtype)
+    z = np.zeros(n + LANES, xyz.dtype)
+    words = np.zeros(n_bytes // 4 + 2, np.uint32)
+    as_bytes = words.view(np.uint8)
+    for frame in range(start, stop):
+        check = xyz.dtype.type(0)
+        for i in range(n):
+            x[i] = xyz[frame, i, 0]
+            y[i] = xyz[frame, i, 1]
+            z[i] = xyz[frame, i, 2]
+            check += (x[i] - x[i]) + (y[i] - y[i]) + (z[i] - z[i])
+        if check != 0:  # infinity minus infinity is NaN, and NaN differs from zero
+            return frame
+        word = np.intp(0)
+        pending = _U64(0)
+        held = _U64(0)
+        for i in range(n - 1):
+            for j in range(i + 1, n, LANES):
+                count = _U64(min(n - j, LANES))
+                valid = (_U64(1) << count) - _U64(1)
+                masks = _lane_masks(x, y, z, i, j, low, high)
+                bits = masks & valid
+                if (masks >> _U64(32)) & valid:
+                    bits = _U64(0)
+                    for k in range(count):
+                        dx = np.float64(x[j + k]) - np.float64(x[i])
+                        dy = np.float64(y[j + k]) - np.float64(y[i])
+                        dz = np.float64(z[j + k]) - np.float64(z[i])
+                        if math.sqrt(dx * dx + dy * dy + dz * dz) < cutoff:
+                            bits |= _U64(1) << _U64(k)
+                pending |= bits << held
+                words[word] = pending & _U64(0xFFFFFFFF)
+                held += count
+                word += np.intp(held >> _U64(5))
+                pending >>= held & _U64(32)
+                held &= _U64(31)
+        words[word] = pending & _U64(0xFFFFFFFF)
+        for k in range(n_bytes):
+            out[frame, k] = as_bytes[k]
+    return -1
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def expand_frames(packed: npt.NDArray[np.uint8], start: int, stop: int, n: int, out: npt.NDArray[Any]) -> None:
+    """Write the dense symmetric map of each frame; whatever lies beyond residue n-1 becomes 0."""
+    size = out.shape[1]
+    dense = np.zeros((size, size), np.uint8)
+    for i in range(n):
+        dense[i, i] = 1
+    for frame in range(start, stop):
+        pair = 0
+        for i in range(n - 1):
+            for j in range(i + 1, n):
+                bit = (packed[frame, pair >> 3] >> (pair & 7)) & 1
+                dense[i, j] = bit
+                dense[j, i] = bit
+                pair += 1
+        for i in range(size):
+            for j in range(size):
+                out[frame, i, j] = dense[i, j]

@@ -1,0 +1,94 @@
+"""Pictures a workload left in its run folder, checked and embedded so that nothing in them can run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import stat
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from levinthal.harness.result import Artifact
+
+__all__ = ["MAX_BYTES", "Picture", "embed"]
+
+MAX_BYTES = 5_000_000
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as a `data:` address, or the reason why it is not shown."""
+
+    name: str
+    caption: str
+    path: str
+    address: str | None
+    n_bytes: int
+    problem: str | None
+
+
+def embed(artifact: Artifact, folder: Path | None) -> Picture:
+    """Read an artifact if it lies in the run folder and is what the result says it is.
+
+    The picture goes into an `<img>`, where browsers neither run scripts nor load anything from elsewhere. A file that
+    is not SVG or PNG is named, not shown.
+
+    Parameters
+    ----------
+    artifact : Artifact
+        The record in the result file, which may come from anybody.
+    folder : Path or None
+        The run folder; None where only the result was given.
+    """
+    try:
+        data = _read(artifact, folder)
+        kind = _kind(artifact.path, data)
+    except _RefusedError as refusal:
+        return Picture(artifact.name, artifact.caption, artifact.path, None, 0, str(refusal))
+    address = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    return Picture(artifact.name, artifact.caption, artifact.path, address, len(data), None)
+
+
+class _RefusedError(Exception):
+    """Why an artifact is not shown."""
+
+
+def _read(artifact: Artifact, folder: Path | None) -> bytes:
+    if folder is None:
+        raise _RefusedError("not shown: the run folder was not given")
+    relative = PurePosixPath(artifact.path)
+    if relative.is_absolute() or ".." in relative.parts or "\\" in artifact.path or not relative.parts:
+        raise _RefusedError("refused: its path leaves the run folder")
+    try:
+        root = folder.resolve(strict=True)
+        file = (root / relative).resolve(strict=True)
+        if not file.is_relative_to(root):
+            raise _RefusedError("refused: a link in its path leaves the run folder")
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise _RefusedError("refused: it is not a regular file")
+        if status.st_size > MAX_BYTES:
+            raise _RefusedError(f"too large to embed: {status.st_size / 1e6:.1f} MB, the limit is {MAX_BYTES / 1e6:.0f} MB")
+        data = file.read_bytes()
+    except FileNotFoundError:
+        raise _RefusedError("missing: there is no such file in the run folder") from None
+    except (OSError, RuntimeError, ValueError):
+        # RuntimeError is a loop of links, ValueError a name that no file can have.
+        raise _RefusedError("unreadable: the file could not be opened") from None
+    if hashlib.sha256(data).hexdigest() != artifact.sha256:
+        raise _RefusedError("not shown: it was changed after the run (its SHA-256 is not the recorded one)")
+    return data
+
+
+def _kind(path: str, data: bytes) -> str:
+    suffix = PurePosixPath(path).suffix.lower()
+    if suffix == ".png" and data.startswith(_PNG):
+        return "image/png"
+    if suffix == ".svg" and b"<svg" in data[:4096]:
+        if b"<!ENTITY" in data:
+            raise _RefusedError("refused: an SVG that defines entities")
+        return "image/svg+xml"
+    if suffix in {".png", ".svg"}:
+        raise _RefusedError(f"not shown: the file is not {suffix[1:].upper()}")
+    raise _RefusedError("kept in the run folder: only SVG and PNG are shown")

@@ -1,0 +1,1 @@
+"""The convolutional variational autoencoder on contact maps of molecular dynamics."""
