@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Neighbours on a shared machine slow examples down; that is no failure.
+settings.register_profile("levinthal", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("levinthal")
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -17,3 +26,27 @@ def shared_data() -> Path:
         if candidate and Path(candidate).is_dir():
             return Path(candidate)
     pytest.skip("no real test data: set LEVINTHAL_TEST_DATA to a folder that has it")
+
+
+@pytest.fixture
+def levinthal(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs the command line in a process of its own, with the probe workloads installed."""
+
+    def call(*arguments: str | Path, cwd: Path = tmp_path, **kwargs: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "levinthal", *map(str, arguments)],
+            cwd=cwd,
+            env=probe_environment(),
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+            **kwargs,
+        )
+
+    return call
+
+
+def probe_environment() -> dict[str, str]:
+    """Return an environment in which the workloads of `tests/plugin` are found."""
+    return {**os.environ, "PYTHONPATH": str(ROOT / "tests" / "plugin"), "COLUMNS": "120"}

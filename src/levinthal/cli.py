@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from levinthal import __version__
-from levinthal.errors import LevinthalError, UsageError
+from levinthal.errors import Interrupted, LevinthalError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,8 +35,6 @@ app.add_typer(data, name="data")
 
 def main() -> None:
     """Run the command line; a user's mistake is one line and exit status 2."""
-    from levinthal.harness.processes import Interrupted
-
     try:
         app()
     except LevinthalError as error:
@@ -141,7 +139,7 @@ def resume(folder: Annotated[Path, typer.Argument(help="The folder of a run that
 
 def _conclude(results: list[tuple[Path, Result]], folder: Path) -> None:
     """Print the headline figures, write the report, and leave with the verdict's status."""
-    from levinthal.harness.summary import summary_lines
+    from levinthal.harness.headline import summary_lines
     from levinthal.report import write_report
 
     for _, result in results:
@@ -248,7 +246,9 @@ def data_fetch(name: Annotated[str, typer.Argument(help="A data set's name.")]) 
 
 
 @data.command("verify")
-def data_verify(name: Annotated[str | None, typer.Argument(help="A data set's name [all that are here].")] = None) -> None:
+def data_verify(
+    name: Annotated[str | None, typer.Argument(help="A data set's name [all that are here].")] = None,
+) -> None:
     """Compare the files that are here with their checksums."""
     from levinthal.datasets import data_set, data_sets
 

@@ -15,7 +15,17 @@ ends with exit status 2; nothing else is ever shown to a user who made a mistake
 
 from __future__ import annotations
 
-__all__ = ["DataError", "LevinthalError", "MissingExtraError", "ResultError", "SimulationError", "UsageError"]
+from pathlib import Path
+
+__all__ = [
+    "DataError",
+    "Interrupted",
+    "LevinthalError",
+    "MissingExtraError",
+    "ResultError",
+    "SimulationError",
+    "UsageError",
+]
 
 
 class LevinthalError(Exception):
@@ -56,3 +66,21 @@ class MissingExtraError(LevinthalError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs the package {package}: pip install 'levinthal[{extra}]'")
+
+
+class Interrupted(Exception):  # noqa: N818 - it is no error
+    """The user, or a signal, stopped the run; what was finished is on record.
+
+    Attributes
+    ----------
+    folder : Path
+        The run folder, for `levinthal resume`.
+    finished, planned : int
+        Repeats on record and asked for.
+    """
+
+    def __init__(self, folder: Path, finished: int, planned: int) -> None:
+        super().__init__(f"interrupted in {folder}")
+        self.folder = folder
+        self.finished = finished
+        self.planned = planned

@@ -29,7 +29,7 @@ class InlineExecutor(Executor):
         future: Future[T] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever asks the future
+        except Exception as error:  # it belongs to whoever asks the future
             future.set_exception(error)
         return future
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
-from levinthal.errors import ResultError, UsageError
+from levinthal.errors import Interrupted, ResultError, UsageError
 from levinthal.harness.engine import parse_engine
 from levinthal.harness.events import EVENTS_FILE, EventLog, EventTail, read_events
 from levinthal.harness.mllog import export_mlperf_log
@@ -30,14 +30,14 @@ from levinthal.harness.plan import (
     repeat_folder,
     write_plan,
 )
-from levinthal.harness.processes import Interrupted
 from levinthal.harness.registry import load_workload
 from levinthal.harness.result import Dataset, Phase, Repeat, Result, WorkloadId
 from levinthal.harness.settings import division_of, make_settings
 from levinthal.harness.store import RESULT_FILE, load_result, read_repeat, write_result
 from levinthal.harness.summary import summarise
 from levinthal.harness.worker import REPEAT_FILE
-from levinthal.metrics.machine import describe_machine, software
+from levinthal.metrics.machine import describe_machine
+from levinthal.metrics.software import software
 
 __all__ = ["PRECISIONS", "Watcher", "resume_run", "start_run"]
 
@@ -51,19 +51,19 @@ class Watcher(Protocol):
     """Who is told what happens while a run is under way."""
 
     def run_started(self, plan: Plan, folder: Path) -> None:
-        """A run begins or goes on."""
+        """Hear that a run begins or goes on."""
         ...
 
     def event(self, event: Mapping[str, Any]) -> None:
-        """One line of the journal."""
+        """Hear one line of the journal."""
         ...
 
     def run_stopped(self, result: Result, folder: Path) -> None:
-        """The result is written."""
+        """Hear that the result is written."""
         ...
 
     def close(self) -> None:
-        """Nothing more will come, for whatever reason."""
+        """Hear that nothing more will come, for whatever reason."""
         ...
 
 
@@ -174,11 +174,11 @@ def resume_run(folder: Path, watcher: Watcher | None = None) -> Result:
             raise ResultError(
                 f"{folder} was begun with {plan.workload} version {plan.version}, installed is {version}: run anew"
             )
-        here = describe_machine()
-        for key in ("cpu_model", "physical_cores", "logical_cores"):
-            if plan.machine.get(key) != here.get(key):
+        begun, here = plan.machine["cpu"], describe_machine()["cpu"]
+        for key in ("model", "cores", "threads"):
+            if begun[key] != here[key]:
                 raise ResultError(
-                    f"{folder} was begun on another machine ({key}: {plan.machine.get(key)}, here {here.get(key)}): "
+                    f"{folder} was begun on another machine (its cpu {key} is {begun[key]}, here it is {here[key]}): "
                     "resume it there, or run anew"
                 )
         return _execute(plan, folder, watcher, resumed=True)
@@ -232,7 +232,7 @@ def _run_repeat(plan: Plan, folder: Path, index: int, events: EventLog, watcher:
         raise ResultError(f"cannot write {own}: {error.strerror}: free the space, then levinthal resume") from None
     tail = EventTail(events.path)
     read_end, write_end = os.pipe()
-    with log, open(read_end, "rb") as pipe:
+    with log, os.fdopen(read_end, "rb") as pipe:
         child = subprocess.Popen(
             [sys.executable, "-m", "levinthal.harness.worker", str(folder), str(index), str(write_end)],
             stdin=subprocess.DEVNULL,
@@ -294,7 +294,8 @@ def _record_crash(plan: Plan, folder: Path, index: int, status: int, events: Eve
 
 def _recover(folder: Path, index: int) -> tuple[str, tuple[Phase, ...]]:
     """Return when the last try of a repeat began and the phases it finished, from the journal."""
-    started_utc, phases = _now(), []
+    started_utc = _now()
+    phases: list[Phase] = []
     for event in read_events(folder / EVENTS_FILE):
         if event.get("repeat") != index:
             continue

@@ -15,7 +15,16 @@ from pydantic import BaseModel, ConfigDict
 from levinthal.errors import ResultError, UsageError
 from levinthal.harness.store import RESULT_FILE, read_json, validated, write_atomically
 
-__all__ = ["PLAN_FILE", "Plan", "claim", "default_folder", "make_run_folder", "read_plan", "repeat_folder", "write_plan"]
+__all__ = [
+    "PLAN_FILE",
+    "Plan",
+    "claim",
+    "default_folder",
+    "make_run_folder",
+    "read_plan",
+    "repeat_folder",
+    "write_plan",
+]
 
 PLAN_FILE = "plan.json"
 

@@ -7,29 +7,10 @@ import ctypes
 import os
 import signal
 import sys
-from pathlib import Path
 
-__all__ = ["Interrupted", "available_cores", "die_with_parent"]
+__all__ = ["available_cores", "die_with_parent"]
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-
-
-class Interrupted(KeyboardInterrupt):
-    """The user, or a signal, stopped the run; what was finished is on record.
-
-    Attributes
-    ----------
-    folder : Path
-        The run folder, for `levinthal resume`.
-    finished, planned : int
-        Repeats on record and asked for.
-    """
-
-    def __init__(self, folder: Path, finished: int, planned: int) -> None:
-        super().__init__(f"interrupted in {folder}")
-        self.folder = folder
-        self.finished = finished
-        self.planned = planned
 
 
 def die_with_parent() -> None:

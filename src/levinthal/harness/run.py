@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,6 +150,19 @@ class Run:
 
             self._peaks = measure_peaks(self.device)
         return self._peaks
+
+    def duration_s(self, name: str) -> float:
+        """Return how long the phases of that name took, together.
+
+        Raises
+        ------
+        KeyError
+            No phase of that name has ended.
+        """
+        durations = [phase.duration_s for phase in self._phases if phase.name == name]
+        if not durations:
+            raise KeyError(name)
+        return sum(durations)
 
     # -- what the workload tells
 
@@ -328,7 +341,7 @@ class Run:
             gates=tuple(self._gates.values()),
             artifacts=tuple(self._artifacts.values()),
             dataset=self._dataset,
-            peaks=None if self._peaks is None else self._peaks.as_dict(),
+            peaks=None if self._peaks is None else asdict(self._peaks),
             error=error,
             verdict="passed" if passed else "failed",
         )

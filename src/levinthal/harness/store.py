@@ -71,7 +71,7 @@ def read_json(file: Path) -> Any:
 def validated(model: type[M], document: Any, file: Path) -> M:
     """Return the typed form of a parsed file; a `ResultError` names the first key that is wrong."""
     try:
-        return model.modelvalidated(document)
+        return model.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"

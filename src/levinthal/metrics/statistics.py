@@ -252,9 +252,19 @@ def welch_p(a: Sequence[float] | FloatArray, b: Sequence[float] | FloatArray) ->
     x, y = _logs_if_positive(_sample(a, "a"), _sample(b, "b"))
     if min(x.size, y.size) < 2:
         return None
-    if np.ptp(x) == 0.0 and np.ptp(y) == 0.0:
-        return 0.0 if x[0] != y[0] else 1.0
-    return float(stats.ttest_ind(x, y, equal_var=False).pvalue)
+    shift, error, freedom = _welch(x, y)
+    if error == 0.0:
+        return 0.0 if shift else 1.0
+    return float(2.0 * stats.t.sf(abs(shift) / error, freedom))
+
+
+def _welch(x: FloatArray, y: FloatArray) -> tuple[float, float, float]:
+    """Return the difference of the means, its standard error, and Welch and Satterthwaite's degrees of freedom."""
+    variance_x, variance_y = float(x.var(ddof=1)) / x.size, float(y.var(ddof=1)) / y.size
+    total = variance_x + variance_y
+    share = variance_x / total if total else 0.5
+    freedom = 1.0 / (share**2 / (x.size - 1) + (1.0 - share) ** 2 / (y.size - 1))
+    return float(y.mean() - x.mean()), math.sqrt(total), freedom
 
 
 def _logs_if_positive(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -288,13 +298,8 @@ def shift_interval(
         return Interval(
             float(differences[outside]), float(differences[-1 - outside]), confidence, "order statistics of all pairs"
         )
-    variance_x, variance_y = x.var(ddof=1) / x.size, y.var(ddof=1) / y.size
-    shift, variance = float(y.mean() - x.mean()), float(variance_x + variance_y)
-    if variance == 0.0:
-        return Interval(shift, shift, confidence, "Welch t (no spread at all)")
-    # Welch and Satterthwaite's degrees of freedom.
-    freedom = variance**2 / (variance_x**2 / (x.size - 1) + variance_y**2 / (y.size - 1))
-    half = float(stats.t.ppf(1.0 - alpha / 2.0, freedom)) * math.sqrt(variance)
+    shift, error, freedom = _welch(x, y)
+    half = float(stats.t.ppf(1.0 - alpha / 2.0, freedom)) * error
     return Interval(shift - half, shift + half, confidence, f"Welch t (only {x.size} and {y.size} values)")
 
 

@@ -3,9 +3,6 @@
 All kernels release the interpreter's lock and take a range of frames, so that threads can share the work.
 """
 
-# ruff: noqa: ANN401, PLR0917
-# numba has no types for what an intrinsic is handed, and compiled functions take their arguments by position.
-
 from __future__ import annotations
 
 import math

@@ -26,7 +26,9 @@ def _frames(coordinates_nm: Floats) -> Doubles:
 def _reference(reference_nm: Floats, n_atoms: int) -> Doubles:
     reference = np.asarray(reference_nm, np.float64)
     if reference.shape != (n_atoms, 3):
-        raise DataError(f"the reference has the shape {reference.shape}: the frames have {n_atoms} atoms, ({n_atoms}, 3)")
+        raise DataError(
+            f"the reference has the shape {reference.shape}: the frames have {n_atoms} atoms, ({n_atoms}, 3)"
+        )
     return reference
 
 
@@ -34,7 +36,8 @@ def rmsd(coordinates_nm: Floats, reference_nm: Floats) -> Doubles:
     """Return the root mean square deviation from a reference after the best superposition.
 
     The largest eigenvalue of the 4 x 4 key matrix gives the best proper rotation, never a reflection, without the
-    rotation being formed (Theobald, Acta Cryst. A61:478, 2005; Coutsias, Seok and Dill, J. Comput. Chem. 25:1849, 2004).
+    rotation being formed (Coutsias, Seok and Dill, J. Comput. Chem. 25:1849, 2004; Theobald, Acta Cryst. A61:478,
+    2005).
 
     Parameters
     ----------

@@ -69,7 +69,9 @@ def _read(artifact: Artifact, folder: Path | None) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise _RefusedError("refused: it is not a regular file")
         if status.st_size > MAX_BYTES:
-            raise _RefusedError(f"too large to embed: {status.st_size / 1e6:.1f} MB, the limit is {MAX_BYTES / 1e6:.0f} MB")
+            raise _RefusedError(
+                f"too large to embed: {status.st_size / 1e6:.1f} MB, the limit is {MAX_BYTES / 1e6:.0f} MB"
+            )
         data = file.read_bytes()
     except FileNotFoundError:
         raise _RefusedError("missing: there is no such file in the run folder") from None

@@ -46,6 +46,8 @@ def _results_at(path: Path) -> list[Path]:
         files = sorted(folder / RESULT_FILE for folder in path.iterdir() if (folder / RESULT_FILE).is_file())
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}: check its permissions") from None
+    if not files and (path / "plan.json").is_file():
+        raise UsageError(f"{path} holds an unfinished run: complete it with: levinthal resume {path}")
     if not files:
         raise UsageError(f"{path} holds no {RESULT_FILE}, nor does a folder in it: give the folder of a finished run")
     return files

@@ -101,8 +101,10 @@ def _plot(plot: str, repeats: Sequence[Repeat]) -> Plot | None:
     logarithmic = min(heights) > 0 and max(heights) > _LOG_RATIO * min(heights)
     try:
         x_axis = linear_axis(min(places), max(places))
-        y_axis = log_axis(min(heights), max(heights)) if logarithmic else linear_axis(
-            min(heights), max(heights), margin=0.04
+        y_axis = (
+            log_axis(min(heights), max(heights))
+            if logarithmic
+            else linear_axis(min(heights), max(heights), margin=0.04)
         )
     except ValueError:
         return None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-__all__ = ["Rounded", "count", "decimals_supported", "duration", "exact", "rounded", "told_apart"]
+__all__ = ["Rounded", "count", "decimals_supported", "duration", "exact", "moment", "rounded", "told_apart"]
 
 MINUS = "\N{MINUS SIGN}"
 _SUPERSCRIPT = str.maketrans("-0123456789", "\N{SUPERSCRIPT MINUS}⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -126,6 +127,15 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest:02d} s"
     hours, minutes = divmod(minutes, 60)
     return f"{count(hours)} h {minutes:02d} min"
+
+
+def moment(text: str) -> str:
+    """Write an ISO 8601 time as `2026-03-02 10:00 UTC`; any other text is returned as it is."""
+    try:
+        time = datetime.fromisoformat(text)
+        return f"{time.astimezone(UTC) if time.tzinfo else time:%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError):
+        return text
 
 
 def _decimals_of_digits(value: float, digits: int) -> int:

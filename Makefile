@@ -1,0 +1,54 @@
+# Two commands do everything: `make bench` measures this machine, `make test` checks the project.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+OUT    ?= results/bench-$(shell date -u +%Y%m%dT%H%M%SZ)
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
+
+.PHONY: bench test lint types tests format lock clean help
+
+help:
+	@echo "make bench   set up, run every workload at size tiny, write and name the report"
+	@echo "make test    set up, then lint, types and tests with coverage"
+	@echo "make format  format the code;  make lock  pin the versions installed;  make clean  remove what was made"
+
+bench: $(VENV)/.bench
+	$(BIN)/levinthal run all --size tiny --out $(OUT)
+
+test: lint types tests
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+tests: $(VENV)/.test
+	rm -f .coverage .coverage.*
+	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks
+
+lock: $(VENV)/.test
+	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools \
+	  | sed 's/+cpu$$//; s/ @ .*//' | LC_ALL=C sort -f > requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "Levinthal needs Python 3.11 to 3.13, $(PYTHON) is another: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "$(PYTHON) cannot make a virtual environment: on Debian, apt-get install python3-venv" >&2; exit 2; }
+
+$(VENV)/.bench: pyproject.toml requirements.lock | $(BIN)/python
+	$(PIP) --editable '.[all]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml requirements.lock | $(BIN)/python
+	$(PIP) --editable '.[all,dev]'
+	@touch $@ $(VENV)/.bench

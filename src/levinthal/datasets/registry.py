@@ -1,0 +1,163 @@
+"""The catalogue of data sets: what they are, where their files lie on this machine, and whether they are whole."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from levinthal.datasets.download import FIRST_FETCH, checksum_of, download
+from levinthal.errors import DataError, UsageError
+
+__all__ = ["DataSet", "Download", "data_folder", "data_set", "data_sets"]
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file of a data set.
+
+    Attributes
+    ----------
+    url : str
+        Where it is.
+    name : str
+        What it is called here.
+    checksum : str
+        `algorithm:hexdigest`, or `first-fetch` where the publisher gives none.
+    n_bytes : int or None
+        Its size, where known.
+    """
+
+    url: str
+    name: str
+    checksum: str
+    n_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A named, versioned set of files, or one that the project makes itself (`made_by`)."""
+
+    name: str
+    version: str
+    description: str
+    licence: str
+    source: str
+    made_by: str | None = None
+    downloads: tuple[Download, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where its files lie."""
+        return data_folder() / f"{self.name}-{self.version}"
+
+    def state(self) -> str:
+        """Return `made here`, `here`, `partly here` or `not here`, by which files are there."""
+        if self.made_by is not None:
+            return "made here"
+        there = sum((self.folder / each.name).exists() for each in self.downloads)
+        return "here" if there == len(self.downloads) else "partly here" if there else "not here"
+
+    def fetch(self) -> str:
+        """Fetch what is not here and return one line on what is there now.
+
+        Raises
+        ------
+        DataError
+            A file cannot be fetched or is not what it should be; files fetched before are kept.
+        """
+        if self.made_by is not None:
+            return f"{self.name} needs no download: {self.made_by} makes it"
+        for each in self.downloads:
+            target = self.folder / each.name
+            if not target.exists():
+                found = download(each.url, target, self._expected(each))
+                if each.checksum == FIRST_FETCH:
+                    self._memory(each).write_text(found + "\n", encoding="utf-8")
+        return f"{self.name}: {len(self.downloads)} file(s) in {self.folder}"
+
+    def verify(self) -> str:
+        """Compare each file with its checksum and return one line.
+
+        Raises
+        ------
+        DataError
+            A file is not what it should be.
+        """
+        if self.made_by is not None:
+            return f"made by the project: {self.made_by}"
+        if self.state() == "not here":
+            return f"not here: levinthal data fetch {self.name}"
+        for each in self.downloads:
+            target = self.folder / each.name
+            expected = self._expected(each)
+            if not target.exists():
+                raise DataError(f"{target} is missing: levinthal data fetch {self.name}")
+            if expected != FIRST_FETCH and checksum_of(target, expected.partition(":")[0]) != expected:
+                raise DataError(f"{target} is damaged: delete it, then levinthal data fetch {self.name}")
+        return f"{len(self.downloads)} file(s) are whole"
+
+    def _expected(self, each: Download) -> str:
+        memory = self._memory(each)
+        if each.checksum == FIRST_FETCH and memory.exists():
+            return memory.read_text(encoding="utf-8").strip()
+        return each.checksum
+
+    def _memory(self, each: Download) -> Path:
+        return self.folder / f"{each.name}.sha256"
+
+
+def data_folder() -> Path:
+    """Return where data sets are kept: `LEVINTHAL_DATA`, or `levinthal` in the user's cache folder."""
+    chosen = os.environ.get("LEVINTHAL_DATA")
+    if chosen:
+        return Path(chosen)
+    cache_home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache_home) if cache_home else Path.home() / ".cache") / "levinthal"
+
+
+@cache
+def data_sets() -> tuple[DataSet, ...]:
+    """Return the catalogue."""
+    text = files("levinthal.datasets").joinpath("catalogue.toml").read_text(encoding="utf-8")
+    return tuple(_read(name, entry) for name, entry in tomllib.loads(text).items())
+
+
+def _read(name: str, entry: dict[str, Any]) -> DataSet:
+    downloads = tuple(
+        Download(
+            entry["base_url"] + file["path"], file.get("save_as", file["path"]), file["checksum"], file.get("bytes")
+        )
+        for file in entry.get("files", ())
+    )
+    return DataSet(
+        name=name,
+        version=entry["version"],
+        description=entry["description"],
+        licence=entry["licence"],
+        source=entry["source"],
+        made_by=entry.get("made_by"),
+        downloads=downloads,
+    )
+
+
+def data_set(name: str) -> DataSet:
+    """Return a data set by name.
+
+    Raises
+    ------
+    UsageError
+        There is none of that name.
+    """
+    known = {each.name: each for each in data_sets()}
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        raise UsageError(
+            f"data set {name!r} is unknown: {f'did you mean {near[0]}?' if near else 'see levinthal data list'}"
+        )
+    return known[name]

@@ -1,0 +1,88 @@
+"""Which code ran: versions of the libraries, and of Levinthal its commit and the hash of what is installed."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shutil
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+__all__ = ["PACKAGES", "code_hash", "git_commit", "software"]
+
+PACKAGES = (
+    "levinthal",
+    "torch",
+    "numpy",
+    "scipy",
+    "openmm",
+    "mdtraj",
+    "scikit-learn",
+    "deeptime",
+    "numba",
+)
+
+_PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
+_NOT_CODE = {".pyc", ".pyo"}
+
+
+def software() -> dict[str, Any]:
+    """Return the versions of what takes part in a measurement, without importing any of it.
+
+    Returns
+    -------
+    dict
+        `python`, `python_implementation`, a version or null for each of `PACKAGES`, `code_sha256` of the installed
+        package, and `git_commit` (null outside a checkout; it ends in `-dirty` where the package was changed).
+    """
+    versions: dict[str, Any] = {
+        "python": platform.python_version(),
+        "python_implementation": platform.python_implementation(),
+    }
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = None
+    versions["code_sha256"] = code_hash()
+    versions["git_commit"] = git_commit()
+    return versions
+
+
+def code_hash(folder: Path = _PACKAGE_FOLDER) -> str:
+    """Return the SHA-256 of all files of a package: names and contents, in the order of their names.
+
+    Compiled files do not count, so the hash is the same before and after the first import.
+    """
+    digest = hashlib.sha256()
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix not in _NOT_CODE)
+    for name, path in sorted((path.relative_to(folder).as_posix(), path) for path in files):
+        content = path.read_bytes()
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def git_commit(folder: Path = _PACKAGE_FOLDER) -> str | None:
+    """Return the commit of the checkout that holds `folder` as `src/<package>`; None where it is none."""
+    checkout = folder.parents[1]
+    git = shutil.which("git")
+    if git is None or folder.parent.name != "src" or not (checkout / ".git").exists():
+        return None
+
+    def ask(*arguments: str) -> str | None:
+        try:
+            answer = subprocess.run(
+                [git, "-C", str(checkout), *arguments], capture_output=True, text=True, timeout=20, check=True
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return answer.stdout.strip()
+
+    commit = ask("rev-parse", "HEAD")
+    if not commit:
+        return None
+    changes = ask("status", "--porcelain", "--", str(folder))
+    return f"{commit}-dirty" if changes else commit

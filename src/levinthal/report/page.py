@@ -1,0 +1,99 @@
+"""Lay out results as one HTML file that needs nothing but itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from levinthal.errors import ResultError, UsageError
+from levinthal.harness.result import Result
+from levinthal.harness.store import write_atomically
+from levinthal.report.view import ResultView, view_of
+
+__all__ = ["POLICY", "render", "write_report"]
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+"""What the page may load: pictures it carries itself and its own style. No script, no network."""
+
+# C0 and C1 controls, lone surrogates, and the characters that reorder or hide text, all but tab and line feed.
+_UNSEEN = dict.fromkeys(
+    (
+        *(code for code in range(0x20) if code not in (0x09, 0x0A)),
+        *range(0x7F, 0xA0),
+        *range(0x200B, 0x2010),
+        *range(0x2028, 0x202F),
+        *range(0x2060, 0x2070),
+        0xFEFF,
+        *range(0xD800, 0xE000),
+    ),
+    "\N{REPLACEMENT CHARACTER}",
+)
+
+
+def write_report(results: Sequence[tuple[Path | None, Result]], output: Path) -> None:
+    """Write one self-contained HTML file about one or more results.
+
+    Parameters
+    ----------
+    results : sequence of (Path or None, Result)
+        Each with its run folder, from which pictures are taken; None where there is none.
+    output : Path
+        The file; an older report of that name is replaced, any other file is left alone.
+
+    Raises
+    ------
+    UsageError
+        There is no result.
+    ResultError
+        The file cannot be written, or is something else than an HTML file.
+    """
+    if not results:
+        raise UsageError("a report needs at least one result: name a result.json or a run folder")
+    _guard(output)
+    write_atomically(output, render(results))
+
+
+def render(results: Sequence[tuple[Path | None, Result]]) -> str:
+    """Return the page as text; everything that comes from a result is escaped."""
+    views: list[ResultView] = []
+    for number, (folder, result) in enumerate(results, 1):
+        views.append(view_of(number, folder, result, views))
+    environment = Environment(
+        loader=PackageLoader("levinthal.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_visible,
+    )
+    style = Markup(_source(environment, "page.css"))  # noqa: S704 -- our own file, no value of a result is in it
+    return environment.get_template("page.html").render(views=views, policy=POLICY, style=style)
+
+
+def _source(environment: Environment, name: str) -> str:
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _visible(value: object) -> object:
+    """Show a mark for each character that would be invisible or change how its neighbours are read."""
+    return value.translate(_UNSEEN) if type(value) is str else value
+
+
+def _guard(output: Path) -> None:
+    """Refuse to write over a file that is no HTML: a result, most likely."""
+    try:
+        if output.is_dir():
+            raise ResultError(
+                f"cannot write {output}: it is a folder: name a file, for example {output / 'report.html'}"
+            )
+        if output.exists() and output.stat().st_size:
+            with output.open("rb") as file:
+                begins = file.read(64).lstrip().lower()
+            if not begins.startswith((b"<!doctype html", b"<html")):
+                raise ResultError(f"cannot write {output}: it exists and is no HTML file: name another one")
+    except OSError as error:
+        raise ResultError(f"cannot write {output}: {error.strerror}: choose a file in a folder that is yours") from None

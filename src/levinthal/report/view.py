@@ -1,0 +1,227 @@
+"""Everything the page says about a result, as plain values that a template only has to lay out."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from levinthal.harness.result import Artifact, Repeat, Result
+from levinthal.report.account import Account, StateBar, account_of, state_bars
+from levinthal.report.artifacts import Picture, embed
+from levinthal.report.axis import Tick, linear_axis
+from levinthal.report.curves import Plot, plots_of
+from levinthal.report.figures import (
+    FigureRow,
+    GateRow,
+    SampleRow,
+    figure_rows,
+    gate_rows,
+    headline,
+    missed_gates,
+    sample_rows,
+)
+from levinthal.report.machine import Group, described, machine_words
+from levinthal.report.reproduce import command, settings_toml
+from levinthal.report.rounding import duration, moment
+from levinthal.report.shares import WallTime, wall_time
+from levinthal.report.timeline import Key, Lane, lanes_of, phase_keys
+
+__all__ = ["PictureSet", "RepeatView", "ResultView", "view_of"]
+
+_SMALL_PICTURES = 8
+
+
+@dataclass(frozen=True)
+class RepeatView:
+    """One repeat: its timeline, its share bar and what went wrong in it."""
+
+    number: int
+    position: int
+    seed: int
+    started: str
+    duration: str
+    device: str
+    precision: str
+    verdict: str
+    error: str
+    missed: tuple[str, ...]
+    lanes: tuple[Lane, ...]
+    states: tuple[StateBar, ...]
+    axis_percent: float
+    time_words: str
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """The pictures of one name: the first large, those of other repeats small, the rest by path only."""
+
+    name: str
+    large: tuple[int, Picture]
+    small: tuple[tuple[int, Picture], ...]
+    more: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True)
+class ResultView:
+    """One result, ready to be laid out."""
+
+    anchor: str
+    title: str
+    result: Result
+    machine: str
+    where: str
+    sentence: str
+    problems: tuple[str, ...]
+    synthetic: bool
+    n_passed: int
+    typical: str
+    headline: tuple[FigureRow, ...]
+    figures: tuple[FigureRow, ...]
+    gates: tuple[GateRow, ...]
+    repeats: tuple[RepeatView, ...]
+    time_ticks: tuple[Tick, ...]
+    account: Account
+    plots: tuple[Plot, ...]
+    samples: tuple[SampleRow, ...]
+    pictures: tuple[PictureSet, ...]
+    machine_groups: tuple[Group, ...]
+    software_groups: tuple[Group, ...]
+    settings_groups: tuple[Group, ...]
+    same_machine_as: str
+    command: str
+    command_with_config: str
+    settings_toml: str
+
+
+def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[ResultView]) -> ResultView:
+    """Prepare one result.
+
+    Parameters
+    ----------
+    number : int
+        Its place on the page, from 1.
+    folder : Path or None
+        The run folder, for the pictures.
+    result : Result
+        The result.
+    earlier : sequence of ResultView
+        Those above it: a machine that was described once is referred to.
+    """
+    rows = figure_rows(result)
+    times = [wall_time(repeat) for repeat in result.repeats]
+    keys = phase_keys(share.name for time in times for share in time.phases)
+    axis_s = max((time.total_s for time in times), default=0.0)
+    same = next(
+        (view for view in earlier if view.result.machine == result.machine and view.result.software == result.software),
+        None,
+    )
+    machine = machine_words(result.machine)
+    passed = [time.total_s for time, repeat in zip(times, result.repeats, strict=True) if repeat.verdict == "passed"]
+    return ResultView(
+        anchor=f"result-{number}",
+        title=f"{result.workload.name}, {result.size}",
+        result=result,
+        machine=machine,
+        where=_where(result),
+        sentence=_sentence(result),
+        problems=tuple(_problems(result)),
+        synthetic=result.dataset.synthetic
+        or any(r.dataset is not None and r.dataset.synthetic for r in result.repeats),
+        n_passed=len(passed),
+        typical=duration(statistics.median(passed)) if passed else "",
+        headline=headline(rows, result.verdict),
+        figures=rows,
+        gates=gate_rows(result),
+        repeats=tuple(
+            _repeat(position, repeat, time, axis_s, keys)
+            for position, (repeat, time) in enumerate(zip(result.repeats, times, strict=True))
+        ),
+        time_ticks=linear_axis(0.0, axis_s).ticks if axis_s > 0 else (),
+        account=account_of(result, times, keys),
+        plots=plots_of(result.repeats),
+        samples=sample_rows(result),
+        pictures=_pictures(result, folder),
+        machine_groups=described(result.machine, "Machine"),
+        software_groups=described(result.software, "Software"),
+        settings_groups=described(result.settings, "Settings"),
+        same_machine_as=same.anchor if same else "",
+        command=command(result, config=False),
+        command_with_config=command(result, config=True),
+        settings_toml=settings_toml(result.settings),
+    )
+
+
+def _where(result: Result) -> str:
+    used = dict.fromkeys((repeat.device, repeat.precision) for repeat in result.repeats if repeat.metrics)
+    return "; ".join(f"device {device}, precision {precision}" for device, precision in used) or "device not known"
+
+
+def _sentence(result: Result) -> str:
+    n, good = len(result.repeats), sum(repeat.verdict == "passed" for repeat in result.repeats)
+    gates = len({gate.name for repeat in result.repeats for gate in repeat.gates})
+    if n == 0:
+        return "Nothing was run: the result holds no repeat."
+    every = "The repeat" if n == 1 else f"All {n} repeats"
+    if good < n:
+        return "The repeat failed." if n == 1 else f"{n - good} of {n} repeats failed."
+    if result.verdict == "failed":
+        return f"{every} passed, but fewer finished than were asked for."
+    if not gates:
+        return f"{every} finished; the workload has no gate."
+    return f"{every} met {'the gate' if gates == 1 else 'both gates' if gates == 2 else f'all {gates} gates'}."
+
+
+def _problems(result: Result) -> list[str]:
+    """Say for each failed repeat which gate it missed or how it ended."""
+    several = len(result.repeats) > 1
+    lines = []
+    for repeat in result.repeats:
+        if repeat.verdict == "passed":
+            continue
+        who = f"Repeat {repeat.index + 1}" if several else "The repeat"
+        lines += [f"{who} missed the gate {missed}." for missed in missed_gates(repeat)]
+        if repeat.error:
+            lines.append(f"{who} ended with an error: {repeat.error}")
+    return lines
+
+
+def _repeat(position: int, repeat: Repeat, time: WallTime, axis_s: float, keys: Mapping[str, Key]) -> RepeatView:
+    words = [f"{duration(time.total_s)} in all"]
+    if repeat.duration_s is None:
+        words = [f"{duration(time.total_s)} until the end of its last phase (its whole duration was not recorded)"]
+    if time.overlap_s > 0:
+        words.append(f"two or more phases at once for {duration(time.overlap_s)}")
+    words.append(f"no phase for {duration(time.unaccounted_s)}")
+    return RepeatView(
+        number=repeat.index + 1,
+        position=position,
+        seed=repeat.seed,
+        started=moment(repeat.started_utc),
+        duration=duration(repeat.duration_s) if repeat.duration_s is not None else "not recorded",
+        device=repeat.device,
+        precision=repeat.precision,
+        verdict=repeat.verdict,
+        error=repeat.error or "",
+        missed=tuple(missed_gates(repeat)),
+        lanes=lanes_of(repeat.phases, axis_s, keys),
+        states=state_bars(time, keys),
+        axis_percent=100 * time.total_s / axis_s if axis_s else 0.0,
+        time_words="; ".join(words),
+    )
+
+
+def _pictures(result: Result, folder: Path | None) -> tuple[PictureSet, ...]:
+    """Group the pictures by name; those of the first repeat that passed come first."""
+    order = sorted(result.repeats, key=lambda repeat: (repeat.verdict == "failed", repeat.index))
+    by_name: dict[str, list[tuple[int, Artifact]]] = {}
+    for repeat in order:
+        for artifact in repeat.artifacts:
+            by_name.setdefault(artifact.name, []).append((repeat.index + 1, artifact))
+    sets = []
+    for name, entries in by_name.items():
+        shown = [(number, embed(artifact, folder)) for number, artifact in entries[: 1 + _SMALL_PICTURES]]
+        rest = tuple((number, artifact.path) for number, artifact in entries[1 + _SMALL_PICTURES :])
+        sets.append(PictureSet(name, shown[0], tuple(shown[1:]), rest))
+    return tuple(sets)

@@ -1,0 +1,108 @@
+"""Pictures of a trained CVAE, as SVG: its latent space, and the mean contact map beside what the model makes of it."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["contact_map_figure", "latent_figure"]
+
+_MOST_POINTS = 4000
+_STATE_COLOURS = {"helix": "#0072B2", "coil": "#E69F00"}  # Okabe and Ito's palette, safe for the colour-blind
+
+
+def latent_figure(
+    latent: npt.NDArray[np.floating],
+    rmsd_nm: npt.NDArray[np.floating],
+    helical: npt.NDArray[np.bool_],
+    reference: str,
+    seed: int,
+) -> str:
+    """Draw the two widest directions of the latent space, coloured by RMSD and by state.
+
+    Parameters
+    ----------
+    latent : ndarray, shape (n_frames, n_latent)
+        Embeddings; turned to their principal axes, which changes no distance.
+    rmsd_nm : ndarray, shape (n_frames,)
+        Distance of each frame from the reference.
+    helical : ndarray of bool, shape (n_frames,)
+        The state of each frame.
+    reference : str
+        What the RMSD is taken to.
+    seed : int
+        Chooses which frames are drawn where there are more than 4,000.
+
+    Returns
+    -------
+    str
+        SVG.
+    """
+    figure = _figure(7.2, 3.3)
+    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    centred = np.asarray(latent, np.float64) - latent.mean(axis=0)
+    axes = np.linalg.svd(centred, full_matrices=False)[2]
+    plane = centred @ axes[:2].T
+    if plane.shape[1] < 2:
+        plane = np.column_stack([plane, np.zeros(len(plane))])
+    rng = np.random.default_rng(seed)
+    shown = rng.permutation(len(plane))[:_MOST_POINTS]  # also mixes the drawing order, so that no state hides another
+    dots = left.scatter(*plane[shown].T, c=10 * rmsd_nm[shown], s=6, linewidths=0, cmap="viridis", rasterized=True)
+    figure.colorbar(dots, ax=left, label=f"RMSD to {reference} (Å)")
+    for name, colour in _STATE_COLOURS.items():
+        chosen = shown[helical[shown] == (name == "helix")]
+        if len(chosen):
+            right.scatter(*plane[chosen].T, color=colour, s=6, linewidths=0, label=name, alpha=0.7, rasterized=True)
+    right.legend(frameon=False, markerscale=3)
+    left.set(xlabel="latent axis 1", ylabel="latent axis 2", title="by RMSD")
+    right.set(xlabel="latent axis 1", title="by state")
+    return _svg(figure)
+
+
+def contact_map_figure(observed: npt.NDArray[np.floating], reconstructed: npt.NDArray[np.floating]) -> str:
+    """Draw the mean contact map of held-out frames (upper triangle) against its reconstruction (lower triangle).
+
+    Parameters
+    ----------
+    observed, reconstructed : ndarray, shape (n_residues, n_residues)
+        Probability of each contact.
+
+    Returns
+    -------
+    str
+        SVG.
+    """
+    figure = _figure(4.2, 3.4)
+    axes = figure.subplots()
+    image = axes.imshow(
+        np.triu(observed, 1) + np.tril(reconstructed, -1) + np.eye(len(observed)),
+        cmap="Greys",
+        vmin=0.0,
+        vmax=1.0,
+        extent=(0.5, len(observed) + 0.5, len(observed) + 0.5, 0.5),
+    )
+    figure.colorbar(image, ax=axes, label="probability of contact")
+    axes.set(xlabel="residue", ylabel="residue", title="above: held-out frames; below: the model")
+    return _svg(figure)
+
+
+def _figure(width_inch: float, height_inch: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure((width_inch, height_inch), layout="constrained")
+
+
+def _svg(figure: Figure) -> str:
+    from matplotlib import rc_context
+
+    buffer = io.StringIO()
+    # a fixed salt and no date: the same data give the same bytes
+    with rc_context({"svg.hashsalt": "levinthal", "font.size": 9, "axes.titlesize": 9}):
+        figure.savefig(buffer, format="svg", dpi=150, metadata={"Date": None})
+    return buffer.getvalue()

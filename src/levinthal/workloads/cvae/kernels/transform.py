@@ -1,0 +1,133 @@
+"""Small constant matrices applied to vectors of channels, unrolled into the compiled code.
+
+`apply_*(source, at, stride, target, to, target_stride, n_channels)` computes, for every channel,
+target_i = sum_j matrix[i, j] source_j, where source_j starts at ``source[at + j * stride]``. Zeros cost nothing, rows
+that differ only in the sign of some columns (points p and -p) share their sums.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from levinthal.workloads.cvae.kernels.toom import DOWN, SAME, UP, Matrix
+
+__all__ = [
+    "down_in",
+    "down_out",
+    "down_out_transposed",
+    "same_in",
+    "same_out",
+    "same_out_transposed",
+    "up_in",
+    "up_out",
+]
+
+_LANES = 8
+
+
+class _Emitter:
+    """Emit vector arithmetic on values that may be absent (zero)."""
+
+    def __init__(self, builder: Any, vector: ir.VectorType, suffix: str) -> None:  # noqa: ANN401
+        self.builder, self.vector = builder, vector
+        self.fma = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{_LANES}{suffix}"
+        )
+
+    def constant(self, value: float) -> ir.Constant:
+        return ir.Constant(self.vector, [float(value)] * _LANES)
+
+    def combine(self, coefficients: list[float], values: list[Any]) -> Any:  # noqa: ANN401
+        """Return sum_j coefficients[j] values[j], or None where all coefficients are zero."""
+        total = None
+        for coefficient, value in sorted(zip(coefficients, values, strict=True), key=lambda t: t[0] != 1.0):
+            if coefficient == 0.0:
+                continue
+            if total is None:
+                total = value if coefficient == 1.0 else self.builder.fmul(self.constant(coefficient), value)
+            elif coefficient == 1.0:
+                total = self.builder.fadd(total, value)
+            elif coefficient == -1.0:
+                total = self.builder.fsub(total, value)
+            else:
+                total = self.builder.call(self.fma, [self.constant(coefficient), value, total])
+        return total
+
+
+def _rows(matrix: Matrix) -> list[list[float]]:
+    return [[float(v) for v in row] for row in matrix]
+
+
+def _emit(emitter: _Emitter, matrix: Matrix, values: list[Any]) -> list[Any]:
+    """Return the rows of matrix @ values; a row and its mirror (signs flipped in some columns) share two sums."""
+    rows = _rows(matrix)
+    done: dict[int, Any] = {}
+    builder = emitter.builder
+    for i, row in enumerate(rows):
+        if i in done:
+            continue
+        mirror = next(
+            (
+                k
+                for k in range(i + 1, len(rows))
+                if k not in done and np.array_equal(np.abs(row), np.abs(rows[k])) and sum(map(bool, row)) > 2
+            ),
+            None,
+        )
+        if mirror is None:
+            done[i] = emitter.combine(row, values)
+            continue
+        kept = [a if a == b else 0.0 for a, b in zip(row, rows[mirror], strict=True)]
+        flipped = [a if a != b else 0.0 for a, b in zip(row, rows[mirror], strict=True)]
+        even, odd = emitter.combine(kept, values), emitter.combine(flipped, values)
+        if even is None or odd is None:
+            done[i], done[mirror] = emitter.combine(row, values), emitter.combine(rows[mirror], values)
+        else:
+            done[i], done[mirror] = builder.fadd(even, odd), builder.fsub(even, odd)
+    return [done[i] for i in range(len(rows))]
+
+
+def _transform(matrix: Matrix) -> Any:  # noqa: ANN401
+    """Build the intrinsic that applies `matrix`."""
+
+    @intrinsic
+    def apply(typing: Any, source: Any, at: Any, stride: Any, target: Any, to: Any, target_stride: Any, n: Any) -> Any:  # noqa: ANN401
+        signature = types.void(source, at, stride, target, to, target_stride, n)
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401
+            scalar = context.get_data_type(signature.args[0].dtype)
+            single = signature.args[0].dtype == types.float32
+            vector = ir.VectorType(scalar, _LANES)
+            index = ir.IntType(64)
+            emitter = _Emitter(builder, vector, "f32" if single else "f64")
+            align = 4 if single else 8
+            source = context.make_array(signature.args[0])(context, builder, args[0]).data
+            target = context.make_array(signature.args[3])(context, builder, args[3]).data
+            _, at, stride, _, to, target_stride, n = args
+            with cgutils.for_range(builder, builder.udiv(n, index(_LANES))) as loop:
+                channel = builder.mul(loop.index, index(_LANES))
+
+                def pointer(base: Any, start: Any, step: Any, j: int) -> Any:  # noqa: ANN401
+                    offset = builder.add(builder.add(start, channel), builder.mul(step, index(j)))
+                    return builder.bitcast(builder.gep(base, [offset]), vector.as_pointer())
+
+                values = [
+                    builder.load(pointer(source, at, stride, j), align=align) for j in range(matrix.shape[1])
+                ]
+                for i, value in enumerate(_emit(emitter, matrix, values)):
+                    builder.store(value, pointer(target, to, target_stride, i), align=align)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return apply
+
+
+same_in, same_out, same_out_transposed = (_transform(m) for m in (SAME.inward, SAME.outward, SAME.outward.T))
+down_in, down_out, down_out_transposed = (_transform(m) for m in (DOWN.inward, DOWN.outward, DOWN.outward.T))
+up_in, up_out = (_transform(m) for m in (UP.inward, UP.outward))
