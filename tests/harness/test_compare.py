@@ -229,3 +229,10 @@ def test_lines_fit_a_terminal() -> None:
     assert "faster" in text
     assert "1.5x [1.4" in text
     assert "A 100.0 frame/s (n 7), B 150.0 frame/s (n 7)" in text
+
+
+def test_pure_numbers_and_zeros_read_well() -> None:
+    a = result([0.5, 0.5, 0.5], name="error", unit="1", better="lower", kind="quality")
+    text = " ".join(" ".join(comparison_lines(compare_results(a, a))).split())
+    assert "A 0.5000 (n 3)" in text
+    assert "delta +0.00 [0, 0]" in text

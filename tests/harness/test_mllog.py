@@ -84,7 +84,11 @@ def test_the_stock_checker_passes_a_single_repeat(tmp_path: Path, repeat: int) -
     export_mlperf_log(journal(), path, repeat=repeat)
     passed, said = check(path)
     assert passed, said
-    seeds = [json.loads(line[10:])["value"] for line in path.read_text().splitlines() if '"key": "seed"' in line]
+    seeds = [
+        json.loads(line[len(":::MLLOG ") :])["value"]
+        for line in path.read_text().splitlines()
+        if '"key": "seed"' in line
+    ]
     assert seeds == [SEEDS[repeat]]
 
 
@@ -217,7 +221,8 @@ def test_an_attempt_that_was_cut_off_and_made_again_is_told_but_not_counted(tmp_
     cut = next(i for i, event in enumerate(events) if event.get("repeat") == 1 and event["event"] == "phase_stop")
     torn = events[:cut]
     start = next(i for i, event in enumerate(events) if event.get("repeat") == 1)
-    resumed = [*torn, {"time_s": torn[-1]["time_s"], "event": "run_resumed"}, *events[start:]]
+    later = [{**event, "time_s": event["time_s"] + 60.0} for event in events[start:]]
+    resumed = [*torn, {"time_s": torn[-1]["time_s"] + 59.0, "event": "run_resumed"}, *later]
     path = tmp_path / "mlperf.log"
     export_mlperf_log(resumed, path)
     passed, said = check(path)

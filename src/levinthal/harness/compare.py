@@ -208,7 +208,8 @@ def _decide(
     elif min(n_a, n_b) >= FEWEST_REPEATS and sample.welch_p is not None:
         rule = f"few repeats: all values apart and Welch's t p < {P_THRESHOLD}"
         shown = sample.separated and sample.welch_p < P_THRESHOLD
-        reason = f"values {'apart' if sample.separated else 'overlap'}, t-test p = {sample.welch_p:.2g}"
+        ranges = "apart" if sample.separated else "overlap"
+        reason = f"values {ranges}, t-test p = {sample.welch_p:.2g}"
     else:
         return "can't tell", "none", f"{n_a} and {n_b} repeats are too few: {more} more a side needed"
     forward = sample.delta * _SIGN[metric.better] > 0.0
@@ -239,7 +240,7 @@ def _turned_ratio(interval: Interval | None, sign: float) -> tuple[float, float]
 def _turned_delta(interval: Interval | None, sign: float) -> tuple[float, float] | None:
     if interval is None:
         return None
-    return (interval.low, interval.high) if sign > 0.0 else (-interval.high, -interval.low)
+    return (interval.low, interval.high) if sign > 0.0 else (-interval.high + 0.0, -interval.low + 0.0)
 
 
 def _number(value: float) -> str:
@@ -272,7 +273,7 @@ def comparison_lines(comparison: Comparison, width: int = 80) -> list[str]:
     for warning in comparison.warnings:
         lines += _wrapped(f"! {warning}", width, "  ")
     for metric in comparison.metrics:
-        unit = f" {metric.unit}" if metric.unit else ""
+        unit = f" {metric.unit}" if metric.unit not in {"", "1"} else ""
         ratio = "" if metric.ratio is None else f"  {metric.ratio:.3g}x{_bracket(metric.ratio_interval)}"
         lines += _wrapped(f"{metric.verdict:<11} {metric.name}{ratio}", width, " " * 12)
         values = ", ".join(

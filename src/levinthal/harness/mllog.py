@@ -159,7 +159,7 @@ def _line(
             f"event {event['event']!r} of the journal is not JSON ({error}): export needs the file"
         ) from None
     # The checker takes a line from its last token on, so a text that holds the token must not show it.
-    return _PREFIX + text.replace(":::", "\\u003a::")
+    return _PREFIX + text.replace(":::MLLOG", "::\\u003aMLLOG")
 
 
 def _lines_of(event: Event, before_s: float, *, alone: bool) -> Iterator[str]:

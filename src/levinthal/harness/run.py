@@ -151,15 +151,15 @@ class Run:
             self._peaks = measure_peaks(self.device)
         return self._peaks
 
-    def duration_s(self, name: str) -> float:
-        """Return how long the phases of that name took, together.
+    def duration_s(self, name: str, lane: str = "main") -> float:
+        """Return how long the phases of that name on a lane took, together.
 
         Raises
         ------
         KeyError
             No phase of that name has ended.
         """
-        durations = [phase.duration_s for phase in self._phases if phase.name == name]
+        durations = [phase.duration_s for phase in self._phases if (phase.name, phase.lane) == (name, lane)]
         if not durations:
             raise KeyError(name)
         return sum(durations)

@@ -6,9 +6,9 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from levinthal.errors import UsageError
 
@@ -33,6 +33,23 @@ class Settings(BaseModel):
 
     sizes: ClassVar[Mapping[str, Mapping[str, Any]]] = {"tiny": {}, "small": {}, "paper": {}}
     free_keys: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_lists(cls, values: Any) -> Any:
+        """Read `1,2,1` as typed on a command line where a field holds several values."""
+        if not isinstance(values, Mapping):
+            return values
+        return {
+            key: [part.strip() for part in value.split(",") if part.strip()]
+            if isinstance(value, str) and key in cls.model_fields and _holds_several(cls.model_fields[key].annotation)
+            else value
+            for key, value in values.items()
+        }
+
+
+def _holds_several(annotation: Any) -> bool:
+    return get_origin(annotation) in (tuple, list)
 
 
 S = TypeVar("S", bound=Settings)
@@ -104,10 +121,12 @@ def make_settings(kind: type[S], size: str, overrides: Mapping[str, Any] | None 
         return kind.model_validate({**kind.sizes[size], **overrides}, strict=False)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "settings"
-        given = overrides.get(str(first["loc"][0])) if first["loc"] else None
+        message = first["msg"].removeprefix("Value error, ")
+        if not first["loc"]:
+            raise UsageError(f"settings: {message}") from None
+        given = overrides.get(str(first["loc"][0]))
         shown = f" (given: {given!r})" if given is not None else ""
-        raise UsageError(f"setting {where}: {first['msg']}{shown}") from None
+        raise UsageError(f"setting {'.'.join(map(str, first['loc']))}: {message}{shown}") from None
 
 
 def division_of(settings: Settings, size: str) -> str:

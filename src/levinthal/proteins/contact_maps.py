@@ -41,10 +41,14 @@ def packed_size(n_residues: int) -> int:
     return (n_pairs(n_residues) + 7) // 8
 
 
+def _usable_cores() -> int:
+    """Return the number of cores this process may use: one in a pinned worker."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _over_frames(work: Callable[[int, int], T], n_frames: int, pairs: int, threads: int | None) -> list[T]:
     """Call `work(start, stop)` on consecutive blocks of frames, one block a thread; results in order of frames."""
-    # The cores this process may use: one in a pinned worker.
-    count = min(threads or len(os.sched_getaffinity(0)), n_frames)
+    count = min(threads or _usable_cores(), n_frames)
     if count <= 1 or n_frames * pairs < _PAIRS_WORTH_THREADS:
         return [work(0, n_frames)]
     bounds = [n_frames * k // count for k in range(count + 1)]

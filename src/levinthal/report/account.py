@@ -15,13 +15,15 @@ from levinthal.report.timeline import Key
 __all__ = ["Account", "PhaseRow", "StateBar", "account_of", "seconds_words", "state_bars"]
 
 
+_OTHERS = ("other combinations",)
+
+
 @dataclass(frozen=True)
 class StateBar:
-    """A part of the share bar, in per cent of the bar: the phases that were under way together, none, or `others`."""
+    """A part of the share bar, in per cent of the bar: the phases that were under way together, or none."""
 
     names: tuple[str, ...]
-    words: str
-    key: Key | None
+    keys: tuple[Key, ...]
     left: float
     width: float
     title: str
@@ -92,14 +94,15 @@ def state_bars(time: WallTime, keys: Mapping[str, Key]) -> tuple[StateBar, ...]:
     shown = [(names, spent) for names, spent in time.states if spent >= time.total_s / 1000]
     rest_s = sum(spent for _, spent in time.states) - sum(spent for _, spent in shown)
     parts = [(" with ".join(names), names, spent) for names, spent in shown]
-    parts += [("other combinations of phases", ("others",), rest_s)] if rest_s > time.total_s * 1e-9 else []
+    parts += [("other combinations of phases", _OTHERS, rest_s)] if rest_s > time.total_s * 1e-9 else []
     parts += [("no phase", (), time.unaccounted_s)] if time.unaccounted_s > 0 else []
     bars: list[StateBar] = []
     left = 0.0
     for words, names, spent in parts:
         width = 100 * spent / time.total_s
         title = f"{words}: {duration(spent)}, {width:.1f} % of the wall time"
-        bars.append(StateBar(names, words, keys.get(names[0]) if len(names) == 1 else None, left, width, title))
+        marks = tuple(keys[name] for name in names) if names is not _OTHERS else ()
+        bars.append(StateBar(names, marks, left, width, title))
         left += width
     return tuple(bars)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from levinthal.report.rounding import MINUS, rounded
+from levinthal.report.rounding import MINUS, exact, rounded
 
 __all__ = ["Axis", "Tick", "linear_axis", "log_axis", "round_step"]
 
@@ -63,7 +63,7 @@ def linear_axis(low: float, high: float, *, most_ticks: int = 5, margin: float =
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     ticks = tuple(
-        Tick(_percent(number * step, low, high, False), _label(number * step, decimals))
+        Tick(_percent(number * step, low, high, False), _label(number * step, step, decimals))
         for number in range(first, last + 1)
     )
     return Axis(low, high, False, ticks)
@@ -72,12 +72,15 @@ def linear_axis(low: float, high: float, *, most_ticks: int = 5, margin: float =
 def log_axis(low: float, high: float, *, most_ticks: int = 6) -> Axis:
     """Return a logarithmic axis that covers two positive values."""
     low, high = low / 1.1, high * 1.1
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    stride = max(1, math.ceil((last - first + 1) / most_ticks))
-    factors = (1.0, 2.0, 5.0) if last - first <= 2 else (1.0,)
-    values = [factor * 10.0**power for power in range(first, last + 1, stride) for factor in factors]
+    first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
+    if last - first >= 2:
+        values = [10.0**power for power in range(first, last + 1, math.ceil((last - first + 1) / most_ticks))]
+    else:
+        values = [factor * 10.0**power for power in range(first - 1, last + 1) for factor in (1, 2, 5)]
     ticks = tuple(
-        Tick(_percent(value, low, high, True), rounded(value).whole) for value in values if low <= value <= high
+        Tick(_percent(value, low, high, True), rounded(value, digits=1).whole)
+        for value in values
+        if low <= value <= high
     )
     return Axis(low, high, True, ticks)
 
@@ -88,7 +91,8 @@ def _percent(value: float, low: float, high: float, logarithmic: bool) -> float:
     return 100 * (value - low) / (high - low)
 
 
-def _label(value: float, decimals: int) -> str:
-    if value and (abs(value) >= 1e7 or decimals > 5):
-        return rounded(value).whole
+def _label(value: float, step: float, decimals: int) -> str:
+    if value and (abs(value) >= 1e9 or decimals > 5):
+        digits = 1 + math.floor(math.log10(abs(value)) + 1e-9) - math.floor(math.log10(step) + 1e-9)
+        return rounded(value, digits=max(1, digits)).whole if abs(value) < 1e-3 or abs(value) >= 1e9 else exact(value)
     return f"{value + 0.0:,.{decimals}f}".replace("-", MINUS)

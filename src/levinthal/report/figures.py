@@ -289,6 +289,9 @@ def _strip(
 def _why_missing(summary: Summary | None, recorded: Sequence[Metric | None], hidden: bool) -> str:
     if hidden:
         return "not reported: no repeat passed, and a repeat that fails reports no speed"
+    measured = [rounded(metric.value).whole for metric in recorded if metric is not None and metric.value is not None]
+    if measured:
+        return f"no repeat that passed has it; measured in those that failed: {', '.join(measured)}"
     reasons = dict.fromkeys(metric.reason for metric in recorded if metric is not None and metric.reason)
     return f"not measured: {_reason(summary) or '; '.join(reasons) or 'no reason was recorded'}"
 

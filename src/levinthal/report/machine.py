@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard, TypeVar
 
 from levinthal.report.rounding import count, exact, rounded
 
-__all__ = ["Group", "Row", "bytes_words", "described", "machine_words"]
+__all__ = ["Group", "Row", "bytes_words", "described", "machine_words", "spelled"]
 
 T = TypeVar("T")
 
+Speller = Callable[[str], str]
+
+_ACRONYMS = {
+    "cpu": "CPU",
+    "cpus": "CPUs",
+    "gpu": "GPU",
+    "gpus": "GPUs",
+    "numa": "NUMA",
+    "mhz": "MHz",
+    "gemm": "GEMM",
+    "l1d": "L1 data",
+    "l2": "L2",
+    "l3": "L3",
+    "uuid": "UUID",
+    "pci": "PCI",
+}
 _UNITS = {
+    "_bytes": "B",
     "_gflop_s": "GFLOP/s",
     "_gflops": "GFLOP/s",
     "_gb_s": "GB/s",
@@ -51,7 +69,7 @@ class Group:
     rows: tuple[Row, ...]
 
 
-def described(document: Mapping[str, Any], general: str) -> tuple[Group, ...]:
+def described(document: Mapping[str, Any], general: str, *, verbatim: bool = False) -> tuple[Group, ...]:
     """Turn a nested description into groups of rows.
 
     Parameters
@@ -60,18 +78,21 @@ def described(document: Mapping[str, Any], general: str) -> tuple[Group, ...]:
         Any JSON object. A nested object becomes a group; what lies deeper is joined to the label.
     general : str
         The heading of the rows that lie at the top.
+    verbatim : bool
+        Whether keys and values are shown exactly as they are typed, as settings have to be.
     """
+    spell: Speller = str if verbatim else spelled
     top: list[Row] = []
     groups: list[Group] = []
     for key, value in _with_reasons(document):
         if isinstance(value, Mapping) and not _is_quantity(value):
-            rows = tuple(_rows((), value))
-            groups += [Group(_spell(str(key)), rows)] if rows else []
+            rows = tuple(_rows((), value, spell))
+            groups += [Group(_heading(spell(key)), rows)] if rows else []
         elif _is_table(value):
             for number, entry in enumerate(value, 1):
-                groups.append(Group(f"{_spell(str(key))} {number}", tuple(_rows((), entry))))
+                groups.append(Group(f"{_heading(spell(key))} {number}", tuple(_rows((), entry, spell))))
         else:
-            top += _row((str(key),), value)
+            top += _rows((key,), value, spell)
     return (Group(general, tuple(top)), *groups) if top else tuple(groups)
 
 
@@ -97,61 +118,52 @@ def machine_words(machine: Mapping[str, Any]) -> str:
 
 def bytes_words(number: int) -> str:
     """Write a size in bytes with a binary prefix."""
-    size = float(number)
-    for prefix in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if abs(size) < 1024 or prefix == "TiB":
-            return (
-                f"{number:,d} B"
-                if prefix == "B"
-                else f"{size:.3g} {prefix}"
-                if size < 999.5
-                else f"{size:,.0f} {prefix}"
-            )
-        size /= 1024
-    raise AssertionError("unreachable")
+    if abs(number) < 1024:
+        return f"{number} B"
+    power = 1 if abs(number) < 1024**2 else 2 if abs(number) < 1024**3 else 3 if abs(number) < 1024**4 else 4
+    size = number / 1024**power
+    return f"{size:.3g} {'KMGT'[power - 1]}iB" if abs(size) < 999.5 else f"{size:,.0f} {'KMGT'[power - 1]}iB"
 
 
-def _rows(path: tuple[str, ...], value: object) -> Iterator[Row]:
+def _rows(path: tuple[str, ...], value: object, spell: Speller) -> Iterator[Row]:
     if isinstance(value, Mapping) and not _is_quantity(value):
         for key, entry in _with_reasons(value):
-            yield from _rows((*path, key), entry)
+            yield from _rows((*path, key), entry, spell)
     elif _is_table(value):
         for number, entry in enumerate(value, 1):
-            yield from _rows((*path, str(number)), entry)
+            yield from _rows((*path, str(number)), entry, spell)
+    elif spell is str:
+        yield _verbatim(".".join(path), value)
     else:
-        yield from _row(path, value)
+        yield _row(path, value)
 
 
-def _row(path: tuple[str, ...], value: object) -> Iterator[Row]:
-    label, unit = " · ".join(map(_spell, path)), ""
-    reason = ""
+def _verbatim(name: str, value: object) -> Row:
+    if isinstance(value, str):
+        return Row(name, value or "empty")
+    return Row(name, json.dumps(value, ensure_ascii=False, default=str), measured=value is not None)
+
+
+def _row(path: tuple[str, ...], value: object) -> Row:
+    unit, reason, key = "", "", path[-1]
     if isinstance(value, Mapping):
         unit, reason, value = str(value.get("unit") or ""), str(value.get("reason") or ""), value.get("value")
-    for suffix, spelled in _UNITS.items():
-        if path[-1].lower().endswith(suffix) and not unit and not isinstance(value, str):
-            label, unit = " · ".join([*map(_spell, path[:-1]), _spell(path[-1][: -len(suffix)])]), spelled
-            break
+    if not unit and (value is None or (isinstance(value, int | float) and not isinstance(value, bool))):
+        suffix = next((suffix for suffix in _UNITS if f"_{key.lower()}".endswith(suffix)), "")
+        unit = _UNITS.get(suffix, "")
+        key = key[: -len(suffix)] if suffix and len(key) >= len(suffix) else key if not suffix else "size"
+    label = " · ".join(spelled(part) for part in (*path[:-1], key))
     if value is None:
-        yield Row(label, f"not measured: {reason}" if reason else "not known", measured=False)
-    elif isinstance(value, bool):
-        yield Row(label, "yes" if value else "no")
-    elif isinstance(value, int | float) and path[-1].endswith("_bytes"):
-        yield Row(
-            " · ".join([*map(_spell, path[:-1]), _spell(path[-1][:-6])]), bytes_words(int(value)), count(int(value))
-        )
-    elif isinstance(value, int | float):
-        text = (
-            count(value)
-            if isinstance(value, int) and unit
-            else str(value)
-            if isinstance(value, int)
-            else rounded(value).whole
-        )
-        yield Row(label, f"{text} {unit}".strip(), exact(value) if isinstance(value, float) else "")
-    elif isinstance(value, list | tuple):
-        yield Row(label, ", ".join(map(str, value)) or "none")
-    else:
-        yield Row(label, str(value) or "empty")
+        return Row(label, reason or "not known", measured=False)
+    if isinstance(value, bool):
+        return Row(label, "yes" if value else "no")
+    if isinstance(value, int | float) and unit == "B":
+        return Row(label, bytes_words(int(value)), f"{count(int(value))} B")
+    if isinstance(value, float):
+        return Row(label, f"{rounded(value).whole} {unit}".strip(), exact(value))
+    if isinstance(value, list | tuple):
+        return Row(label, ", ".join(map(str, value)) or "none")
+    return Row(label, f"{value} {unit}".strip() or "empty")
 
 
 def _with_reasons(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -182,8 +194,13 @@ def _is_table(value: object) -> TypeGuard[Sequence[Mapping[str, Any]]]:
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(entry, Mapping) for entry in value)
 
 
-def _spell(key: str) -> str:
-    return key.replace("_", " ")
+def spelled(key: str) -> str:
+    """Write a key as words, acronyms as usual: `l2_cache` as `L2 cache`, `numa_nodes` as `NUMA nodes`."""
+    return " ".join(_ACRONYMS.get(word, word) for word in key.split("_"))
+
+
+def _heading(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _first(document: Mapping[str, Any], paths: Sequence[str], kind: type[T]) -> T | None:

@@ -130,10 +130,10 @@ def duration(seconds: float) -> str:
 
 
 def moment(text: str) -> str:
-    """Write an ISO 8601 time as `2026-03-02 10:00 UTC`; any other text is returned as it is."""
+    """Write an ISO 8601 time as `2026-03-02 10:00`, in UTC; any other text is returned as it is."""
     try:
         time = datetime.fromisoformat(text)
-        return f"{time.astimezone(UTC) if time.tzinfo else time:%Y-%m-%d %H:%M} UTC"
+        return f"{time.astimezone(UTC) if time.tzinfo else time:%Y-%m-%d %H:%M}"
     except (ValueError, OverflowError):
         return text
 

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import SimulationError, UsageError
+from levinthal.simulation.frames import Frames
 from levinthal.simulation.molecular_system import MolecularSystem
-from levinthal.simulation.replica import Frames, ReplicaState, advance, start_replica
+from levinthal.simulation.replica import ReplicaState, advance, start_replica
 
 __all__ = ["Chunk", "Equilibration", "Start", "Trajectory", "chunk_seed", "simulate_ensemble"]
 

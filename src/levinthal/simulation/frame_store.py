@@ -16,22 +16,23 @@ cuts it off. History of the format: 1, the first.
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError, ResultError
 from levinthal.proteins.contact_maps import CONTACT_CUTOFF_NM, pack_contacts, packed_size
-from levinthal.simulation.replica import Frames
+from levinthal.simulation.frames import Frames
 
-__all__ = ["FORMAT_VERSION", "FrameStore", "FrameWriter", "StoredChunk", "StoreHeader"]
+__all__ = ["FORMAT_VERSION", "FrameStore", "FrameWriter", "StoreHeader", "StoredChunk"]
 
 FORMAT_VERSION = 1
 _FORMAT = "levinthal frame store"
@@ -246,13 +247,17 @@ class FrameWriter:
     def __init__(self, folder: str | Path, header: StoreHeader) -> None:
         self.folder = Path(folder)
         self.header = header
-        self._files: dict[str, IO[bytes]] = {}
+        self._files: dict[str, io.FileIO] = {}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._rows: IO[bytes] = (self.folder / _ROWS).open("ab")
+            self._rows = io.FileIO(self.folder / _ROWS, "ab")
+        except OSError as error:
+            raise self._unwritable(error) from None
+        try:
             self._lock()
             self._open_files()
         except OSError as error:
+            self.close()
             raise self._unwritable(error) from None
         except DataError:
             self.close()
@@ -277,7 +282,7 @@ class FrameWriter:
             if self._rows.tell():
                 raise DataError(f"{self.folder} is damaged: it has rows but no {_HEADER}; choose another folder")
             for name in _layout(self.header):
-                (self.folder / name).open("ab").close()
+                (self.folder / name).touch()
             # The header is the last file to appear, whole or not at all.
             draft = path.with_suffix(".draft")
             draft.write_text(json.dumps({"format": _FORMAT, "version": FORMAT_VERSION, **asdict(self.header)}), "utf-8")
@@ -289,7 +294,7 @@ class FrameWriter:
         self._n_frames = chunks[-1].first_frame + chunks[-1].n_frames if chunks else 0
         self._rows.truncate(length)
         for name, kind in _layout(self.header).items():
-            self._files[name] = (self.folder / name).open("ab")
+            self._files[name] = io.FileIO(self.folder / name, "ab")
             self._files[name].truncate(self._n_frames * _frame_bytes(kind))
 
     def __enter__(self) -> FrameWriter:
@@ -352,7 +357,7 @@ class FrameWriter:
             last_step=int(frames.step[-1]),
             crc32=_checksum(data),
         )
-        lengths = {file: file.tell() for file in (*self._files.values(), self._rows)}
+        lengths = {file: os.fstat(file.fileno()).st_size for file in (*self._files.values(), self._rows)}
         try:
             for file, content in zip(self._files.values(), data, strict=True):
                 _write_through(file, content)
@@ -365,7 +370,8 @@ class FrameWriter:
         return range(first, self._n_frames)
 
 
-def _write_through(file: IO[bytes], content: bytes) -> None:
-    file.write(content)
-    file.flush()
+def _write_through(file: io.FileIO, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[file.write(left) :]
     os.fsync(file.fileno())

@@ -12,6 +12,7 @@ import openmm
 from openmm import unit
 
 from levinthal.errors import DataError, SimulationError, UsageError
+from levinthal.simulation.frames import Frames
 from levinthal.simulation.molecular_system import MolecularSystem
 
 __all__ = ["PLATFORMS", "Frames", "ReplicaState", "advance", "choose_platform", "start_replica"]
@@ -54,25 +55,6 @@ class ReplicaState:
     step: int = 0
     lineage: tuple[int, ...] = ()
     potential_energy_kj_mol: float | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Frames:
-    """CA coordinates along a chunk.
-
-    Attributes
-    ----------
-    coordinates_nm : ndarray of float32, shape (n_frames, n_residues, 3)
-        CA atoms in order of residues.
-    step : ndarray of int64, shape (n_frames,)
-        The replica's step at each frame.
-    """
-
-    coordinates_nm: npt.NDArray[np.float32]
-    step: npt.NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.step)
 
 
 class _KeptContexts(threading.local):

@@ -35,16 +35,17 @@ def _windows(maps, base, size, row, windows):  # type: ignore[no-untyped-def]
 def spread_frames(maps, weight, bias, relu, gate, side, size, channels, sums, first, last):  # type: ignore[no-untyped-def]
     """Filter maps to many channels: side = act(filter(map) + bias), or gated as `winograd.filter_frames` does."""
     windows = np.empty(size * 9, maps.dtype)
+    line = np.empty(size * channels, maps.dtype)
     for frame in range(first, last):
         for row in range(size):
             to = (frame * size + row) * size * channels
             _windows(maps, frame * size * size, size, row, windows)
-            multiply(size, channels, 9, windows, 0, 9, 1, weight, 0, channels, side, to, channels, False)
-            line = side[to : to + size * channels]
+            multiply(size, channels, 9, windows, 0, 9, 1, weight, 0, channels, line, 0, channels, False)
+            target = side[to : to + size * channels]
             if gate.size:
-                store_gated(line, gate[to : to + size * channels], line, sums)
+                store_gated(line, gate[to : to + size * channels], target, sums)
             else:
-                store_biased(line, bias, relu, line)
+                store_biased(line, bias, relu, target)
 
 
 @numba.njit(nogil=True, cache=True)

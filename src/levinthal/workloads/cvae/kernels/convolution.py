@@ -1,0 +1,279 @@
+"""Stacks of 3x3 convolutions with ReLU between them, and wide dense layers, as functions torch can differentiate.
+
+The stack keeps its maps channels-last; each thread takes its share of the frames through all layers. In the backward
+pass the gradient of a ReLU is applied where the gradient is produced, and the bias gradients are summed there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from levinthal.workloads.cvae.kernels.gemm import CHANNEL_MULTIPLE
+from levinthal.workloads.cvae.kernels.thin import gather_frames, spread_frames, thin_weight_gradient_frames
+from levinthal.workloads.cvae.kernels.threads import in_parts
+from levinthal.workloads.cvae.kernels.toom import DOWN, SAME, UP, Scheme
+from levinthal.workloads.cvae.kernels.winograd import (
+    KIND_DOWN,
+    KIND_SAME,
+    KIND_UP,
+    filter_frames,
+    weight_gradient_frames,
+)
+
+__all__ = ["Layer", "convolution_stack", "dense", "supports"]
+
+Flat = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One 3x3 convolution of padding 1, or its transpose.
+
+    Attributes
+    ----------
+    transposed : bool
+        False: from the big side to the small one (a convolution); True: from small to big.
+    size_big, size_small : int
+        Rows (and columns) of both sides; ``size_small = ceil(size_big / stride)``.
+    channels_big, channels_small : int
+        Channels of both sides. The weight has shape (channels_small, channels_big, 3, 3), which is torch's for
+        `Conv2d` and for `ConvTranspose2d`.
+    stride : int
+        1 or 2.
+    relu : bool
+        Whether ReLU follows.
+    """
+
+    transposed: bool
+    size_big: int
+    size_small: int
+    channels_big: int
+    channels_small: int
+    stride: int
+    relu: bool
+
+    @property
+    def thin(self) -> bool:
+        """Whether the big side is a map of one channel."""
+        return self.channels_big == 1
+
+    @property
+    def shape_in(self) -> tuple[int, int]:
+        """Rows and channels of the input."""
+        return (self.size_small, self.channels_small) if self.transposed else (self.size_big, self.channels_big)
+
+    @property
+    def shape_out(self) -> tuple[int, int]:
+        """Rows and channels of the output."""
+        return (self.size_big, self.channels_big) if self.transposed else (self.size_small, self.channels_small)
+
+
+def supports(layer: Layer, kernel: int) -> bool:
+    """Return whether the kernels can compute the layer."""
+    whole = layer.channels_small % CHANNEL_MULTIPLE == 0
+    if layer.thin:
+        return kernel == 3 and whole and layer.stride == 1
+    return kernel == 3 and whole and layer.channels_big % CHANNEL_MULTIPLE == 0 and layer.stride in (1, 2)
+
+
+def _flat(tensor: Tensor) -> Flat:
+    return tensor.detach().contiguous().view(-1).numpy()
+
+
+def _both_axes(scheme: Scheme, like: Tensor) -> Tensor:
+    return torch.from_numpy(np.kron(scheme.weight, scheme.weight)).to(like.dtype)
+
+
+class _Side:
+    """The transformed weights of a layer for one direction, and how to run it over a range of frames."""
+
+    def __init__(self, layer: Layer, weight: Tensor, to_big: bool) -> None:
+        self.layer, self.to_big = layer, to_big
+        weight = weight.detach()
+        if layer.thin:
+            taps = weight.permute(2, 3, 1, 0).reshape(9, layer.channels_small)
+            if to_big:
+                columns = torch.zeros(layer.channels_small, 16, dtype=weight.dtype)
+                columns[:, :9] = taps.T
+                self.weight = _flat(columns)
+            else:
+                self.weight = _flat(taps)
+            return
+        if not to_big:
+            self.kind, scheme = (KIND_SAME, SAME) if layer.stride == 1 else (KIND_DOWN, DOWN)
+            taps = weight.permute(2, 3, 1, 0)
+        elif layer.stride == 1:
+            self.kind, scheme, taps = KIND_SAME, SAME, weight.flip(2, 3).permute(2, 3, 0, 1)
+        else:
+            self.kind, scheme, taps = KIND_UP, UP, weight.permute(2, 3, 0, 1)
+        self.weight = _flat(_both_axes(scheme, weight) @ taps.reshape(9, -1))
+
+    def run(
+        self, x: Flat, bias: Flat, relu: bool, gate: Flat, y: Flat, sums: Flat, first: int, last: int
+    ) -> None:
+        """Fill frames first to last of y; see `winograd.filter_frames`."""
+        layer = self.layer
+        big, small = (layer.size_big, layer.channels_big), (layer.size_small, layer.channels_small)
+        source, target = (small, big) if self.to_big else (big, small)
+        if not layer.thin:
+            filter_frames(
+                self.kind, x, source[0], self.weight, source[1], bias, relu, gate, y, target[0], target[1], sums,
+                first, last,
+            )  # fmt: skip
+        elif self.to_big:
+            gather_frames(x, self.weight, bias[0] if bias.size else x.dtype.type(0), y, layer.size_big,
+                          layer.channels_small, first, last)  # fmt: skip
+        else:
+            spread_frames(x, self.weight, bias, relu, gate, y, layer.size_big, layer.channels_small, sums, first, last)
+
+
+def _weight_gradient(layer: Layer, big: Flat, small: Flat, into: Flat, first: int, last: int) -> None:
+    if layer.thin:
+        thin_weight_gradient_frames(big, small, into, layer.size_big, layer.channels_small, first, last)
+    else:
+        weight_gradient_frames(
+            KIND_SAME if layer.stride == 1 else KIND_DOWN, big, layer.size_big, layer.channels_big,
+            small, layer.size_small, layer.channels_small, into, first, last,
+        )  # fmt: skip
+
+
+def _finished_weight_gradient(layer: Layer, total: Flat, like: Tensor) -> Tensor:
+    """Bring a summed gradient from the kernels' form to (channels_small, channels_big, 3, 3)."""
+    summed = torch.from_numpy(total)
+    if layer.thin:
+        return summed.view(3, 3, layer.channels_small).permute(2, 0, 1).reshape(like.shape)
+    scheme = SAME if layer.stride == 1 else DOWN
+    taps = _both_axes(scheme, like).T @ summed.view(36, -1)
+    return taps.view(3, 3, layer.channels_big, layer.channels_small).permute(3, 2, 0, 1).contiguous()
+
+
+class _Stack(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, layers: tuple[Layer, ...], *parameters: Tensor) -> Tensor:
+        n = len(x)
+        weights, biases = parameters[0::2], parameters[1::2]
+        sides = [_Side(layer, w, layer.transposed) for layer, w in zip(layers, weights, strict=True)]
+        maps = [x.detach().contiguous()]
+        for layer in layers:
+            size, channels = layer.shape_out
+            maps.append(torch.empty(n, size, size, channels, dtype=x.dtype))
+        flats, shifts = [_flat(m) for m in maps], [_flat(b) for b in biases]
+        nothing = np.empty(0, flats[0].dtype)
+
+        def work(first: int, last: int) -> None:
+            for i, (layer, side) in enumerate(zip(layers, sides, strict=True)):
+                side.run(flats[i], shifts[i], layer.relu, nothing, flats[i + 1], nothing, first, last)
+
+        in_parts(work, n)
+        ctx.layers = layers
+        ctx.save_for_backward(*maps[:-1], maps[-1] if layers[-1].relu else maps[-1].new_empty(0), *weights)
+        return maps[-1]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        layers: tuple[Layer, ...] = ctx.layers
+        depth = len(layers)
+        maps, weights = ctx.saved_tensors[: depth + 1], ctx.saved_tensors[depth + 1 :]
+        (gradient,) = gradients
+        if layers[-1].relu:
+            gradient = gradient * (maps[-1] > 0)
+        n, dtype = len(maps[0]), _flat(gradient).dtype
+        wanted_x = ctx.needs_input_grad[0]
+        sides = [_Side(layer, w, not layer.transposed) for layer, w in zip(layers, weights, strict=True)]
+        flats = [_flat(m) for m in maps[:-1]]
+        passed = [torch.empty_like(m) if i or wanted_x else m.new_empty(0) for i, m in enumerate(maps[:-1])]
+        grads = [*(_flat(p) for p in passed), _flat(gradient)]
+        nothing = np.empty(0, dtype)
+
+        def work(first: int, last: int) -> tuple[list[Flat], list[Flat]]:
+            d_weights, d_biases = [], []
+            for i, layer in enumerate(layers):
+                d_weights.append(np.zeros((9 if layer.thin else 36 * layer.channels_big) * layer.channels_small, dtype))
+                d_biases.append(np.zeros(layer.shape_out[1], dtype))
+            for i in range(depth - 1, -1, -1):
+                layer = layers[i]
+                big, small = (grads[i + 1], flats[i]) if layer.transposed else (flats[i], grads[i + 1])
+                _weight_gradient(layer, big, small, d_weights[i], first, last)
+                if i > 0:
+                    sides[i].run(grads[i + 1], nothing, False, flats[i], grads[i], d_biases[i - 1], first, last)
+                elif wanted_x:
+                    sides[0].run(grads[1], nothing, False, nothing, grads[0], nothing, first, last)
+            return d_weights, d_biases
+
+        parts = in_parts(work, n)
+        result: list[Tensor | None] = [passed[0] if wanted_x else None, None]
+        for i, (layer, weight) in enumerate(zip(layers, weights, strict=True)):
+            total = sum(part[0][i] for part in parts)
+            result.append(_finished_weight_gradient(layer, np.asarray(total), weight))
+            if i < depth - 1:
+                result.append(torch.from_numpy(np.asarray(sum(part[1][i] for part in parts))))
+            else:
+                result.append(gradient.sum((0, 1, 2)))
+        return tuple(result)
+
+
+def convolution_stack(x: Tensor, layers: Sequence[Layer], parameters: Sequence[Tensor]) -> Tensor:
+    """Apply layers one after the other; differentiable once.
+
+    Parameters
+    ----------
+    x : Tensor, shape (frames, size, size, channels)
+        Input maps on the CPU, float32 or float64.
+    layers : sequence of Layer
+        All layers but the last have ReLU.
+    parameters : sequence of Tensor
+        Weight (channels_small, channels_big, 3, 3) and bias of each layer in turn.
+
+    Returns
+    -------
+    Tensor, shape (frames, size, size, channels) of the last layer
+    """
+    if not all(layer.relu for layer in layers[:-1]):
+        raise ValueError("only the last layer of a stack may go without ReLU")
+    result: Tensor = _Stack.apply(x, tuple(layers), *parameters)
+    return result
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """Return a @ b, its longer side shared between the threads."""
+    a, b = a.detach(), b.detach()
+    out = torch.empty(a.shape[0], b.shape[1], dtype=a.dtype)
+    if a.shape[0] >= b.shape[1]:
+        in_parts(lambda first, last: torch.mm(a[first:last], b, out=out[first:last]), a.shape[0])
+    else:
+        in_parts(lambda first, last: torch.mm(a, b[:, first:last], out=out[:, first:last]), b.shape[1])
+    return out
+
+
+class _Dense(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _product(x, weight.T).add_(bias)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        (gradient,) = gradients
+        d_x = _product(gradient, weight) if ctx.needs_input_grad[0] else None
+        return d_x, _product(gradient.T, x), gradient.sum(0)
+
+
+def dense(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return x @ weight.T + bias with the work shared between the kernels' threads.
+
+    Parameters
+    ----------
+    x : Tensor, shape (frames, n_in)
+    weight : Tensor, shape (n_out, n_in)
+    bias : Tensor, shape (n_out,)
+    """
+    result: Tensor = _Dense.apply(x, weight, bias)
+    return result

@@ -1,0 +1,76 @@
+"""What a user may set of the workload `cvae`, and its presets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from levinthal.harness.settings import Settings
+
+__all__ = ["CVAESettings"]
+
+
+class CVAESettings(Settings):
+    """Data, model and training; defaults are those of `tiny`."""
+
+    system: str = Field(
+        default="fs-peptide", min_length=1, description="What to simulate: fs-peptide, or the path of a PDB file."
+    )
+    trajectory: tuple[str, ...] = Field(
+        default=(), description="Trajectory files to learn from instead of a simulation (whatever mdtraj reads)."
+    )
+    topology: str = Field(default="", description="PDB file with the atoms of the trajectory; its CA atoms are used.")
+    replicas: int = Field(default=4, ge=2, description="Simulations, dealt in turn to the start structures.")
+    steps: int = Field(default=10_000, ge=100, description="Steps of 4 fs of each simulation.")
+    frame_interval: int = Field(default=25, ge=1, description="Steps between frames.")
+    chunk_steps: int = Field(default=500, ge=1, description="Steps between two reports of a worker.")
+    equilibration_steps: int = Field(default=500, ge=0, description="Steps before the first frame.")
+    map_size: int = Field(
+        default=0, ge=0, description="Rows of the padded contact map; 0 takes the residues, rounded up to even."
+    )
+    filters: int = Field(default=16, ge=1, description="Filters of each of the convolutions.")
+    kernel: Literal[3, 5] = Field(default=3, description="Rows of a filter.")
+    strides: tuple[int, ...] = Field(default=(1, 2, 1, 1), min_length=1, description="Stride of each convolution.")
+    dense: int = Field(default=128, ge=1, description="Width of the dense layer.")
+    dropout: float = Field(default=0.0, ge=0.0, lt=1.0, description="Dropout before the dense layer.")
+    latent: int = Field(default=3, ge=1, description="Dimensions of the latent space.")
+    beta: float = Field(default=1.0, ge=0.0, description="Weight of the Kullback-Leibler term.")
+    batch_size: int = Field(default=64, ge=1, description="Frames of a training step.")
+    epochs: int = Field(default=20, ge=1, description="Passes over the training frames.")
+    learning_rate: float = Field(default=1e-3, gt=0.0, description="Of RMSprop.")
+    lag: int = Field(default=20, ge=1, description="Lag of the tICA baseline, in frames.")
+    clusters: int = Field(default=2, ge=2, description="Clusters to look for in the latent space.")
+    margin: float = Field(
+        default=0.1, ge=0.0, lt=1.0, description="Gate: held-out bits per contact at least this share below the mean map."
+    )
+    deterministic: bool = Field(
+        default=False, description="One thread and deterministic sums: the same seed gives the same last digit."
+    )
+
+    sizes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "smoke": {"replicas": 2, "steps": 200, "frame_interval": 5, "equilibration_steps": 0, "filters": 4, "epochs": 1},
+        "tiny": {},
+        "small": {"replicas": 8, "steps": 250_000, "frame_interval": 250, "filters": 64, "batch_size": 256},
+        "paper": {
+            "replicas": 16,
+            "steps": 1_250_000,
+            "frame_interval": 250,
+            "equilibration_steps": 25_000,
+            "filters": 64,
+            "batch_size": 2048,
+            "epochs": 10,
+        },
+    }
+    free_keys: ClassVar[frozenset[str]] = frozenset({"deterministic", "chunk_steps"})
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> CVAESettings:
+        if self.trajectory and not self.topology:
+            raise ValueError("a trajectory needs the PDB file of its atoms: set topology=FILE.pdb")
+        if self.topology and not self.trajectory:
+            raise ValueError("a topology without a trajectory: set trajectory=FILE, or system=FILE.pdb to simulate it")
+        if any(stride not in (1, 2) for stride in self.strides):
+            raise ValueError(f"strides are 1 or 2, not {self.strides}")
+        return self

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from levinthal.metrics.energy import EnergyMeter, nvml_counters
+
+
+def zone(root: Path, folder: str, name: str, microjoules: int, limit: int = 262_143_328_850) -> Path:
+    path = root / folder
+    path.mkdir(parents=True)
+    (path / "name").write_text(f"{name}\n")
+    (path / "energy_uj").write_text(f"{microjoules}\n")
+    (path / "max_energy_range_uj").write_text(f"{limit}\n")
+    return path / "energy_uj"
+
+
+def test_packages_and_their_memory_count_and_nothing_twice(tmp_path: Path) -> None:
+    first = zone(tmp_path, "intel-rapl:0", "package-0", 1_000_000)
+    second = zone(tmp_path, "intel-rapl:1", "package-1", 5_000_000)
+    core = zone(tmp_path, "intel-rapl:0:0", "core", 0)
+    memory = zone(tmp_path, "intel-rapl:0:1", "dram", 0)
+    board = zone(tmp_path, "intel-rapl:2", "psys", 0)
+    again = zone(tmp_path, "intel-rapl-mmio:0", "package-0", 0)
+    meter = EnergyMeter(tmp_path, {})
+    assert meter.domains == ("package-0", "dram of package-0", "package-1")
+    assert (meter.read_j(), meter.reason) == (0.0, None)
+    first.write_text("4000000")
+    second.write_text("5500000")
+    memory.write_text("250000")
+    for other in (core, board, again):
+        other.write_text("99000000")
+    assert meter.read_j() == pytest.approx(3.75)
+    assert meter.read_by_domain_j() == pytest.approx({"package-0": 3.0, "dram of package-0": 0.25, "package-1": 0.5})
+
+
+@given(st.lists(st.integers(0, 999_999), min_size=1, max_size=30), st.integers(0, 999_999))
+def test_a_counter_that_wraps_goes_on(steps: list[int], start: int) -> None:
+    from tempfile import TemporaryDirectory
+
+    limit = 1_000_000
+    with TemporaryDirectory() as folder:
+        counter = zone(Path(folder), "intel-rapl:0", "package-0", start, limit)
+        meter = EnergyMeter(Path(folder), {})
+        total = start
+        for step in steps:
+            total += step
+            counter.write_text(str(total % limit))
+            assert meter.read_j() == pytest.approx((total - start) / 1e6)
+
+
+def test_a_counter_nobody_may_read_gives_a_reason(tmp_path: Path) -> None:
+    zone(tmp_path, "intel-rapl:0", "package-0", 0).unlink()
+    meter = EnergyMeter(tmp_path, {})
+    assert meter.read_j() is None
+    assert "not readable" in meter.reason
+    assert meter.domains == ()
+
+
+def test_no_counters_give_a_reason(tmp_path: Path) -> None:
+    meter = EnergyMeter(tmp_path / "absent", {})
+    assert meter.read_j() is None
+    assert "no RAPL" in meter.reason
+
+
+def test_a_counter_that_stops_ends_the_figure(tmp_path: Path) -> None:
+    zone(tmp_path, "intel-rapl:0", "package-0", 0)
+    other = zone(tmp_path, "intel-rapl:1", "package-1", 0)
+    meter = EnergyMeter(tmp_path, {})
+    assert meter.read_j() == 0.0
+    other.unlink()
+    assert meter.read_j() is None
+    assert "package-1" in meter.reason
+    other.write_text("1")
+    assert meter.read_j() is None
+
+
+def test_gpus_are_added(tmp_path: Path) -> None:
+    joules = {"gpu 0": 1000.0, "gpu 1": None}
+    meter = EnergyMeter(tmp_path, {name: lambda name=name: joules[name] for name in joules})
+    assert meter.domains == ("gpu 0",)
+    assert set(meter.missing) == {"cpu", "gpu 1"}
+    joules["gpu 0"] = 1012.5
+    assert meter.read_j() == 12.5
+
+
+def test_a_gpu_counter_that_runs_backwards_is_not_guessed(tmp_path: Path) -> None:
+    joules = [1000.0]
+    meter = EnergyMeter(tmp_path, {"gpu 0": lambda: joules[0]})
+    joules[0] = 3.0
+    assert meter.read_j() is None
+    assert "gpu 0" in meter.reason
+
+
+def test_this_machine_gives_joules_or_a_reason() -> None:
+    meter = EnergyMeter()
+    assert (meter.read_j() is None) == (meter.reason is not None)
+    counters, why = nvml_counters()
+    assert bool(counters) != bool(why)

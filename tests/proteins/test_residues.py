@@ -1,0 +1,23 @@
+"""The residue tables against Biopython's and mdtraj's."""
+
+from __future__ import annotations
+
+import mdtraj
+import pytest
+from Bio.Data.IUPACData import protein_letters_1to3
+
+from levinthal.proteins.residues import HEAVY_ATOMS, ONE_LETTER, THREE_LETTER
+
+
+def test_codes_agree_with_biopython():
+    assert {one: three.upper() for one, three in protein_letters_1to3.items()} == dict(THREE_LETTER)
+    assert {three: one for one, three in THREE_LETTER.items()} == dict(ONE_LETTER)
+
+
+@pytest.mark.parametrize("name", ["adk_closed.pdb", "dhfr_5dfr_minimized.pdb", "trpcage_2JOF.pdb"])
+def test_heavy_atoms_are_those_of_real_structures(shared_data, name):
+    topology = mdtraj.load(str(shared_data / "md" / name)).top
+    for residue in topology.residues:
+        if residue.name in HEAVY_ATOMS:
+            found = {atom.name for atom in residue.atoms if atom.element.symbol != "H"} - {"OXT"}
+            assert found == set(HEAVY_ATOMS[residue.name]), residue
