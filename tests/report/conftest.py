@@ -23,10 +23,6 @@ from levinthal.harness.result import (
     WorkloadId,
 )
 
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
-    "1f15c4890000000d49444154789c626001000000ffff03000006000557bfabd40000000049454e44ae426082"
-)
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle cx="5" cy="5" r="4"/></svg>'
 SPEEDS = (500.0, 510.0, 495.0, 505.0, 498.0, 502.0)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,7 +29,7 @@ def test_no_two_segments_of_a_row_overlap(spans: list[tuple[str, float, float]])
     phases = [Phase(name=n, start_s=start, duration_s=length) for n, start, length in spans]
     for lane in lanes_of(phases, 130.0, phase_keys("abc")):
         for row in lane.rows:
-            for before, after in zip(row, row[1:], strict=False):
+            for before, after in pairwise(row):
                 assert after.left >= before.left + before.width - 1e-6
 
 

@@ -148,7 +148,7 @@ def test_what_cannot_be_simulated_is_refused_by_name(residues, tmp_path, breakin
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", "holds no"),
+        ("", "holds no|Empty file"),
         ("hello\n", "holds no"),
         ("ATOM      1  N   ALA A   1      xx.xxx  1.000  1.000  1.00  0.00           N\n", "not a sound PDB"),
         ("ATOM      1  N   ALA A   1\n", "not a sound PDB"),

@@ -188,6 +188,7 @@ def _execute(plan: Plan, folder: Path, watcher: Watcher | None, *, resumed: bool
     events = EventLog(folder / EVENTS_FILE)
     if resumed:
         events.append("run_resumed")
+        _complete_journal(plan, folder, events)
     else:
         events.append(
             "run_start",
@@ -306,6 +307,19 @@ def _recover(folder: Path, index: int) -> tuple[str, tuple[Phase, ...]]:
             fields = {key: event.get(key) for key in Phase.model_fields if key != "name"}
             phases.append(Phase(name=event["phase"], **fields))
     return started_utc, tuple(phases)
+
+
+def _complete_journal(plan: Plan, folder: Path, events: EventLog) -> None:
+    """Tell the end of a repeat whose record was written, but whose last event was not, before a kill."""
+    told = {event.get("repeat") for event in read_events(events.path) if event["event"] == "repeat_stop"}
+    for index, path in _finished(plan, folder).items():
+        if index not in told:
+            record = read_repeat(path)
+            events.append("repeat_stop", repeat=index, **_ending(record))
+
+
+def _ending(record: Repeat) -> dict[str, Any]:
+    return record.model_dump(include={"verdict", "duration_s", "error"})
 
 
 def _finished(plan: Plan, folder: Path) -> dict[int, Path]:

@@ -165,7 +165,7 @@ class Repeat(_Record):
 class Summary(_Record):
     """A metric over the repeats that passed: the median, a 95 % interval and the MLPerf-style score.
 
-    `ci95` is null with a `reason` where there are too few repeats; `score` drops the best and the worst repeat and
+    `ci95` is null with a `reason` where there are too few repeats, `ci_method` says how it was made; `score` drops the best and the worst repeat and
     averages the rest (a repeat that missed its gate counts as the worst).
     """
 
@@ -175,6 +175,7 @@ class Summary(_Record):
     n: Annotated[int, Field(ge=0)]
     median: Finite | None
     ci95: tuple[Finite, Finite] | None
+    ci_method: str | None = None
     score: Finite | None = None
     reason: str | None = None
 

@@ -69,6 +69,7 @@ def _summary(metric: Metric, values: list[float], misses: int, untold: str | Non
         n=len(values),
         median=_median(values),
         ci95=(interval.low, interval.high) if interval else None,
+        ci_method=interval.method if interval else None,
         score=score.value,
         reason="; ".join(reason for reason in reasons if reason) or None,
     )

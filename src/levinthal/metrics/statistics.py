@@ -132,7 +132,7 @@ def median_interval(values: Sequence[float] | FloatArray, confidence: float = 0.
         (David and Nagaraja 2003, Order Statistics, section 7.1). With fewer, from 2 on, Student's t around the mean,
         which assumes a normal distribution and says so in `method`. None for fewer than 2 values.
     """
-    from scipy import stats
+    from scipy import special  # scipy.stats takes a second to import, and every run ends here
 
     x = np.sort(_sample(values, "values"))
     n = x.size
@@ -140,13 +140,10 @@ def median_interval(values: Sequence[float] | FloatArray, confidence: float = 0.
         return None
     alpha = 1.0 - confidence
     if 2.0 * 0.5**n <= alpha:
-        # The largest k with P(Binomial(n, 1/2) <= k - 1) <= alpha/2: ppf gives the first count that exceeds it.
-        k = int(stats.binom.ppf(alpha / 2.0, n, 0.5))
-        if stats.binom.cdf(k, n, 0.5) <= alpha / 2.0:
-            k += 1
-        k = max(k, 1)
+        # The largest k with P(Binomial(n, 1/2) <= k - 1) <= alpha/2.
+        k = max(1, int(np.searchsorted(special.bdtr(np.arange(n), n, 0.5), alpha / 2.0, side="right")))
         return Interval(float(x[k - 1]), float(x[n - k]), confidence, "order statistics of the median")
-    half = float(stats.t.ppf(1.0 - alpha / 2.0, n - 1)) * float(x.std(ddof=1)) / math.sqrt(n)
+    half = float(special.stdtrit(n - 1, 1.0 - alpha / 2.0)) * float(x.std(ddof=1)) / math.sqrt(n)
     mean = float(x.mean())
     return Interval(mean - half, mean + half, confidence, f"Student t around the mean (only {n} values)")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from levinthal.report.rounding import MINUS, exact, rounded
+from levinthal.report.rounding import MINUS, rounded
 
 __all__ = ["Axis", "Tick", "linear_axis", "log_axis", "round_step"]
 
@@ -92,7 +92,9 @@ def _percent(value: float, low: float, high: float, logarithmic: bool) -> float:
 
 
 def _label(value: float, step: float, decimals: int) -> str:
-    if value and (abs(value) >= 1e9 or decimals > 5):
+    if abs(value) < step / 2:
+        return "0"
+    if abs(value) >= 1e9 or abs(value) < 1e-3:
         digits = 1 + math.floor(math.log10(abs(value)) + 1e-9) - math.floor(math.log10(step) + 1e-9)
-        return rounded(value, digits=max(1, digits)).whole if abs(value) < 1e-3 or abs(value) >= 1e9 else exact(value)
-    return f"{value + 0.0:,.{decimals}f}".replace("-", MINUS)
+        return rounded(value, digits=max(1, digits)).whole
+    return f"{value:,.{decimals}f}".replace("-", MINUS)

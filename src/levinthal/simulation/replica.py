@@ -151,6 +151,8 @@ def _context(system: MolecularSystem, platform: str, threads: int, seed: int) ->
 
 
 def _openmm_seed(seed: int) -> int:
+    if seed < 0:
+        raise UsageError(f"seed {seed} is negative: take 0 or more")
     return int(np.random.SeedSequence(seed).generate_state(1)[0] % (2**31 - 1)) + 1
 
 
@@ -287,6 +289,8 @@ def advance(
     positions = _checked_positions(system, state.positions_nm, "positions")
     velocities = _checked_positions(system, state.velocities_nm_ps, "velocities")
     temperature = system.temperature_k if temperature_k is None else temperature_k
+    if not temperature > 0:
+        raise UsageError(f"the temperature is {temperature} K: it must be positive")
     context = _context(system, platform, threads, seed)
     integrator = context.getIntegrator()
     integrator.setTemperature(temperature * unit.kelvin)

@@ -6,7 +6,7 @@ pass the gradient of a ReLU is applied where the gradient is produced, and the b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,6 +154,14 @@ def _finished_weight_gradient(layer: Layer, total: Flat, like: Tensor) -> Tensor
     return taps.view(3, 3, layer.channels_big, layer.channels_small).permute(3, 2, 0, 1).contiguous()
 
 
+import os
+_C = int(os.environ.get("CH", "10000"))
+
+def _chunks(first: int, last: int) -> Iterator[tuple[int, int]]:
+    for start in range(first, last, _C):
+        yield start, min(start + _C, last)
+
+
 class _Stack(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, layers: tuple[Layer, ...], *parameters: Tensor) -> Tensor:
@@ -168,8 +176,9 @@ class _Stack(torch.autograd.Function):
         nothing = np.empty(0, flats[0].dtype)
 
         def work(first: int, last: int) -> None:
-            for i, (layer, side) in enumerate(zip(layers, sides, strict=True)):
-                side.run(flats[i], shifts[i], layer.relu, nothing, flats[i + 1], nothing, first, last)
+            for start, stop in _chunks(first, last):
+                for i, (layer, side) in enumerate(zip(layers, sides, strict=True)):
+                    side.run(flats[i], shifts[i], layer.relu, nothing, flats[i + 1], nothing, start, stop)
 
         in_parts(work, n)
         ctx.layers = layers
@@ -197,14 +206,15 @@ class _Stack(torch.autograd.Function):
             for i, layer in enumerate(layers):
                 d_weights.append(np.zeros((9 if layer.thin else 36 * layer.channels_big) * layer.channels_small, dtype))
                 d_biases.append(np.zeros(layer.shape_out[1], dtype))
-            for i in range(depth - 1, -1, -1):
-                layer = layers[i]
-                big, small = (grads[i + 1], flats[i]) if layer.transposed else (flats[i], grads[i + 1])
-                _weight_gradient(layer, big, small, d_weights[i], first, last)
-                if i > 0:
-                    sides[i].run(grads[i + 1], nothing, False, flats[i], grads[i], d_biases[i - 1], first, last)
-                elif wanted_x:
-                    sides[0].run(grads[1], nothing, False, nothing, grads[0], nothing, first, last)
+            for start, stop in _chunks(first, last):
+                for i in range(depth - 1, -1, -1):
+                    layer = layers[i]
+                    big, small = (grads[i + 1], flats[i]) if layer.transposed else (flats[i], grads[i + 1])
+                    _weight_gradient(layer, big, small, d_weights[i], start, stop)
+                    if i > 0:
+                        sides[i].run(grads[i + 1], nothing, False, flats[i], grads[i], d_biases[i - 1], start, stop)
+                    elif wanted_x:
+                        sides[0].run(grads[1], nothing, False, nothing, grads[0], nothing, start, stop)
             return d_weights, d_biases
 
         parts = in_parts(work, n)

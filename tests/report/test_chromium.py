@@ -1,0 +1,128 @@
+"""The page in a real browser: nothing runs, nothing is loaded, nothing is wider than a phone."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from levinthal.harness.result import Artifact, Phase, Repeat, Result
+from levinthal.report import write_report
+from levinthal.report.page import POLICY
+
+LONG = "a-name-without-any-space-that-a-plugin-author-chose-" * 3
+SCRIPTED = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9" onload="ping()">
+<script>function ping() {{ fetch("{url}/fetch") }} ping(); parent.document.title = "owned"</script>
+<style>@import url("{url}/style"); circle {{ fill: url("{url}/fill#a") }}</style>
+<image xlink:href="{url}/image" width="9" height="9"/><foreignObject width="9" height="9"><iframe xmlns="http://www.w3.org/1999/xhtml" src="{url}/frame"/></foreignObject>
+<circle cx="4" cy="4" r="4"/></svg>"""  # noqa: E501
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[str]]]:
+    """Serve on localhost, and keep the path of every request."""
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def page(
+    tmp_path: Path,
+    make_result: Callable[..., Result],
+    make_repeat: Callable[..., Repeat],
+    artifact_in: Callable[..., Artifact],
+    listener: tuple[str, list[str]],
+) -> Path:
+    """A report with two workloads, long names, a failed repeat and hostile content."""
+    url, _ = listener
+    scripted = artifact_in(tmp_path, "scripted.svg", SCRIPTED.format(url=url).encode(), caption="A hostile picture")
+    attack = (
+        f"<img src='{url}/img' onerror=document.title='owned'><script src='{url}/js'>document.title='owned'</script>"
+    )
+    phases = (*make_repeat().phases, Phase(name=LONG, lane=LONG, start_s=8.0, duration_s=1.0, energy_reason=attack))
+    repeats = (make_repeat(0, phases=phases, artifacts=(scripted,)), *(make_repeat(n) for n in range(1, 5)))
+    first = make_result(repeats=repeats, settings={LONG: LONG, "attack": attack}, software={attack: attack})
+    second = make_result(2, failed=(1,), size=LONG, machine={"cpu": {"model": attack}})
+    output = tmp_path / "report.html"
+    write_report([(tmp_path, first), (tmp_path, second)], output)
+    return output
+
+
+def test_nothing_runs_and_nothing_is_loaded(
+    page: Path, chromium: Callable[..., str], listener: tuple[str, list[str]]
+) -> None:
+    seen = chromium(page)
+    assert "<title>2 results · Levinthal report</title>" in seen
+    assert listener[1] == []
+    for heading in ("At a glance", "Overview", "Gates", "Figures", "Where the time went", "Curves", "Pictures",
+                    "Each repeat", "Data", "Machine and software", "Settings", "How to reproduce"):  # fmt: skip
+        assert f">{heading}" in seen, heading
+
+
+def test_the_listener_would_have_heard(
+    tmp_path: Path, chromium: Callable[..., str], listener: tuple[str, list[str]]
+) -> None:
+    """The same picture opened as a page does run: the test above can fail."""
+    url, asked = listener
+    (tmp_path / "alone.svg").write_text(SCRIPTED.format(url=url))
+    chromium(tmp_path / "alone.svg")
+    assert "/image" in asked
+
+
+def test_the_picture_is_drawn(page: Path, chromium: Callable[..., str]) -> None:
+    probe = "[...document.images].map(i => i.complete && i.naturalWidth > 0).join()"
+    assert _probe(page, chromium, probe, 1280) == "true"
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_nothing_is_wider_than_the_window(page: Path, chromium: Callable[..., str], width: int) -> None:
+    """Only the containers of wide tables may scroll sideways; no text is smaller than 10 px."""
+    # The width of the bar that scrolls up and down is in innerWidth, not in clientWidth.
+    wide = "const root = document.documentElement; [innerWidth, root.scrollWidth - root.clientWidth, smallest].join()"
+    smallest = """const smallest = Math.min(...[...document.querySelectorAll('body *')]
+        .filter(element => element.innerText && element.offsetWidth)
+        .map(element => parseFloat(getComputedStyle(element).fontSize)))"""
+    window, beyond, size = _probe(page, chromium, f"eval(`{smallest}; {wide}`)", width).split(",")
+    assert (window, beyond) == (str(width), "0")
+    assert float(size) >= 10
+
+
+def test_it_prints(page: Path, chromium: Callable[..., str], tmp_path: Path) -> None:
+    chromium(page, f"--print-to-pdf={tmp_path / 'report.pdf'}")
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def _probe(page: Path, chromium: Callable[..., str], expression: str, width: int) -> str:
+    """Evaluate an expression in a copy of the page without its policy, in a frame of the given width."""
+    source = page.read_text(encoding="utf-8")
+    assert POLICY.replace("'", "&#39;") in source
+    script = f"<script>addEventListener('load', () => parent.postMessage(String({expression}), '*'))</script>"
+    copy = source.replace("http-equiv", "data-none", 1).replace("</body>", f"{script}</body>")
+    (page.parent / "copy.html").write_text(copy, encoding="utf-8")
+    frame = page.parent / "frame.html"
+    # A window of headless Chromium is never narrower than 500 px, a frame can be.
+    frame.write_text(
+        "<!doctype html><script>addEventListener('message', e => document.title = 'found: ' + e.data)</script>"
+        f"<iframe src='copy.html' style='width:{width}px;height:2000px;border:0'></iframe>"
+    )
+    title = chromium(frame).partition("<title>")[2].partition("</title>")[0]
+    assert title.startswith("found: ")
+    return title.removeprefix("found: ")
