@@ -182,16 +182,19 @@ def test_speed_is_hidden_even_where_the_file_still_has_it(make_result: MakeResul
 
 
 def test_some_repeats_failed(make_result: MakeResult, make_repeat: MakeRepeat) -> None:
+    few = Summary(unit="frame/s", better="higher", n=1, median=500.0, ci95=None, reason="too few repeats")
+    summary = {"throughput": few}
     dead = make_repeat(
         2, passed=False, metrics=(), gates=(), duration_s=None, error="its process was killed by SIGKILL"
     )
-    page = _page(make_result(repeats=(make_repeat(0), make_repeat(1, passed=False), dead)))
+    page = _page(make_result(repeats=(make_repeat(0), make_repeat(1, passed=False), dead), summary=summary))
     assert "2 of 3 repeats failed." in page.text
     assert "Repeat 2 missed the gate reconstruction" in page.text
     assert "Repeat 3 ended with an error: its process was killed by SIGKILL" in page.text
     assert "The speeds below come from the repeats that passed." in page.text
     assert "withheld" in page.text
-    assert "not reached" in page.text
+    assert "reconstruction ✗ failed 0.400 at most 0.350 1 of 2 1 did not reach it" in page.text
+    assert "No figure has an interval: too few repeats" in page.text
     assert "until the end of its last phase" in page.text
 
 

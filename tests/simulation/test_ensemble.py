@@ -132,7 +132,7 @@ def kill_worker(*_arguments):
 def test_a_lost_worker_is_named(dialanine):
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         pool.submit(kill_worker)
-        with pytest.raises(SimulationError, match=r"worker process died while replica 0 of dialanine was at chunk 0"):
+        with pytest.raises(SimulationError, match=r"worker process died while replica \d of dialanine was at chunk 0"):
             simulate(dialanine, pool)
 
 

@@ -165,7 +165,7 @@ def test_a_changed_bit_is_found(tmp_path):
     content = bytearray((tmp_path / "contacts.u8").read_bytes())
     content[9] ^= 4  # frame 4, the only one of chunk 1
     (tmp_path / "contacts.u8").write_bytes(content)
-    with pytest.raises(DataError, match="chunk 1 .frames 4 to 4."):
+    with pytest.raises(DataError, match=r"chunk 1 \(frames 4 to 4\)"):
         FrameStore(tmp_path).verify()
 
 

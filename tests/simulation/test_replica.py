@@ -20,15 +20,12 @@ from levinthal.simulation.replica import ReplicaState, advance, choose_platform,
 BOLTZMANN = 0.00831446261815324
 
 
-def masses(system):
+def thermometer(system):
+    """Return a function from a state to its kinetic temperature."""
     decoded = openmm.XmlSerializer.deserialize(system.system_xml)
-    return np.array([decoded.getParticleMass(k).value_in_unit(unit.amu) for k in range(system.n_atoms)])
-
-
-def kinetic_temperature(system, state):
-    decoded = openmm.XmlSerializer.deserialize(system.system_xml)
+    masses = np.array([decoded.getParticleMass(k).value_in_unit(unit.amu) for k in range(system.n_atoms)])
     degrees = 3 * system.n_atoms - decoded.getNumConstraints() - 3  # the centre of mass is kept at rest
-    return float((masses(system)[:, None] * state.velocities_nm_ps**2).sum() / (degrees * BOLTZMANN))
+    return lambda state: float((masses[:, None] * state.velocities_nm_ps**2).sum() / (degrees * BOLTZMANN))
 
 
 def same(a, b):
@@ -110,20 +107,22 @@ def test_frames_lie_on_multiples_of_the_interval(dialanine):
 
 def test_temperature_is_the_one_asked_for(dialanine):
     system, positions = dialanine
+    temperature = thermometer(system)
     for wanted in (300.0, 450.0):
         state = start_replica(system, positions, 1)
         state, _ = advance(system, state, 2000, 1, frame_interval=2000, temperature_k=wanted)
         found = []
         for seed in range(400):
             state, _ = advance(system, state, 25, seed, frame_interval=1000, temperature_k=wanted)
-            found.append(kinetic_temperature(system, state))
+            found.append(temperature(state))
         # 61 degrees of freedom: one draw scatters by 18 %, the mean of 400 correlated ones by about 2 %.
         assert np.mean(found) == pytest.approx(wanted, rel=0.06)
 
 
 def test_velocities_are_drawn_for_the_temperature(dialanine):
     system, positions = dialanine
-    drawn = [kinetic_temperature(system, start_replica(system, positions, seed)) for seed in range(200)]
+    temperature = thermometer(system)
+    drawn = [temperature(start_replica(system, positions, seed)) for seed in range(200)]
     assert np.mean(drawn) == pytest.approx(300 * 64 / 61, rel=0.05)  # the centre of mass moves until the first step
     assert np.std(drawn) > 20
 
@@ -149,13 +148,17 @@ def test_chunks_join_without_a_seam(dialanine):
     assert np.mean(energies) == pytest.approx(np.mean(long_chunks), abs=3 * error)
 
 
+def go_on(system, state, n_chunks, platform):
+    for seed in range(n_chunks):
+        state, _ = advance(system, state, 200, seed, frame_interval=100, platform=platform)
+
+
 @pytest.mark.parametrize("platform", ["Reference", "CPU"])
 def test_too_long_a_time_step_is_named(platform):
     system, starts = capped_peptide("dialanine", "AA", ("extended",), timestep_fs=30)
     state = start_replica(system, starts["extended"], 1, platform=platform)
     with pytest.raises(SimulationError, match=r"dialanine broke at step \d+: .* time step below 30 fs") as caught:
-        for seed in range(20):
-            state, _ = advance(system, state, 200, seed, frame_interval=100, platform=platform)
+        go_on(system, state, 20, platform)
     assert "\n" not in str(caught.value)
 
 
@@ -166,8 +169,7 @@ def test_atoms_on_each_other_are_named(dialanine, platform):
     clash[-6:] = clash[:6] + 1e-4
     state = ReplicaState(clash, np.zeros_like(clash))
     with pytest.raises(SimulationError, match="dialanine broke at step"):
-        for seed in range(3):
-            state, _ = advance(system, state, 200, seed, frame_interval=100, platform=platform)
+        go_on(system, state, 3, platform)
 
 
 def test_a_healthy_start_from_a_minimum_is_no_explosion(fs):

@@ -61,6 +61,21 @@ def _lane_masks(_typing: Any, x: Any, y: Any, z: Any, i: Any, j: Any, low: Any, 
     return types.uint64(x, y, z, types.intp, types.intp, scalar, scalar), codegen
 
 
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _exact_mask(
+    x: npt.NDArray[Any], y: npt.NDArray[Any], z: npt.NDArray[Any], i: int, j: int, count: int, cutoff: float
+) -> np.uint64:
+    """Decide `count` pairs in float64."""
+    mask = _U64(0)
+    for k in range(count):
+        dx = np.float64(x[j + k]) - np.float64(x[i])
+        dy = np.float64(y[j + k]) - np.float64(y[i])
+        dz = np.float64(z[j + k]) - np.float64(z[i])
+        if math.sqrt(dx * dx + dy * dy + dz * dz) < cutoff:
+            mask |= _U64(1) << _U64(k)
+    return mask
+
+
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def pack_frames(
     xyz: npt.NDArray[Any], start: int, stop: int, low: Any, high: Any, cutoff: float, out: npt.NDArray[np.uint8]
@@ -73,39 +88,44 @@ def pack_frames(
     z = np.zeros(n + LANES, xyz.dtype)
     words = np.zeros(n_bytes // 4 + 2, np.uint32)
     as_bytes = words.view(np.uint8)
+    one, half, low_half = _U64(1), _U64(32), _U64(0xFFFFFFFF)
     for frame in range(start, stop):
-        check = xyz.dtype.type(0)
         for i in range(n):
             x[i] = xyz[frame, i, 0]
             y[i] = xyz[frame, i, 1]
             z[i] = xyz[frame, i, 2]
-            check += (x[i] - x[i]) + (y[i] - y[i]) + (z[i] - z[i])
-        if check != 0:  # infinity minus infinity is NaN, and NaN differs from zero
+        broken = False
+        for i in range(n):  # infinity minus infinity is NaN, and NaN differs from zero
+            broken |= (x[i] - x[i] != 0) | (y[i] - y[i] != 0) | (z[i] - z[i] != 0)
+        if broken:
             return frame
-        word = np.intp(0)
+        word = _U64(0)
         pending = _U64(0)
         held = _U64(0)
         for i in range(n - 1):
-            for j in range(i + 1, n, LANES):
-                count = _U64(min(n - j, LANES))
-                valid = (_U64(1) << count) - _U64(1)
+            j = i + 1
+            while j + LANES <= n:
                 masks = _lane_masks(x, y, z, i, j, low, high)
-                bits = masks & valid
-                if (masks >> _U64(32)) & valid:
-                    bits = _U64(0)
-                    for k in range(count):
-                        dx = np.float64(x[j + k]) - np.float64(x[i])
-                        dy = np.float64(y[j + k]) - np.float64(y[i])
-                        dz = np.float64(z[j + k]) - np.float64(z[i])
-                        if math.sqrt(dx * dx + dy * dy + dz * dz) < cutoff:
-                            bits |= _U64(1) << _U64(k)
-                pending |= bits << held
-                words[word] = pending & _U64(0xFFFFFFFF)
+                if masks >> half:
+                    masks = _exact_mask(x, y, z, i, j, LANES, cutoff)
+                pending |= masks << held
+                words[word] = pending & low_half
+                word += one
+                pending >>= half
+                j += LANES
+            if j < n:
+                count = _U64(n - j)
+                valid = (one << count) - one
+                masks = _lane_masks(x, y, z, i, j, low, high)
+                if (masks >> half) & valid:
+                    masks = _exact_mask(x, y, z, i, j, n - j, cutoff)
+                pending |= (masks & valid) << held
+                words[word] = pending & low_half
                 held += count
-                word += np.intp(held >> _U64(5))
-                pending >>= held & _U64(32)
+                word += held >> _U64(5)
+                pending >>= held & half
                 held &= _U64(31)
-        words[word] = pending & _U64(0xFFFFFFFF)
+        words[word] = pending & low_half
         for k in range(n_bytes):
             out[frame, k] = as_bytes[k]
     return -1

@@ -47,11 +47,13 @@ def _usable_cores() -> int:
 
 
 def _over_frames(work: Callable[[int, int], T], n_frames: int, pairs: int, threads: int | None) -> list[T]:
-    """Call `work(start, stop)` on consecutive blocks of frames, one block a thread; results in order of frames."""
+    """Call `work(start, stop)` on consecutive blocks of frames; results in order of frames."""
     count = min(threads or _usable_cores(), n_frames)
     if count <= 1 or n_frames * pairs < _PAIRS_WORTH_THREADS:
         return [work(0, n_frames)]
-    bounds = [n_frames * k // count for k in range(count + 1)]
+    # Several blocks a thread, for a core that is busy with something else.
+    n_blocks = min(4 * count, n_frames)
+    bounds = [n_frames * k // n_blocks for k in range(n_blocks + 1)]
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(work, bounds[:-1], bounds[1:]))
 

@@ -16,6 +16,7 @@ __all__ = [
     "FigureRow",
     "GateRow",
     "SampleRow",
+    "common_reason",
     "figure_rows",
     "gate_rows",
     "headline",
@@ -78,13 +79,14 @@ class FigureRow:
 class GateRow:
     """One gate over the repeats: its limit, the value nearest to missing it (or farthest beyond), each repeat's value.
 
-    `repeats` holds for each repeat its value and whether the gate was met.
+    `repeats` holds for each repeat its value and whether the gate was not missed; one that ended before it is no miss.
     """
 
     name: str
     limit: str
     worst: Cell
     n_met: int
+    n_reached: int
     repeats: tuple[tuple[Cell, bool], ...]
     passed: bool
 
@@ -129,7 +131,7 @@ def gate_rows(result: Result) -> tuple[GateRow, ...]:
         found = [next((gate for gate in repeat.gates if gate.name == name), None) for repeat in result.repeats]
         reached = [gate for gate in found if gate is not None]
         values = tuple(
-            (_gate_value(gate), gate.passed) if gate is not None else (Cell("not reached", "", False), False)
+            (_gate_value(gate), gate.passed) if gate is not None else (Cell("not reached", "", False), True)
             for gate in found
         )
         worst = max(reached, key=_distance_beyond)
@@ -138,9 +140,10 @@ def gate_rows(result: Result) -> tuple[GateRow, ...]:
                 name=name,
                 limit=" or ".join(dict.fromkeys(limit_words(gate) for gate in reached)),
                 worst=_gate_value(worst),
-                n_met=sum(passed for _, passed in values),
+                n_met=sum(gate.passed for gate in reached),
+                n_reached=len(reached),
                 repeats=values,
-                passed=all(passed for _, passed in values),
+                passed=all(gate.passed for gate in reached),
             )
         )
     return tuple(rows)
@@ -152,6 +155,12 @@ def figure_rows(result: Result) -> tuple[FigureRow, ...]:
     names |= dict.fromkeys(metric.name for repeat in result.repeats for metric in repeat.metrics)
     rows = (_figure_row(name, result) for name in names)
     return tuple(row for row in rows if row is not None)
+
+
+def common_reason(rows: Sequence[FigureRow]) -> str:
+    """Return the reason why no figure has an interval, where it is one and the same for all."""
+    reasons = {row.no_interval for row in rows if row.median is not None}
+    return reasons.pop() if len(reasons) == 1 else ""
 
 
 def headline(rows: Sequence[FigureRow], verdict: str) -> tuple[FigureRow, ...]:

@@ -16,6 +16,7 @@ from levinthal.report.figures import (
     FigureRow,
     GateRow,
     SampleRow,
+    common_reason,
     figure_rows,
     gate_rows,
     headline,
@@ -79,6 +80,7 @@ class ResultView:
     typical: str
     headline: tuple[FigureRow, ...]
     figures: tuple[FigureRow, ...]
+    no_interval: str
     gates: tuple[GateRow, ...]
     repeats: tuple[RepeatView, ...]
     time_ticks: tuple[Tick, ...]
@@ -133,6 +135,7 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
         typical=duration(statistics.median(passed)) if passed and result.verdict == "passed" else "",
         headline=headline(rows, result.verdict),
         figures=rows,
+        no_interval=common_reason(rows),
         gates=gate_rows(result),
         repeats=tuple(
             _repeat(position, repeat, time, axis_s, keys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,6 +66,14 @@ class _KeptContexts(threading.local):
 
 
 _kept = _KeptContexts()
+
+# The Reference platform draws its noise from one generator for the whole process: one thread at a time, or the bits
+# depend on the others.
+_reference_noise = threading.Lock()
+
+
+def _undisturbed(platform: str) -> AbstractContextManager[object]:
+    return _reference_noise if platform == "Reference" else nullcontext()
 
 
 def choose_platform(n_atoms: int, device: str = "cpu") -> str:
@@ -133,8 +142,6 @@ def _context(system: MolecularSystem, platform: str, threads: int, seed: int) ->
     the bits depend on nothing that was simulated before. On a GPU that would take a second, and one cannot have the
     same bits twice anyway: there the stream of noise goes on.
     """
-    if platform == "auto":
-        platform = choose_platform(system.n_atoms)
     key = (system.sha256, platform, threads)
     context = _kept.contexts.pop(key, None)
     fresh = context is None
@@ -193,11 +200,13 @@ def start_replica(
         Positions of another shape, or not finite.
     """
     positions = _checked_positions(system, positions_nm, "start positions")
-    context = _context(system, platform, threads, seed)
-    context.setPositions(positions)
-    context.applyConstraints(1e-6)
-    context.setVelocitiesToTemperature(system.temperature_k * unit.kelvin, _openmm_seed(seed))
-    state = context.getState(positions=True, velocities=True, energy=True)
+    platform = choose_platform(system.n_atoms) if platform == "auto" else platform
+    with _undisturbed(platform):
+        context = _context(system, platform, threads, seed)
+        context.setPositions(positions)
+        context.applyConstraints(1e-6)
+        context.setVelocitiesToTemperature(system.temperature_k * unit.kelvin, _openmm_seed(seed))
+        state = context.getState(positions=True, velocities=True, energy=True)
     return ReplicaState(
         positions_nm=np.array(state.getPositions(asNumpy=True)._value, np.float64),
         velocities_nm_ps=np.array(state.getVelocities(asNumpy=True)._value, np.float64),
@@ -211,6 +220,29 @@ def _broken(system: MolecularSystem, step: int, what: str) -> SimulationError:
         f"simulation of {system.name} broke at step {step}: {what}; "
         f"minimise the start structure or take a time step below {system.timestep_fs:g} fs"
     )
+
+
+def _take_frames(
+    system: MolecularSystem, context: openmm.Context, begin: int, n_steps: int, frame_interval: int
+) -> Frames:
+    """Make the steps, and keep CA atoms wherever the replica's step is a multiple of the interval."""
+    integrator = context.getIntegrator()
+    step, end = begin, begin + n_steps
+    frame_steps = np.arange(begin // frame_interval + 1, end // frame_interval + 1, dtype=np.int64) * frame_interval
+    carbons = np.array(system.ca_indices, np.intp)
+    coordinates = np.empty((len(frame_steps), len(carbons), 3), np.float32)
+    try:
+        for k, frame_step in enumerate(frame_steps):
+            integrator.step(int(frame_step) - step)
+            step = int(frame_step)
+            coordinates[k] = context.getState(positions=True).getPositions(asNumpy=True)._value[carbons]
+            if not np.isfinite(coordinates[k]).all():
+                raise _broken(system, step, "a position is not a number")
+        if step < end:
+            integrator.step(end - step)
+    except openmm.OpenMMException as error:
+        raise _broken(system, step, f"OpenMM says {error}") from None
+    return Frames(coordinates, frame_steps)
 
 
 def _end_state(
@@ -291,34 +323,18 @@ def advance(
     temperature = system.temperature_k if temperature_k is None else temperature_k
     if not temperature > 0:
         raise UsageError(f"the temperature is {temperature} K: it must be positive")
-    context = _context(system, platform, threads, seed)
-    integrator = context.getIntegrator()
-    integrator.setTemperature(temperature * unit.kelvin)
-    if state.box_nm is not None:
-        context.setPeriodicBoxVectors(*state.box_nm)
-    context.setPositions(positions)
-    context.setVelocities(velocities)
-    energy = state.potential_energy_kj_mol
-    if energy is None:
-        energy = float(context.getState(energy=True).getPotentialEnergy()._value)
-
-    end = state.step + n_steps
-    frame_steps = (
-        np.arange(state.step // frame_interval + 1, end // frame_interval + 1, dtype=np.int64) * frame_interval
-    )
-    carbons = np.array(system.ca_indices, np.intp)
-    coordinates = np.empty((len(frame_steps), len(carbons), 3), np.float32)
-    step = state.step
-    try:
-        for k, frame_step in enumerate(frame_steps):
-            integrator.step(int(frame_step) - step)
-            step = int(frame_step)
-            coordinates[k] = context.getState(positions=True).getPositions(asNumpy=True)._value[carbons]
-            if not np.isfinite(coordinates[k]).all():
-                raise _broken(system, step, "a position is not a number")
-        if step < end:
-            integrator.step(end - step)
-    except openmm.OpenMMException as error:
-        raise _broken(system, step, f"OpenMM says {error}") from None
-    finished = _end_state(system, context, state, energy, end, _BOLTZMANN_KJ_MOL_K * temperature)
-    return replace(finished, lineage=(*state.lineage, seed)), Frames(coordinates, frame_steps)
+    platform = choose_platform(system.n_atoms) if platform == "auto" else platform
+    with _undisturbed(platform):
+        context = _context(system, platform, threads, seed)
+        context.getIntegrator().setTemperature(temperature * unit.kelvin)
+        if state.box_nm is not None:
+            context.setPeriodicBoxVectors(*state.box_nm)
+        context.setPositions(positions)
+        context.setVelocities(velocities)
+        energy = state.potential_energy_kj_mol
+        if energy is None:
+            energy = float(context.getState(energy=True).getPotentialEnergy()._value)
+        frames = _take_frames(system, context, state.step, n_steps, frame_interval)
+        kt = _BOLTZMANN_KJ_MOL_K * temperature
+        finished = _end_state(system, context, state, energy, state.step + n_steps, kt)
+    return replace(finished, lineage=(*state.lineage, seed)), frames

@@ -108,14 +108,14 @@ class CVAEModel(nn.Module):
         """Return mean and log-variance of the posterior, each (frames, latent), of maps (frames, size, size)."""
         features = self._convolve(maps) if self.compiled else self._convolve_by_torch(maps)
         features = F.dropout(features, self.config.dropout, self.training)
-        hidden = F.relu(self._dense(self.encoder_dense, features))
+        hidden = self._dense(self.encoder_dense, features)
         log_var = self.z_log_var(hidden).float() if hidden.dtype == torch.bfloat16 else self.z_log_var(hidden)
         return self.z_mean(hidden).to(log_var.dtype), log_var.clamp(-_LOG_VAR_LIMIT, _LOG_VAR_LIMIT)
 
     def decode(self, z: Tensor) -> Tensor:
         """Return logits (frames, size, size) of latent points (frames, latent)."""
         hidden = F.relu(self.decoder_dense(z))
-        wide = F.relu(self._dense(self.decoder_wide, hidden))
+        wide = self._dense(self.decoder_wide, hidden)
         size, channels = self.config.sizes[-1], self.config.filters[-1]
         features = wide.view(-1, size, size, channels)
         if self.compiled:
@@ -142,7 +142,7 @@ class CVAEModel(nn.Module):
         return Output(self.decode(z), z_mean, z_log_var)
 
     def _dense(self, layer: nn.Linear, x: Tensor) -> Tensor:
-        return dense(x, layer.weight, layer.bias) if self.compiled else layer(x)
+        return dense(x, layer.weight, layer.bias) if self.compiled else F.relu(layer(x))
 
     def _convolve(self, maps: Tensor) -> Tensor:
         parameters = _parameters(self.encoder_convolutions)

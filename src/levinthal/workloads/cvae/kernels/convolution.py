@@ -6,7 +6,7 @@ pass the gradient of a ReLU is applied where the gradient is produced, and the b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from levinthal.workloads.cvae.kernels.gemm import CHANNEL_MULTIPLE
+from levinthal.workloads.cvae.kernels.store import store_gated, store_rows
 from levinthal.workloads.cvae.kernels.thin import gather_frames, spread_frames, thin_weight_gradient_frames
 from levinthal.workloads.cvae.kernels.threads import in_parts
 from levinthal.workloads.cvae.kernels.toom import DOWN, SAME, UP, Scheme
@@ -154,14 +155,6 @@ def _finished_weight_gradient(layer: Layer, total: Flat, like: Tensor) -> Tensor
     return taps.view(3, 3, layer.channels_big, layer.channels_small).permute(3, 2, 0, 1).contiguous()
 
 
-import os
-_C = int(os.environ.get("CH", "10000"))
-
-def _chunks(first: int, last: int) -> Iterator[tuple[int, int]]:
-    for start in range(first, last, _C):
-        yield start, min(start + _C, last)
-
-
 class _Stack(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, layers: tuple[Layer, ...], *parameters: Tensor) -> Tensor:
@@ -176,9 +169,8 @@ class _Stack(torch.autograd.Function):
         nothing = np.empty(0, flats[0].dtype)
 
         def work(first: int, last: int) -> None:
-            for start, stop in _chunks(first, last):
-                for i, (layer, side) in enumerate(zip(layers, sides, strict=True)):
-                    side.run(flats[i], shifts[i], layer.relu, nothing, flats[i + 1], nothing, start, stop)
+            for i, (layer, side) in enumerate(zip(layers, sides, strict=True)):
+                side.run(flats[i], shifts[i], layer.relu, nothing, flats[i + 1], nothing, first, last)
 
         in_parts(work, n)
         ctx.layers = layers
@@ -191,14 +183,14 @@ class _Stack(torch.autograd.Function):
         depth = len(layers)
         maps, weights = ctx.saved_tensors[: depth + 1], ctx.saved_tensors[depth + 1 :]
         (gradient,) = gradients
-        if layers[-1].relu:
-            gradient = gradient * (maps[-1] > 0)
         n, dtype = len(maps[0]), _flat(gradient).dtype
         wanted_x = ctx.needs_input_grad[0]
         sides = [_Side(layer, w, not layer.transposed) for layer, w in zip(layers, weights, strict=True)]
         flats = [_flat(m) for m in maps[:-1]]
         passed = [torch.empty_like(m) if i or wanted_x else m.new_empty(0) for i, m in enumerate(maps[:-1])]
-        grads = [*(_flat(p) for p in passed), _flat(gradient)]
+        outer = _flat(gradient)
+        each = outer.size // max(n, 1)
+        grads = [*(_flat(p) for p in passed), np.empty_like(outer) if layers[-1].relu else outer]
         nothing = np.empty(0, dtype)
 
         def work(first: int, last: int) -> tuple[list[Flat], list[Flat]]:
@@ -206,15 +198,18 @@ class _Stack(torch.autograd.Function):
             for i, layer in enumerate(layers):
                 d_weights.append(np.zeros((9 if layer.thin else 36 * layer.channels_big) * layer.channels_small, dtype))
                 d_biases.append(np.zeros(layer.shape_out[1], dtype))
-            for start, stop in _chunks(first, last):
-                for i in range(depth - 1, -1, -1):
-                    layer = layers[i]
-                    big, small = (grads[i + 1], flats[i]) if layer.transposed else (flats[i], grads[i + 1])
-                    _weight_gradient(layer, big, small, d_weights[i], start, stop)
-                    if i > 0:
-                        sides[i].run(grads[i + 1], nothing, False, flats[i], grads[i], d_biases[i - 1], start, stop)
-                    elif wanted_x:
-                        sides[0].run(grads[1], nothing, False, nothing, grads[0], nothing, start, stop)
+            if layers[-1].relu:
+                store_gated(
+                    *(a[first * each : last * each] for a in (outer, _flat(maps[-1]), grads[-1])), d_biases[-1]
+                )
+            for i in range(depth - 1, -1, -1):
+                layer = layers[i]
+                big, small = (grads[i + 1], flats[i]) if layer.transposed else (flats[i], grads[i + 1])
+                _weight_gradient(layer, big, small, d_weights[i], first, last)
+                if i > 0:
+                    sides[i].run(grads[i + 1], nothing, False, flats[i], grads[i], d_biases[i - 1], first, last)
+                elif wanted_x:
+                    sides[0].run(grads[1], nothing, False, nothing, grads[0], nothing, first, last)
             return d_weights, d_biases
 
         parts = in_parts(work, n)
@@ -222,7 +217,7 @@ class _Stack(torch.autograd.Function):
         for i, (layer, weight) in enumerate(zip(layers, weights, strict=True)):
             total = sum(part[0][i] for part in parts)
             result.append(_finished_weight_gradient(layer, np.asarray(total), weight))
-            if i < depth - 1:
+            if layer.relu:
                 result.append(torch.from_numpy(np.asarray(sum(part[1][i] for part in parts))))
             else:
                 result.append(gradient.sum((0, 1, 2)))
@@ -265,19 +260,31 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
 class _Dense(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return _product(x, weight.T).add_(bias)
+        y = _product(x, weight.T)
+        flat, shift, width = _flat(y), _flat(bias), len(bias)
+        in_parts(lambda first, last: store_rows(flat[first * width : last * width], shift), len(y))
+        ctx.save_for_backward(x, weight, y)
+        return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-        x, weight = ctx.saved_tensors
-        (gradient,) = gradients
-        d_x = _product(gradient, weight) if ctx.needs_input_grad[0] else None
-        return d_x, _product(gradient.T, x), gradient.sum(0)
+        x, weight, y = ctx.saved_tensors
+        gated = torch.empty_like(y)
+        arrays = [_flat(t) for t in (gradients[0], y, gated)]
+        width = y.shape[1]
+
+        def work(first: int, last: int) -> Flat:
+            sums = np.zeros(width, arrays[0].dtype)
+            store_gated(*(a[first * width : last * width] for a in arrays), sums)
+            return sums
+
+        bias = torch.from_numpy(np.asarray(sum(in_parts(work, len(y)))))
+        d_x = _product(gated, weight) if ctx.needs_input_grad[0] else None
+        return d_x, _product(gated.T, x), bias
 
 
 def dense(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return x @ weight.T + bias with the work shared between the kernels' threads.
+    """Return relu(x @ weight.T + bias), the work shared between the kernels' threads; differentiable once.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numba
 
-__all__ = ["store_biased", "store_gated"]
+__all__ = ["store_biased", "store_gated", "store_rows"]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -39,3 +39,15 @@ def store_gated(line, gate, target, sums):  # type: ignore[no-untyped-def]
             value = source[c] if allowed[c] > zero else zero
             goal[c] = value
             sums[c] += value
+
+
+@numba.njit(nogil=True, cache=True)
+def store_rows(rows, bias):  # type: ignore[no-untyped-def]
+    """Replace rows (n * width,) by relu(rows + bias) in place."""
+    width = bias.size
+    zero = rows.dtype.type(0)
+    for start in range(0, rows.size, width):
+        row = rows[start : start + width]
+        for c in range(width):
+            value = row[c] + bias[c]
+            row[c] = value if value > zero else zero
