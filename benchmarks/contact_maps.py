@@ -193,9 +193,8 @@ def main() -> None:
     for n_residues in options.residues:
         n_frames = CASES.get(n_residues, max(40_000 * 378 // max(n_pairs(n_residues), 1), 100))
         case = measure(n_residues, n_frames, options.rounds)
-        print(
-            f"{case['case']}: ours {case['ours']:,.0f} frame/s, {case['peer_name']} {case['peer']:,.0f}, {case['ratio']:.1f}x"
-        )
+        ours, peer = f"{case['ours']:,.0f} frame/s", f"{case['peer_name']} {case['peer']:,.0f}"
+        print(f"{case['case']}: ours {ours}, {peer}, ratio {case['ratio']:.1f}")
         cases.append(case)
     worst = min(cases, key=lambda case: case["ratio"])
     result = {

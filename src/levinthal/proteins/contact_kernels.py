@@ -46,7 +46,7 @@ def _lane_masks(_typing: Any, x: Any, y: Any, z: Any, i: Any, j: Any, low: Any, 
             data = context.make_array(signature.args[0])(context, builder, axis).data
             others = builder.bitcast(builder.gep(data, [first]), vector.as_pointer())
             loaded = builder.load(others, align=scalar.bitwidth // 8)
-            difference = builder.fsub(loaded, splat(builder.load(builder.gep(data, [point]))))
+            difference = builder.fsub(splat(builder.load(builder.gep(data, [point]))), loaded)
             square = builder.fmul(difference, difference, flags=("contract",))
             squared = square if squared is None else builder.fadd(squared, square, flags=("contract",))
 
