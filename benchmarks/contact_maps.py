@@ -25,7 +25,7 @@ Coordinates = npt.NDArray[np.float32]
 Packed = npt.NDArray[np.uint8]
 Method = Callable[[Coordinates], Packed]
 
-CASES = {28: 40_000, 214: 2_000}
+CASES = {28: 100_000, 214: 8_000}
 BLOCKS = (64, 512, 4096)
 CORES = len(os.sched_getaffinity(0))
 
@@ -191,7 +191,7 @@ def main() -> None:
     options = parser.parse_args()
     cases = []
     for n_residues in options.residues:
-        n_frames = CASES.get(n_residues, max(40_000 * 378 // max(n_pairs(n_residues), 1), 100))
+        n_frames = CASES.get(n_residues, max(100_000 * 378 // max(n_pairs(n_residues), 1), 100))
         case = measure(n_residues, n_frames, options.rounds)
         ours, peer = f"{case['ours']:,.0f} frame/s", f"{case['peer_name']} {case['peer']:,.0f}"
         print(f"{case['case']}: ours {ours}, {peer}, ratio {case['ratio']:.1f}")

@@ -259,7 +259,8 @@ class Run:
         number = None if value is None else float(value)
         if number is not None and not math.isfinite(number):
             number, reason = None, reason or f"the value was {number}"
-        metric = Metric(name=name, value=number, unit=unit, better=better, kind=kind, reason=reason)
+        why = None if number is not None else reason
+        metric = Metric(name=name, value=number, unit=unit, better=better, kind=kind, reason=why)
         self._metrics[name] = metric
         self._event("metric", **metric.model_dump())
 

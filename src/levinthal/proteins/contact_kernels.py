@@ -6,6 +6,7 @@ All kernels release the interpreter's lock and take a range of frames, so that t
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,15 @@ __all__ = ["expand_frames", "pack_frames"]
 # 32 comparisons become one 32-bit mask: LLVM lowers the vector of booleans to PMOVMSKB (x86) or its like elsewhere.
 LANES = 32
 _U64 = np.uint64
+
+
+def _compiled(function: Callable[..., Any]) -> Any:
+    """Compile when first called; keep the machine code on disk where there is a place that can be written."""
+    options = {"nogil": True, "error_model": "numpy"}
+    try:
+        return njit(**options, cache=True)(function)
+    except RuntimeError:  # numba found no folder for its cache
+        return njit(**options)(function)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -61,7 +71,7 @@ def _lane_masks(_typing: Any, x: Any, y: Any, z: Any, i: Any, j: Any, low: Any, 
     return types.uint64(x, y, z, types.intp, types.intp, scalar, scalar), codegen
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@_compiled
 def _exact_mask(
     x: npt.NDArray[Any], y: npt.NDArray[Any], z: npt.NDArray[Any], i: int, j: int, count: int, cutoff: float
 ) -> np.uint64:
@@ -76,7 +86,7 @@ def _exact_mask(
     return mask
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@_compiled
 def pack_frames(
     xyz: npt.NDArray[Any], start: int, stop: int, low: Any, high: Any, cutoff: float, out: npt.NDArray[np.uint8]
 ) -> int:
@@ -131,7 +141,7 @@ def pack_frames(
     return -1
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@_compiled
 def expand_frames(packed: npt.NDArray[np.uint8], start: int, stop: int, n: int, out: npt.NDArray[Any]) -> None:
     """Write the dense symmetric map of each frame; whatever lies beyond residue n-1 becomes 0."""
     size = out.shape[1]

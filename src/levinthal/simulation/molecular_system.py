@@ -164,7 +164,8 @@ def assemble(
     random.seed(0)
     try:
         with _one_cpu_thread() as platform:
-            modeller.addHydrogens(force_field, pH=7.0, platform=platform)
+            # Only hydrogens move here, and they do not need the solvent, which takes most of the time.
+            modeller.addHydrogens(app.ForceField(FORCE_FIELD[0]), pH=7.0, platform=platform)
         system = force_field.createSystem(
             modeller.topology,
             nonbondedMethod=app.CutoffNonPeriodic,

@@ -50,7 +50,7 @@ _SOLVENT_AND_IONS = frozenset(
 )
 _PEPTIDE_BOND_LIMIT_NM = 0.2
 _BOND_C_OXT_NM = 0.125
-_MINIMISE_ITERATIONS = 50
+_MINIMISE_ITERATIONS = 30
 
 
 def _read(path: Path) -> Any:

@@ -173,6 +173,11 @@ def _checked_positions(system: MolecularSystem, values: npt.NDArray[np.floating]
     return array
 
 
+def _numbers(quantity: unit.Quantity) -> Positions:
+    """Return the value in nm, ps and kJ/mol, as an array of its own."""
+    return np.array(quantity.value_in_unit_system(unit.md_unit_system), np.float64)
+
+
 def start_replica(
     system: MolecularSystem,
     positions_nm: npt.NDArray[np.floating],
@@ -208,10 +213,10 @@ def start_replica(
         context.setVelocitiesToTemperature(system.temperature_k * unit.kelvin, _openmm_seed(seed))
         state = context.getState(positions=True, velocities=True, energy=True)
     return ReplicaState(
-        positions_nm=np.array(state.getPositions(asNumpy=True)._value, np.float64),
-        velocities_nm_ps=np.array(state.getVelocities(asNumpy=True)._value, np.float64),
+        positions_nm=_numbers(state.getPositions(asNumpy=True)),
+        velocities_nm_ps=_numbers(state.getVelocities(asNumpy=True)),
         lineage=(seed,),
-        potential_energy_kj_mol=float(state.getPotentialEnergy()._value),
+        potential_energy_kj_mol=float(_numbers(state.getPotentialEnergy())),
     )
 
 
@@ -235,7 +240,7 @@ def _take_frames(
         for k, frame_step in enumerate(frame_steps):
             integrator.step(int(frame_step) - step)
             step = int(frame_step)
-            coordinates[k] = context.getState(positions=True).getPositions(asNumpy=True)._value[carbons]
+            coordinates[k] = _numbers(context.getState(positions=True).getPositions(asNumpy=True))[carbons]
             if not np.isfinite(coordinates[k]).all():
                 raise _broken(system, step, "a position is not a number")
         if step < end:
@@ -250,9 +255,8 @@ def _end_state(
 ) -> ReplicaState:
     """Read the final state; refuse one whose energy ran away."""
     end = context.getState(positions=True, velocities=True, energy=True)
-    positions = np.array(end.getPositions(asNumpy=True)._value, np.float64)
-    velocities = np.array(end.getVelocities(asNumpy=True)._value, np.float64)
-    potential, kinetic = float(end.getPotentialEnergy()._value), float(end.getKineticEnergy()._value)
+    positions, velocities = _numbers(end.getPositions(asNumpy=True)), _numbers(end.getVelocities(asNumpy=True))
+    potential, kinetic = float(_numbers(end.getPotentialEnergy())), float(_numbers(end.getKineticEnergy()))
     if not (np.isfinite(positions).all() and np.isfinite(velocities).all() and np.isfinite(potential + kinetic)):
         raise _broken(system, step, "a position, a velocity or the energy is not a number")
     if potential - start_energy > _EXPLODED_KT_PER_ATOM * kt * system.n_atoms:
@@ -333,7 +337,7 @@ def advance(
         context.setVelocities(velocities)
         energy = state.potential_energy_kj_mol
         if energy is None:
-            energy = float(context.getState(energy=True).getPotentialEnergy()._value)
+            energy = float(_numbers(context.getState(energy=True).getPotentialEnergy()))
         frames = _take_frames(system, context, state.step, n_steps, frame_interval)
         kt = _BOLTZMANN_KJ_MOL_K * temperature
         finished = _end_state(system, context, state, energy, state.step + n_steps, kt)

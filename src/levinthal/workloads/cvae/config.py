@@ -56,7 +56,9 @@ class CVAEConfig:
         if min(self.filters) < 1 or min(self.strides) < 1:
             raise UsageError(f"filters {self.filters} and strides {self.strides} of the CVAE must be at least 1")
         if any(k < 1 or k % 2 == 0 for k in self.kernels):
-            raise UsageError(f"kernels {self.kernels} of the CVAE must be odd, so that padding is the same on all sides")
+            raise UsageError(
+                f"kernels {self.kernels} of the CVAE must be odd, so that padding is the same on all sides"
+            )
         if any(s > k for s, k in zip(self.strides, self.kernels, strict=True)):
             raise UsageError(
                 f"strides {self.strides} of the CVAE exceed kernels {self.kernels}: parts of the map would go unseen"
@@ -104,7 +106,9 @@ class CVAEConfig:
         """
         known = {f.name for f in fields(cls)}
         if unknown := sorted(set(data) - known):
-            raise UsageError(f"CVAE architecture has unknown keys {', '.join(unknown)}: the keys are {', '.join(known)}")
+            raise UsageError(
+                f"CVAE architecture has unknown keys {', '.join(unknown)}: the keys are {', '.join(known)}"
+            )
         try:
             return cls(**data)
         except TypeError as error:

@@ -94,7 +94,9 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
     names = list(starts)
     chosen = [Start(name, starts[name]) for name in (names[k % len(names)] for k in range(settings.replicas))]
     n_chunks = settings.replicas * -(-settings.steps // settings.chunk_steps)
-    with run.phase("simulate", items=settings.replicas * (settings.steps // settings.frame_interval), total=n_chunks) as phase:
+    with run.phase(
+        "simulate", items=settings.replicas * (settings.steps // settings.frame_interval), total=n_chunks
+    ) as phase:
         lanes: dict[int, str] = {}
         clock_offset_s = time.time() - time.perf_counter()
 

@@ -82,9 +82,7 @@ class CVAEModel(nn.Module):
         for i, (kernel, stride) in enumerate(zip(config.kernels, config.strides, strict=True)):
             encoder.append(nn.Conv2d(channels[i], channels[i + 1], kernel, stride, kernel // 2))
             left_over = sizes[i] - ((sizes[i + 1] - 1) * stride - 2 * (kernel // 2) + kernel)
-            decoder.insert(
-                0, nn.ConvTranspose2d(channels[i + 1], channels[i], kernel, stride, kernel // 2, left_over)
-            )
+            decoder.insert(0, nn.ConvTranspose2d(channels[i + 1], channels[i], kernel, stride, kernel // 2, left_over))
         self.encoder_convolutions = nn.ModuleList(encoder)
         self.encoder_dense = nn.Linear(config.flat, config.dense)
         self.z_mean = nn.Linear(config.dense, config.latent)

@@ -43,14 +43,24 @@ class CVAESettings(Settings):
     lag: int = Field(default=20, ge=1, description="Lag of the tICA baseline, in frames.")
     clusters: int = Field(default=2, ge=2, description="Clusters to look for in the latent space.")
     margin: float = Field(
-        default=0.1, ge=0.0, lt=1.0, description="Gate: held-out bits per contact at least this share below the mean map."
+        default=0.1,
+        ge=0.0,
+        lt=1.0,
+        description="Gate: held-out bits per contact at least this share below the mean map.",
     )
     deterministic: bool = Field(
         default=False, description="One thread and deterministic sums: the same seed gives the same last digit."
     )
 
     sizes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"replicas": 2, "steps": 200, "frame_interval": 5, "equilibration_steps": 0, "filters": 4, "epochs": 1},
+        "smoke": {
+            "replicas": 2,
+            "steps": 200,
+            "frame_interval": 5,
+            "equilibration_steps": 0,
+            "filters": 4,
+            "epochs": 1,
+        },
         "tiny": {},
         "small": {"replicas": 8, "steps": 250_000, "frame_interval": 250, "filters": 64, "batch_size": 256},
         "paper": {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from levinthal.workloads.cvae.kernels.gemm import CHANNEL_MULTIPLE
 from levinthal.workloads.cvae.kernels.store import store_gated, store_rows
 from levinthal.workloads.cvae.kernels.thin import gather_frames, spread_frames, thin_weight_gradient_frames
 from levinthal.workloads.cvae.kernels.threads import in_parts
-from levinthal.workloads.cvae.kernels.toom import DOWN, SAME, UP, Scheme
+from levinthal.workloads.cvae.kernels.toom import down, same, tiles_along, up
 from levinthal.workloads.cvae.kernels.winograd import (
     KIND_DOWN,
     KIND_SAME,
@@ -88,8 +89,14 @@ def _flat(tensor: Tensor) -> Flat:
     return tensor.detach().contiguous().view(-1).numpy()
 
 
-def _both_axes(scheme: Scheme, like: Tensor) -> Tensor:
-    return torch.from_numpy(np.kron(scheme.weight, scheme.weight)).to(like.dtype)
+@cache
+def _both_axes(stride: int, size_small: int, to_big: bool, dtype: torch.dtype) -> Tensor:
+    """Return the matrix (weights of all classes of tiles, 9) from the taps to the transformed weights."""
+    scheme = same if stride == 1 else up if to_big else down
+    tile, large, small = tiles_along(size_small)
+    sizes = [size for size, count in ((tile, large), (tile - 1, small)) if count]
+    axis = [scheme(size).weight for size in sizes]
+    return torch.from_numpy(np.vstack([np.kron(rows, columns) for rows in axis for columns in axis])).to(dtype)
 
 
 class _Side:
@@ -107,25 +114,23 @@ class _Side:
             else:
                 self.weight = _flat(taps)
             return
-        if not to_big:
-            self.kind, scheme = (KIND_SAME, SAME) if layer.stride == 1 else (KIND_DOWN, DOWN)
-            taps = weight.permute(2, 3, 1, 0)
-        elif layer.stride == 1:
-            self.kind, scheme, taps = KIND_SAME, SAME, weight.flip(2, 3).permute(2, 3, 0, 1)
+        if layer.stride == 1:
+            self.kind = KIND_SAME
+            taps = weight.flip(2, 3).permute(2, 3, 0, 1) if to_big else weight.permute(2, 3, 1, 0)
         else:
-            self.kind, scheme, taps = KIND_UP, UP, weight.permute(2, 3, 0, 1)
-        self.weight = _flat(_both_axes(scheme, weight) @ taps.reshape(9, -1))
+            self.kind = KIND_UP if to_big else KIND_DOWN
+            taps = weight.permute(2, 3, 0, 1) if to_big else weight.permute(2, 3, 1, 0)
+        self.weight = _flat(_both_axes(layer.stride, layer.size_small, to_big, weight.dtype) @ taps.reshape(9, -1))
+        self.tiling = tiles_along(layer.size_small)
 
-    def run(
-        self, x: Flat, bias: Flat, relu: bool, gate: Flat, y: Flat, sums: Flat, first: int, last: int
-    ) -> None:
+    def run(self, x: Flat, bias: Flat, relu: bool, gate: Flat, y: Flat, sums: Flat, first: int, last: int) -> None:
         """Fill frames first to last of y; see `winograd.filter_frames`."""
         layer = self.layer
         big, small = (layer.size_big, layer.channels_big), (layer.size_small, layer.channels_small)
         source, target = (small, big) if self.to_big else (big, small)
         if not layer.thin:
             filter_frames(
-                self.kind, x, source[0], self.weight, source[1], bias, relu, gate, y, target[0], target[1], sums,
+                self.kind, self.tiling, x, source[0], self.weight, source[1], bias, relu, gate, y, target[0], target[1], sums,
                 first, last,
             )  # fmt: skip
         elif self.to_big:
@@ -135,12 +140,20 @@ class _Side:
             spread_frames(x, self.weight, bias, relu, gate, y, layer.size_big, layer.channels_small, sums, first, last)
 
 
+def _n_sums(layer: Layer) -> int:
+    """Return how many numbers the kernels sum for the gradient of a layer's weight."""
+    if layer.thin:
+        return 9 * layer.channels_small
+    rows = len(_both_axes(layer.stride, layer.size_small, False, torch.float32))
+    return rows * layer.channels_big * layer.channels_small
+
+
 def _weight_gradient(layer: Layer, big: Flat, small: Flat, into: Flat, first: int, last: int) -> None:
     if layer.thin:
         thin_weight_gradient_frames(big, small, into, layer.size_big, layer.channels_small, first, last)
     else:
         weight_gradient_frames(
-            KIND_SAME if layer.stride == 1 else KIND_DOWN, big, layer.size_big, layer.channels_big,
+            KIND_SAME if layer.stride == 1 else KIND_DOWN, tiles_along(layer.size_small), big, layer.size_big, layer.channels_big,
             small, layer.size_small, layer.channels_small, into, first, last,
         )  # fmt: skip
 
@@ -150,8 +163,9 @@ def _finished_weight_gradient(layer: Layer, total: Flat, like: Tensor) -> Tensor
     summed = torch.from_numpy(total)
     if layer.thin:
         return summed.view(3, 3, layer.channels_small).permute(2, 0, 1).reshape(like.shape)
-    scheme = SAME if layer.stride == 1 else DOWN
-    taps = _both_axes(scheme, like).T @ summed.view(36, -1)
+    taps = _both_axes(layer.stride, layer.size_small, False, like.dtype).T @ summed.view(
+        -1, layer.channels_big * layer.channels_small
+    )
     return taps.view(3, 3, layer.channels_big, layer.channels_small).permute(3, 2, 0, 1).contiguous()
 
 
@@ -195,13 +209,11 @@ class _Stack(torch.autograd.Function):
 
         def work(first: int, last: int) -> tuple[list[Flat], list[Flat]]:
             d_weights, d_biases = [], []
-            for i, layer in enumerate(layers):
-                d_weights.append(np.zeros((9 if layer.thin else 36 * layer.channels_big) * layer.channels_small, dtype))
+            for layer in layers:
+                d_weights.append(np.zeros(_n_sums(layer), dtype))
                 d_biases.append(np.zeros(layer.shape_out[1], dtype))
             if layers[-1].relu:
-                store_gated(
-                    *(a[first * each : last * each] for a in (outer, _flat(maps[-1]), grads[-1])), d_biases[-1]
-                )
+                store_gated(*(a[first * each : last * each] for a in (outer, _flat(maps[-1]), grads[-1])), d_biases[-1])
             for i in range(depth - 1, -1, -1):
                 layer = layers[i]
                 big, small = (grads[i + 1], flats[i]) if layer.transposed else (flats[i], grads[i + 1])

@@ -22,14 +22,28 @@ CHANNEL_MULTIPLE = 16
 _WIDE = 32 if llvm.get_host_cpu_features().get("avx512f", False) else 16
 
 
-def _register_kernel(rows: int, columns: int) -> Any:  # noqa: ANN401 - numba's intrinsics have no type
+def _register_kernel(rows: int, columns: int) -> Any:
     """Build the intrinsic that computes one `rows` x `columns` block of C."""
 
     @intrinsic
-    def block(typing: Any, a: Any, a0: Any, a_row: Any, a_k: Any, b: Any, b0: Any, b_k: Any, c: Any, c0: Any, c_row: Any, k: Any, add: Any) -> Any:  # noqa: ANN401, E501
+    def block(
+        typing: Any,
+        a: Any,
+        a0: Any,
+        a_row: Any,
+        a_k: Any,
+        b: Any,
+        b0: Any,
+        b_k: Any,
+        c: Any,
+        c0: Any,
+        c_row: Any,
+        k: Any,
+        add: Any,
+    ) -> Any:
         signature = types.void(a, a0, a_row, a_k, b, b0, b_k, c, c0, c_row, k, add)
 
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             scalar = context.get_data_type(signature.args[0].dtype)
             vector = ir.VectorType(scalar, columns)
             index = ir.IntType(64)
@@ -37,9 +51,7 @@ def _register_kernel(rows: int, columns: int) -> Any:  # noqa: ANN401 - numba's 
             fma = cgutils.get_or_insert_function(
                 builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{columns}{letter}"
             )
-            data = [
-                context.make_array(signature.args[i])(context, builder, args[i]).data for i in (0, 4, 7)
-            ]
+            data = [context.make_array(signature.args[i])(context, builder, args[i]).data for i in (0, 4, 7)]
             _, a0, a_row, a_k, _, b0, b_k, _, c0, c_row, k, add = args
             a_base, b_base, c_base = (builder.gep(d, [o]) for d, o in zip(data, (a0, b0, c0), strict=True))
             a_rows = [builder.gep(a_base, [builder.mul(a_row, index(r))]) for r in range(rows)]

@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["DOWN", "SAME", "UP", "Scheme", "minimal_filter"]
+__all__ = ["TILES", "Scheme", "down", "minimal_filter", "same", "tiles_along", "up"]
 
 Matrix = npt.NDArray[np.float64]
 
@@ -53,9 +53,25 @@ def minimal_filter(points: tuple[Fraction, ...], n_outputs: int, n_taps: int) ->
     return tuple(np.array(m, dtype=np.float64) for m in (out, weight, inward))  # type: ignore[return-value]
 
 
+_TAPS3 = {
+    4: (0, 1, -1, 2, -2),
+    5: (0, 1, -1, 2, -2, Fraction(1, 2)),
+    6: (0, 1, -1, 2, -2, Fraction(1, 2), Fraction(-1, 2)),
+}
+_TAPS2 = {4: (0, 1, -1, 2), 5: (0, 1, -1, 2, -2), 6: (0, 1, -1, 2, -2, Fraction(1, 2))}
+
+TILES = tuple(_TAPS3)
+"""Tile sizes there are schemes for; larger ones multiply less but lose digits."""
+
+
+def _filter(tile: int, n_taps: int) -> tuple[Matrix, Matrix, Matrix]:
+    points = {3: _TAPS3, 2: _TAPS2}[n_taps][tile]
+    return minimal_filter(tuple(Fraction(p) for p in points), tile, n_taps)
+
+
 @dataclass(frozen=True)
 class Scheme:
-    """A tiled one-dimensional filter.
+    """A tiled one-dimensional filter; point p is multiplied with weight min(p, n_weights - 1).
 
     Attributes
     ----------
@@ -65,64 +81,62 @@ class Scheme:
         From points to a tile of the output.
     weight : (n_weights, 3) array
         From the taps to the distinct weights.
-    weight_of_point : tuple of int
-        Which weight each point is multiplied with.
-    step : int
-        Distance between patches in the input.
-    origin : int
-        Index in the input of the first element of patch 0.
     """
 
     inward: Matrix
     outward: Matrix
     weight: Matrix
-    weight_of_point: tuple[int, ...]
-    step: int
-    origin: int
 
 
-def _points(*values: int | Fraction) -> tuple[Fraction, ...]:
-    return tuple(Fraction(v) for v in values)
+def same(tile: int) -> Scheme:
+    """Return the scheme of stride 1: `tile` outputs from tile + 2 inputs by tile + 2 products (direct: 3 tile)."""
+    out, weight, inward = _filter(tile, 3)
+    return Scheme(inward, out, weight)
 
 
-def _same() -> Scheme:
-    out, weight, inward = minimal_filter(_points(0, 1, -1, 2, -2), 4, 3)
-    return Scheme(inward, out, weight, tuple(range(6)), step=4, origin=-1)
+def down(tile: int) -> Scheme:
+    """Return the scheme of stride 2: `tile` outputs from 2 tile + 1 inputs by 2 tile + 1 products (direct: 3 tile).
+
+    y[i] = (w0 o[i-1] + w2 o[i]) + w1 e[i] with odd o[i] = x[2i+1] and even e[i] = x[2i]: two taps by minimal
+    filtering, one directly.
+    """
+    out, weight, inward = _filter(tile, 2)
+    full_in = np.zeros((2 * tile + 1, 2 * tile + 1))
+    full_in[: tile + 1, 0::2] = inward
+    full_in[tile + 1 :, 1::2] = np.eye(tile)
+    return Scheme(full_in, np.hstack([out, np.eye(tile)]), _phase_weight(weight, [0, 2]))
 
 
-_PHASE = minimal_filter(_points(0, 1, -1, 2), 4, 2)
+def up(tile: int) -> Scheme:
+    """Return the transpose of stride 2: 2 tile outputs from tile + 1 inputs by 2 tile + 1 products.
+
+    x[2i] = w1 y[i], x[2i+1] = w2 y[i] + w0 y[i+1].
+    """
+    out, weight, inward = _filter(tile, 2)
+    full_in = np.zeros((2 * tile + 1, tile + 1))
+    full_in[: tile + 1] = inward
+    full_in[tile + 1 :, :tile] = np.eye(tile)
+    full_out = np.zeros((2 * tile, 2 * tile + 1))
+    full_out[1::2, : tile + 1] = out
+    full_out[0::2, tile + 1 :] = np.eye(tile)
+    return Scheme(full_in, full_out, _phase_weight(weight, [2, 0]))
 
 
-def _down() -> Scheme:
-    # y[i] = (w0 o[i-1] + w2 o[i]) + w1 e[i] with odd o[i] = x[2i+1] and even e[i] = x[2i]
-    out, weight, inward = _PHASE
-    full_in = np.zeros((9, 9))
-    full_in[:5, 0::2] = inward
-    full_in[5:, 1::2] = np.eye(4)
-    full_weight = np.zeros((6, 3))
-    full_weight[:5, [0, 2]] = weight
-    full_weight[5, 1] = 1.0
-    return Scheme(full_in, np.hstack([out, np.eye(4)]), full_weight, (0, 1, 2, 3, 4, 5, 5, 5, 5), step=8, origin=-1)
+def _phase_weight(weight: Matrix, taps: list[int]) -> Matrix:
+    full = np.zeros((len(weight) + 1, 3))
+    full[:-1, taps] = weight
+    full[-1, 1] = 1.0
+    return full
 
 
-def _up() -> Scheme:
-    # the transpose: x[2i] = w1 y[i], x[2i+1] = w2 y[i] + w0 y[i+1]
-    out, weight, inward = _PHASE
-    full_in = np.zeros((9, 5))
-    full_in[:5] = inward
-    full_in[5:, :4] = np.eye(4)
-    full_out = np.zeros((8, 9))
-    full_out[1::2, :5] = out
-    full_out[0::2, 5:] = np.eye(4)
-    full_weight = np.zeros((6, 3))
-    full_weight[:5, [2, 0]] = weight
-    full_weight[5, 1] = 1.0
-    return Scheme(full_in, full_out, full_weight, (0, 1, 2, 3, 4, 5, 5, 5, 5), step=4, origin=0)
+def tiles_along(n: int) -> tuple[int, int, int]:
+    """Return (tile, large, small): `large` tiles of `tile` outputs, then `small` of one less, that cover n outputs.
 
-
-SAME = _same()
-"""Stride 1: tiles of 4 from patches of 6, 36 products for 16 outputs in two dimensions (direct: 144)."""
-DOWN = _down()
-"""Stride 2: tiles of 4 from patches of 9, 81 products for 16 outputs (direct: 144)."""
-UP = _up()
-"""The transpose of stride 2: tiles of 8 from patches of 5, 81 products for 64 outputs (direct: 144)."""
+    The fewest tiles, as even as possible: products are n + 2 for each tile, so 11 is best cut into 6 + 5.
+    """
+    count = -(-n // TILES[-1])
+    tile = max(-(-n // count), TILES[0])
+    if tile == TILES[0]:
+        return tile, -(-n // tile), 0
+    small = tile * count - n
+    return tile, count - small, small

@@ -1,6 +1,6 @@
 """Small constant matrices applied to vectors of channels, unrolled into the compiled code.
 
-`apply_*(source, at, stride, target, to, target_stride, n_channels)` computes, for every channel,
+`inward(kind, tile, source, at, stride, target, to, target_stride, n_channels)` computes, for every channel,
 target_i = sum_j matrix[i, j] source_j, where source_j starts at ``source[at + j * stride]``. Zeros cost nothing, rows
 that differ only in the sign of some columns (points p and -p) share their sums.
 """
@@ -9,23 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from levinthal.workloads.cvae.kernels.toom import DOWN, SAME, UP, Matrix
+from levinthal.workloads.cvae.kernels.toom import Matrix, down, same, up
 
-__all__ = [
-    "down_in",
-    "down_out",
-    "down_out_transposed",
-    "same_in",
-    "same_out",
-    "same_out_transposed",
-    "up_in",
-    "up_out",
-]
+__all__ = ["inward", "outward", "outward_transposed"]
 
 _LANES = 8
 
@@ -33,7 +25,7 @@ _LANES = 8
 class _Emitter:
     """Emit vector arithmetic on values that may be absent (zero)."""
 
-    def __init__(self, builder: Any, vector: ir.VectorType, suffix: str) -> None:  # noqa: ANN401
+    def __init__(self, builder: Any, vector: ir.VectorType, suffix: str) -> None:
         self.builder, self.vector = builder, vector
         self.fma = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{_LANES}{suffix}"
@@ -42,7 +34,7 @@ class _Emitter:
     def constant(self, value: float) -> ir.Constant:
         return ir.Constant(self.vector, [float(value)] * _LANES)
 
-    def combine(self, coefficients: list[float], values: list[Any]) -> Any:  # noqa: ANN401
+    def combine(self, coefficients: list[float], values: list[Any]) -> Any:
         """Return sum_j coefficients[j] values[j], or None where all coefficients are zero."""
         total = None
         for coefficient, value in sorted(zip(coefficients, values, strict=True), key=lambda t: t[0] != 1.0):
@@ -92,14 +84,14 @@ def _emit(emitter: _Emitter, matrix: Matrix, values: list[Any]) -> list[Any]:
     return [done[i] for i in range(len(rows))]
 
 
-def _transform(matrix: Matrix) -> Any:  # noqa: ANN401
+def _transform(matrix: Matrix) -> Any:
     """Build the intrinsic that applies `matrix`."""
 
     @intrinsic
-    def apply(typing: Any, source: Any, at: Any, stride: Any, target: Any, to: Any, target_stride: Any, n: Any) -> Any:  # noqa: ANN401
+    def apply(typing: Any, source: Any, at: Any, stride: Any, target: Any, to: Any, target_stride: Any, n: Any) -> Any:
         signature = types.void(source, at, stride, target, to, target_stride, n)
 
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             scalar = context.get_data_type(signature.args[0].dtype)
             single = signature.args[0].dtype == types.float32
             vector = ir.VectorType(scalar, _LANES)
@@ -112,13 +104,11 @@ def _transform(matrix: Matrix) -> Any:  # noqa: ANN401
             with cgutils.for_range(builder, builder.udiv(n, index(_LANES))) as loop:
                 channel = builder.mul(loop.index, index(_LANES))
 
-                def pointer(base: Any, start: Any, step: Any, j: int) -> Any:  # noqa: ANN401
+                def pointer(base: Any, start: Any, step: Any, j: int) -> Any:
                     offset = builder.add(builder.add(start, channel), builder.mul(step, index(j)))
                     return builder.bitcast(builder.gep(base, [offset]), vector.as_pointer())
 
-                values = [
-                    builder.load(pointer(source, at, stride, j), align=align) for j in range(matrix.shape[1])
-                ]
+                values = [builder.load(pointer(source, at, stride, j), align=align) for j in range(matrix.shape[1])]
                 for i, value in enumerate(_emit(emitter, matrix, values)):
                     builder.store(value, pointer(target, to, target_stride, i), align=align)
             return context.get_dummy_value()
@@ -128,6 +118,204 @@ def _transform(matrix: Matrix) -> Any:  # noqa: ANN401
     return apply
 
 
-same_in, same_out, same_out_transposed = (_transform(m) for m in (SAME.inward, SAME.outward, SAME.outward.T))
-down_in, down_out, down_out_transposed = (_transform(m) for m in (DOWN.inward, DOWN.outward, DOWN.outward.T))
-up_in, up_out = (_transform(m) for m in (UP.inward, UP.outward))
+_same4_in, _same4_out = _transform(same(4).inward), _transform(same(4).outward)
+_same4_back = _transform(same(4).outward.T)
+_same5_in, _same5_out = _transform(same(5).inward), _transform(same(5).outward)
+_same5_back = _transform(same(5).outward.T)
+_same6_in, _same6_out = _transform(same(6).inward), _transform(same(6).outward)
+_same6_back = _transform(same(6).outward.T)
+_down4_in, _down4_out = _transform(down(4).inward), _transform(down(4).outward)
+_down4_back = _transform(down(4).outward.T)
+_down5_in, _down5_out = _transform(down(5).inward), _transform(down(5).outward)
+_down5_back = _transform(down(5).outward.T)
+_down6_in, _down6_out = _transform(down(6).inward), _transform(down(6).outward)
+_down6_back = _transform(down(6).outward.T)
+_up4_in, _up4_out = _transform(up(4).inward), _transform(up(4).outward)
+_up5_in, _up5_out = _transform(up(5).inward), _transform(up(5).outward)
+_up6_in, _up6_out = _transform(up(6).inward), _transform(up(6).outward)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_same4_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _same4_in(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_same4_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _same4_out(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_same4_back(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _same4_back(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_same5_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _same5_in(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_same5_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _same5_out(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_same5_back(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _same5_back(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_same6_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _same6_in(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_same6_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _same6_out(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_same6_back(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _same6_back(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_down4_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _down4_in(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_down4_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _down4_out(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_down4_back(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _down4_back(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_down5_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _down5_in(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_down5_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _down5_out(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_down5_back(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _down5_back(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_down6_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _down6_in(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_down6_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _down6_out(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_down6_back(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _down6_back(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_up4_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _up4_in(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_up4_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _up4_out(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_up5_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _up5_in(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_up5_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _up5_out(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_up6_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _up6_in(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True, inline="never")
+def _run_up6_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    _up6_out(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True)
+def inward(kind, tile, source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    """Transform a patch of the input to points; kinds 0 same, 1 down, 2 up."""
+    which = 3 * kind + tile
+    if which == 4:
+        _run_same4_in(source, at, stride, target, to, target_stride, channels)
+    elif which == 5:
+        _run_same5_in(source, at, stride, target, to, target_stride, channels)
+    elif which == 6:
+        _run_same6_in(source, at, stride, target, to, target_stride, channels)
+    elif which == 7:
+        _run_down4_in(source, at, stride, target, to, target_stride, channels)
+    elif which == 8:
+        _run_down5_in(source, at, stride, target, to, target_stride, channels)
+    elif which == 9:
+        _run_down6_in(source, at, stride, target, to, target_stride, channels)
+    elif which == 10:
+        _run_up4_in(source, at, stride, target, to, target_stride, channels)
+    elif which == 11:
+        _run_up5_in(source, at, stride, target, to, target_stride, channels)
+    elif which == 12:
+        _run_up6_in(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True)
+def outward(kind, tile, source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    """Transform points to a tile of the output; kinds 0 same, 1 down, 2 up."""
+    which = 3 * kind + tile
+    if which == 4:
+        _run_same4_out(source, at, stride, target, to, target_stride, channels)
+    elif which == 5:
+        _run_same5_out(source, at, stride, target, to, target_stride, channels)
+    elif which == 6:
+        _run_same6_out(source, at, stride, target, to, target_stride, channels)
+    elif which == 7:
+        _run_down4_out(source, at, stride, target, to, target_stride, channels)
+    elif which == 8:
+        _run_down5_out(source, at, stride, target, to, target_stride, channels)
+    elif which == 9:
+        _run_down6_out(source, at, stride, target, to, target_stride, channels)
+    elif which == 10:
+        _run_up4_out(source, at, stride, target, to, target_stride, channels)
+    elif which == 11:
+        _run_up5_out(source, at, stride, target, to, target_stride, channels)
+    elif which == 12:
+        _run_up6_out(source, at, stride, target, to, target_stride, channels)
+
+
+@numba.njit(nogil=True, cache=True)
+def outward_transposed(kind, tile, source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+    """Transform a tile of the output to points, by the transpose of `outward`; kinds 0 same, 1 down, 2 up."""
+    which = 3 * kind + tile
+    if which == 4:
+        _run_same4_back(source, at, stride, target, to, target_stride, channels)
+    elif which == 5:
+        _run_same5_back(source, at, stride, target, to, target_stride, channels)
+    elif which == 6:
+        _run_same6_back(source, at, stride, target, to, target_stride, channels)
+    elif which == 7:
+        _run_down4_back(source, at, stride, target, to, target_stride, channels)
+    elif which == 8:
+        _run_down5_back(source, at, stride, target, to, target_stride, channels)
+    elif which == 9:
+        _run_down6_back(source, at, stride, target, to, target_stride, channels)

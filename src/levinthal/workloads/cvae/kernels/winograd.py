@@ -12,39 +12,48 @@ import numpy as np
 from levinthal.workloads.cvae.kernels import transform
 from levinthal.workloads.cvae.kernels.gemm import multiply
 from levinthal.workloads.cvae.kernels.store import store_biased, store_gated
-from levinthal.workloads.cvae.kernels.toom import DOWN, SAME, UP
 
 __all__ = ["KIND_DOWN", "KIND_SAME", "KIND_UP", "filter_frames", "weight_gradient_frames"]
 
 KIND_SAME, KIND_DOWN, KIND_UP = 0, 1, 2
 
-_POINTS = np.array([s.inward.shape[0] for s in (SAME, DOWN, UP)])
-_PATCH = np.array([s.inward.shape[1] for s in (SAME, DOWN, UP)])
-_TILE = np.array([s.outward.shape[0] for s in (SAME, DOWN, UP)])
-_STEP = np.array([s.step for s in (SAME, DOWN, UP)])
-_ORIGIN = np.array([s.origin for s in (SAME, DOWN, UP)])
-_WEIGHT_OF = np.array([[*s.weight_of_point, *[0] * 9][:9] for s in (SAME, DOWN, UP)])
-# tiles per block: the transformed tiles and products of a block (36 or 81 points each) should stay in the cache
-_BLOCK = np.array([36, 18, 18])
-
-_same_in, _same_out, _same_out_t = transform.same_in, transform.same_out, transform.same_out_transposed
-_down_in, _down_out, _down_out_t = transform.down_in, transform.down_out, transform.down_out_transposed
-_up_in, _up_out = transform.up_in, transform.up_out
+# points times tiles of a block: the transformed tiles and the products of a block should stay in the cache
+_BLOCK_POINTS = 1296
 
 
 @numba.njit(nogil=True, cache=True)
-def _load_patch(x, base, height, width, channels, row, column, size, patch):  # type: ignore[no-untyped-def]
-    """Copy a size x size patch whose corner is (row, column); what lies outside the map is zero."""
+def _extent(kind, tile):  # type: ignore[no-untyped-def]
+    """Return (points, patch, outputs) of a tile along one axis."""
+    if kind == 0:
+        return tile + 2, tile + 2, tile
+    if kind == 1:
+        return 2 * tile + 1, 2 * tile + 1, tile
+    return 2 * tile + 1, tile + 1, 2 * tile
+
+
+@numba.njit(nogil=True, cache=True)
+def _corner(kind, start):  # type: ignore[no-untyped-def]
+    """Return where the patch begins in the input and the tile in the output, for a tile at `start`."""
+    if kind == 0:
+        return start - 1, start
+    if kind == 1:
+        return 2 * start - 1, start
+    return start, 2 * start
+
+
+@numba.njit(nogil=True, cache=True)
+def _load_patch(x, base, size, channels, row, column, rows, columns, patch):  # type: ignore[no-untyped-def]
+    """Copy a rows x columns patch whose corner is (row, column); what lies outside the map is zero."""
     first = max(0, -column)
-    last = max(first, min(size, width - column))
-    for i in range(size):
+    last = max(first, min(columns, size - column))
+    for i in range(rows):
         r = row + i
-        line = patch[i * size * channels : (i + 1) * size * channels]
-        if r < 0 or r >= height:
+        line = patch[i * columns * channels : (i + 1) * columns * channels]
+        if r < 0 or r >= size:
             for k in range(line.size):
                 line[k] = 0
             continue
-        at = base + (r * width + column + first) * channels
+        at = base + (r * size + column + first) * channels
         source = x[at : at + (last - first) * channels]
         for k in range(first * channels):
             line[k] = 0
@@ -57,57 +66,65 @@ def _load_patch(x, base, height, width, channels, row, column, size, patch):  # 
 
 
 @numba.njit(nogil=True, cache=True)
-def _patch_to_points(kind, x, at, row_stride, channels, n, size, half, points, t, point_stride):  # type: ignore[no-untyped-def]
-    """Transform a patch that starts at x[at] along both axes; `n` points, patch of `size`."""
-    for q in range(size):
-        if kind == 0:
-            _same_in(x, at + q * channels, row_stride, half, q * channels, size * channels, channels)
-        elif kind == 1:
-            _down_in(x, at + q * channels, row_stride, half, q * channels, size * channels, channels)
-        else:
-            _up_in(x, at + q * channels, row_stride, half, q * channels, size * channels, channels)
-    for p in range(n):
-        to = p * n * point_stride + t * channels
-        if kind == 0:
-            _same_in(half, p * size * channels, channels, points, to, point_stride, channels)
-        elif kind == 1:
-            _down_in(half, p * size * channels, channels, points, to, point_stride, channels)
-        else:
-            _up_in(half, p * size * channels, channels, points, to, point_stride, channels)
+def _patch_to_points(
+    kind, tile_r, tile_c, x, base, size, channels, row, column, patch, half, points, t, stride
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Transform the patch with corner (row, column) along both axes; point (p, q) goes to row t of its matrix."""
+    n_r, rows, _ = _extent(kind, tile_r)
+    n_c, columns, _ = _extent(kind, tile_c)
+    if row >= 0 and column >= 0 and row + rows <= size and column + columns <= size:
+        at = base + (row * size + column) * channels
+        for q in range(columns):
+            transform.inward(
+                kind, tile_r, x, at + q * channels, size * channels, half, q * channels, columns * channels, channels
+            )
+    else:
+        _load_patch(x, base, size, channels, row, column, rows, columns, patch)
+        for q in range(columns):
+            transform.inward(
+                kind, tile_r, patch, q * channels, columns * channels, half, q * channels, columns * channels, channels
+            )
+    for p in range(n_r):
+        transform.inward(
+            kind, tile_c, half, p * columns * channels, channels,
+            points, p * n_c * stride + t * channels, stride, channels,
+        )  # fmt: skip
 
 
 @numba.njit(nogil=True, cache=True)
-def _points_to_tile(kind, points, t, point_stride, channels, n, size, half, tile):  # type: ignore[no-untyped-def]
-    """Transform products back to a size x size tile."""
-    for q in range(n):
-        at = q * point_stride + t * channels
-        if kind == 0:
-            _same_out(points, at, n * point_stride, half, q * channels, n * channels, channels)
-        elif kind == 1:
-            _down_out(points, at, n * point_stride, half, q * channels, n * channels, channels)
-        else:
-            _up_out(points, at, n * point_stride, half, q * channels, n * channels, channels)
-    for i in range(size):
-        if kind == 0:
-            _same_out(half, i * n * channels, channels, tile, i * size * channels, channels, channels)
-        elif kind == 1:
-            _down_out(half, i * n * channels, channels, tile, i * size * channels, channels, channels)
-        else:
-            _up_out(half, i * n * channels, channels, tile, i * size * channels, channels, channels)
+def _products_to_tile(kind, tile_r, tile_c, products, t, stride, channels, half, tile):  # type: ignore[no-untyped-def]
+    """Transform products back to a tile of the output."""
+    n_r, _, rows = _extent(kind, tile_r)
+    n_c, _, _ = _extent(kind, tile_c)
+    columns = _extent(kind, tile_c)[2]
+    for q in range(n_c):
+        transform.outward(
+            kind, tile_r, products, q * stride + t * channels, n_c * stride,
+            half, q * channels, n_c * channels, channels,
+        )  # fmt: skip
+    for i in range(rows):
+        transform.outward(
+            kind, tile_c, half, i * n_c * channels, channels, tile, i * columns * channels, channels, channels
+        )
 
 
 @numba.njit(nogil=True, cache=True)
-def filter_frames(kind, x, size_in, u, c_in, bias, relu, gate, y, size_out, c_out, sums, first, last):  # type: ignore[no-untyped-def]
+def filter_frames(
+    kind, tiling, x, size_in, u, c_in, bias, relu, gate, y, size_out, c_out, sums, first, last
+):  # type: ignore[no-untyped-def]  # fmt: skip
     """Filter frames first to last (exclusive): y = act(filter(x) + bias), or gated where `gate` is given.
 
     Parameters
     ----------
     kind : int
         `KIND_SAME`, `KIND_DOWN` or `KIND_UP`.
+    tiling : (int, int, int)
+        `toom.tiles_along` of the small side.
     x : (frames * size_in**2 * c_in,) array
         Input maps.
-    u : (36 * c_in * c_out,) array
-        Transformed weights, (6, 6, c_in, c_out).
+    u : flat array
+        Transformed weights of the four classes of tiles (large or small along rows, along columns), one after the
+        other, each (tile_rows + 2, tile_columns + 2, c_in, c_out).
     bias : (c_out,) array or empty
         Added where not empty; then ReLU where `relu`.
     gate : array like y, or empty
@@ -116,104 +133,115 @@ def filter_frames(kind, x, size_in, u, c_in, bias, relu, gate, y, size_out, c_ou
     y : (frames * size_out**2 * c_out,) array
         Output maps.
     """
-    n, patch_size, tile_size = _POINTS[kind], _PATCH[kind], _TILE[kind]
-    step, origin, block = _STEP[kind], _ORIGIN[kind], _BLOCK[kind]
-    across = (size_out + tile_size - 1) // tile_size
-    per_frame = across * across
-    in_stride, out_stride = (block + 1) * c_in, (block + 1) * c_out
-    points = np.empty(n * n * in_stride, x.dtype)
-    products = np.empty(n * n * out_stride, x.dtype)
-    patch = np.empty(patch_size * patch_size * c_in, x.dtype)
-    half = np.empty(n * max(patch_size, tile_size) * max(c_in, c_out), x.dtype)
-    tile = np.empty(tile_size * tile_size * c_out, x.dtype)
-    total = last * per_frame
-    for start in range(first * per_frame, total, block):
-        count = min(block, total - start)
-        for t in range(count):
-            frame, index = divmod(start + t, per_frame)
-            row = index // across * step + origin
-            column = index % across * step + origin
-            base = frame * size_in * size_in * c_in
-            if row >= 0 and column >= 0 and row + patch_size <= size_in and column + patch_size <= size_in:
-                at = base + (row * size_in + column) * c_in
-                _patch_to_points(kind, x, at, size_in * c_in, c_in, n, patch_size, half, points, t, in_stride)
-            else:
-                _load_patch(x, base, size_in, size_in, c_in, row, column, patch_size, patch)
-                _patch_to_points(kind, patch, 0, patch_size * c_in, c_in, n, patch_size, half, points, t, in_stride)
-        for p in range(n):
-            for q in range(n):
-                weight = (_WEIGHT_OF[kind, p] * 6 + _WEIGHT_OF[kind, q]) * c_in * c_out
-                multiply(
-                    count, c_out, c_in, points, (p * n + q) * in_stride, c_in, 1,
-                    u, weight, c_out, products, (p * n + q) * out_stride, c_out, False,
-                )  # fmt: skip
-        for t in range(count):
-            frame, index = divmod(start + t, per_frame)
-            row = index // across * tile_size
-            column = index % across * tile_size
-            _points_to_tile(kind, products, t, out_stride, c_out, n, tile_size, half, tile)
-            columns = min(tile_size, size_out - column)
-            for i in range(min(tile_size, size_out - row)):
-                to = ((frame * size_out + row + i) * size_out + column) * c_out
-                at = i * tile_size * c_out
-                done, target = tile[at : at + columns * c_out], y[to : to + columns * c_out]
-                if gate.size:
-                    store_gated(done, gate[to : to + columns * c_out], target, sums)
-                else:
-                    store_biased(done, bias, relu, target)
+    most, patch_most, tile_most = _extent(kind, tiling[0])
+    patch = np.empty(patch_most * patch_most * c_in, x.dtype)
+    half = np.empty(most * max(most, patch_most) * max(c_in, c_out), x.dtype)
+    tile = np.empty(tile_most * tile_most * c_out, x.dtype)
+    points = np.empty((_BLOCK_POINTS + most * most) * c_in, x.dtype)
+    products = np.empty((_BLOCK_POINTS + most * most) * c_out, x.dtype)
+    weights = 0
+    for small_r in range(2):
+        for small_c in range(2):
+            tile_r, tile_c = tiling[0] - small_r, tiling[0] - small_c
+            across = tiling[1 + small_c]
+            per_frame = tiling[1 + small_r] * across
+            if per_frame == 0:
+                continue
+            begin_r, begin_c = small_r * tiling[1] * tiling[0], small_c * tiling[1] * tiling[0]
+            n_r, _, rows = _extent(kind, tile_r)
+            n_c, _, columns = _extent(kind, tile_c)
+            block = max(6, _BLOCK_POINTS // (n_r * n_c) // 6 * 6)
+            in_stride, out_stride = (block + 1) * c_in, (block + 1) * c_out
+            for start in range(first * per_frame, last * per_frame, block):
+                count = min(block, last * per_frame - start)
+                for t in range(count):
+                    frame, index = divmod(start + t, per_frame)
+                    row, _ = _corner(kind, begin_r + index // across * tile_r)
+                    column, _ = _corner(kind, begin_c + index % across * tile_c)
+                    _patch_to_points(
+                        kind, tile_r, tile_c, x, frame * size_in * size_in * c_in, size_in, c_in, row, column,
+                        patch, half, points, t, in_stride,
+                    )  # fmt: skip
+                for p in range(n_r):
+                    for q in range(n_c):
+                        weight = min(p, tile_r + 1) * (tile_c + 2) + min(q, tile_c + 1)
+                        multiply(
+                            count, c_out, c_in, points, (p * n_c + q) * in_stride, c_in, 1,
+                            u, weights + weight * c_in * c_out, c_out,
+                            products, (p * n_c + q) * out_stride, c_out, False,
+                        )  # fmt: skip
+                for t in range(count):
+                    frame, index = divmod(start + t, per_frame)
+                    _, row = _corner(kind, begin_r + index // across * tile_r)
+                    _, column = _corner(kind, begin_c + index % across * tile_c)
+                    _products_to_tile(kind, tile_r, tile_c, products, t, out_stride, c_out, half, tile)
+                    length = min(columns, size_out - column) * c_out
+                    for i in range(min(rows, size_out - row)):
+                        to = ((frame * size_out + row + i) * size_out + column) * c_out
+                        done, target = tile[i * columns * c_out :][:length], y[to : to + length]
+                        if gate.size:
+                            store_gated(done, gate[to : to + length], target, sums)
+                        else:
+                            store_biased(done, bias, relu, target)
+            weights += (tile_r + 2) * (tile_c + 2) * c_in * c_out
 
 
 @numba.njit(nogil=True, cache=True)
-def weight_gradient_frames(kind, big, size_big, c_big, small, size_small, c_small, du, first, last):  # type: ignore[no-untyped-def]
-    """Add to du (6, 6, c_big, c_small) the gradient of the transformed weights over frames first to last.
+def weight_gradient_frames(
+    kind, tiling, big, size_big, c_big, small, size_small, c_small, du, first, last
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Add to `du` the gradient of the transformed weights over frames first to last.
 
     `big` is the side the 3x3 windows are taken from, `small` the side with one value for each window; `kind` is
-    `KIND_SAME` or `KIND_DOWN`.
+    `KIND_SAME` or `KIND_DOWN`. `du` is laid out as `u` of `filter_frames`, with c_big rows and c_small columns.
     """
-    n, patch_size, tile_size = _POINTS[kind], _PATCH[kind], _TILE[kind]
-    step, origin, block = _STEP[kind], _ORIGIN[kind], _BLOCK[kind]
-    across = (size_small + tile_size - 1) // tile_size
-    per_frame = across * across
-    big_stride, small_stride = (block + 1) * c_big, (block + 1) * c_small
-    points = np.empty(n * n * big_stride, big.dtype)
-    products = np.empty(n * n * small_stride, big.dtype)
-    patch = np.empty(patch_size * patch_size * c_big, big.dtype)
-    half = np.empty(n * patch_size * max(c_big, c_small), big.dtype)
-    tile = np.empty(tile_size * tile_size * c_small, big.dtype)
-    total = last * per_frame
-    for start in range(first * per_frame, total, block):
-        count = min(block, total - start)
-        for t in range(count):
-            frame, index = divmod(start + t, per_frame)
-            row = index // across * step + origin
-            column = index % across * step + origin
-            base = frame * size_big * size_big * c_big
-            if row >= 0 and column >= 0 and row + patch_size <= size_big and column + patch_size <= size_big:
-                at = base + (row * size_big + column) * c_big
-                _patch_to_points(kind, big, at, size_big * c_big, c_big, n, patch_size, half, points, t, big_stride)
-            else:
-                _load_patch(big, base, size_big, size_big, c_big, row, column, patch_size, patch)
-                _patch_to_points(kind, patch, 0, patch_size * c_big, c_big, n, patch_size, half, points, t, big_stride)
-            row = index // across * tile_size
-            column = index % across * tile_size
-            base = frame * size_small * size_small * c_small
-            _load_patch(small, base, size_small, size_small, c_small, row, column, tile_size, tile)
-            for q in range(tile_size):
-                if kind == 0:
-                    _same_out_t(tile, q * c_small, tile_size * c_small, half, q * c_small, tile_size * c_small, c_small)
-                else:
-                    _down_out_t(tile, q * c_small, tile_size * c_small, half, q * c_small, tile_size * c_small, c_small)
-            for p in range(n):
-                to = p * n * small_stride + t * c_small
-                at = p * tile_size * c_small
-                if kind == 0:
-                    _same_out_t(half, at, c_small, products, to, small_stride, c_small)
-                else:
-                    _down_out_t(half, at, c_small, products, to, small_stride, c_small)
-        for p in range(n):
-            for q in range(n):
-                weight = (_WEIGHT_OF[kind, p] * 6 + _WEIGHT_OF[kind, q]) * c_big * c_small
-                multiply(
-                    c_big, c_small, count, points, (p * n + q) * big_stride, 1, c_big,
-                    products, (p * n + q) * small_stride, c_small, du, weight, c_small, True,
-                )  # fmt: skip
+    most, patch_most, tile_most = _extent(kind, tiling[0])
+    patch = np.empty(patch_most * patch_most * c_big, big.dtype)
+    half = np.empty(most * max(most, patch_most) * max(c_big, c_small), big.dtype)
+    tile = np.empty(tile_most * tile_most * c_small, big.dtype)
+    points = np.empty((_BLOCK_POINTS + most * most) * c_big, big.dtype)
+    products = np.empty((_BLOCK_POINTS + most * most) * c_small, big.dtype)
+    weights = 0
+    for small_r in range(2):
+        for small_c in range(2):
+            tile_r, tile_c = tiling[0] - small_r, tiling[0] - small_c
+            across = tiling[1 + small_c]
+            per_frame = tiling[1 + small_r] * across
+            if per_frame == 0:
+                continue
+            begin_r, begin_c = small_r * tiling[1] * tiling[0], small_c * tiling[1] * tiling[0]
+            n_r, _, _ = _extent(kind, tile_r)
+            n_c, _, _ = _extent(kind, tile_c)
+            block = max(6, _BLOCK_POINTS // (n_r * n_c) // 6 * 6)
+            big_stride, small_stride = (block + 1) * c_big, (block + 1) * c_small
+            for start in range(first * per_frame, last * per_frame, block):
+                count = min(block, last * per_frame - start)
+                for t in range(count):
+                    frame, index = divmod(start + t, per_frame)
+                    row, row_small = _corner(kind, begin_r + index // across * tile_r)
+                    column, column_small = _corner(kind, begin_c + index % across * tile_c)
+                    _patch_to_points(
+                        kind, tile_r, tile_c, big, frame * size_big * size_big * c_big, size_big, c_big, row, column,
+                        patch, half, points, t, big_stride,
+                    )  # fmt: skip
+                    base = frame * size_small * size_small * c_small
+                    _load_patch(small, base, size_small, c_small, row_small, column_small, tile_r, tile_c, tile)
+                    for q in range(tile_c):
+                        transform.outward_transposed(
+                            kind, tile_r, tile, q * c_small, tile_c * c_small,
+                            half, q * c_small, tile_c * c_small, c_small,
+                        )  # fmt: skip
+                    for p in range(n_r):
+                        transform.outward_transposed(
+                            kind, tile_c, half, p * tile_c * c_small, c_small,
+                            products, p * n_c * small_stride + t * c_small, small_stride, c_small,
+                        )  # fmt: skip
+                for p in range(n_r):
+                    for q in range(n_c):
+                        weight = min(p, tile_r + 1) * (tile_c + 2) + min(q, tile_c + 1)
+                        multiply(
+                            c_big, c_small, count, points, (p * n_c + q) * big_stride, 1, c_big,
+                            products, (p * n_c + q) * small_stride, c_small,
+                            du, weights + weight * c_big * c_small, c_small, True,
+                        )  # fmt: skip
+            weights += (tile_r + 2) * (tile_c + 2) * c_big * c_small

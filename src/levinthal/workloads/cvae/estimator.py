@@ -1,0 +1,222 @@
+"""The CVAE for library users, in scikit-learn's manner: fit, transform, inverse_transform, score, save, load."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import NotFittedError
+
+from levinthal.errors import DataError, LevinthalError, UsageError
+from levinthal.workloads.cvae.config import CVAEConfig
+from levinthal.workloads.cvae.data import MapSource, as_source
+from levinthal.workloads.cvae.model import CVAEModel
+from levinthal.workloads.cvae.optimiser import OptimizerSettings
+from levinthal.workloads.cvae.training import Floats, History, decode, encode, evaluate, train
+
+__all__ = ["CVAE"]
+
+_FORMAT = "levinthal.cvae/1"
+Contacts = MapSource | npt.NDArray[Any]
+
+
+class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Convolutional variational autoencoder of contact maps.
+
+    Parameters
+    ----------
+    latent : int
+        Dimensions of the latent space.
+    filters, kernels, strides : tuple of int
+        Of each convolution.
+    dense : int
+        Width of the dense layer.
+    dropout, beta : float
+        See `CVAEConfig`.
+    size : int, optional
+        Rows and columns the maps are padded to; by default those of the maps.
+    n_residues : int, optional
+        Needed where maps are given as packed bits.
+    epochs, batch_size : int
+        Length of training and frames a step.
+    learning_rate : float
+    clip_norm : float, optional
+        Largest norm of the gradient.
+    device, precision, deterministic
+        See `training.train`.
+    seed : int
+        Of the weights, the order of frames and the noise.
+
+    Attributes
+    ----------
+    model_ : CVAEModel
+        The trained model.
+    history_ : History
+        Losses by epoch; not kept by `save`.
+    n_features_in_ : int
+        Elements of a map.
+
+    Examples
+    --------
+    >>> latent = CVAE(latent=3, epochs=10).fit(maps).transform(maps)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        latent: int = 3,
+        *,
+        filters: tuple[int, ...] = (64, 64, 64, 64),
+        kernels: tuple[int, ...] = (3, 3, 3, 3),
+        strides: tuple[int, ...] = (1, 2, 1, 1),
+        dense: int = 128,
+        dropout: float = 0.0,
+        beta: float = 1.0,
+        size: int | None = None,
+        n_residues: int | None = None,
+        epochs: int = 20,
+        batch_size: int = 256,
+        learning_rate: float = 1e-3,
+        clip_norm: float | None = None,
+        device: str = "cpu",
+        precision: str = "auto",
+        deterministic: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.latent = latent
+        self.filters = filters
+        self.kernels = kernels
+        self.strides = strides
+        self.dense = dense
+        self.dropout = dropout
+        self.beta = beta
+        self.size = size
+        self.n_residues = n_residues
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.clip_norm = clip_norm
+        self.device = device
+        self.precision = precision
+        self.deterministic = deterministic
+        self.seed = seed
+
+    def fit(self, X: Contacts, y: None = None, *, validation: Contacts | None = None) -> CVAE:
+        """Train a new model.
+
+        Parameters
+        ----------
+        X : MapSource or ndarray
+            Maps (frames, n, n), or packed maps (frames, bytes) of `n_residues`.
+        y : None
+            Ignored, as scikit-learn wants it.
+        validation : MapSource or ndarray, optional
+            Frames to evaluate on after each epoch; take them from other blocks than X (`data.split_by_block`).
+        """
+        source = self._source(X)
+        config = CVAEConfig(
+            source.size, self.filters, self.kernels, self.strides, self.dense, self.latent, self.dropout, self.beta
+        )
+        model = CVAEModel(config, seed=self.seed)
+        self.history_: History = train(
+            model,
+            source,
+            validation=None if validation is None else self._source(validation),
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            optimizer=OptimizerSettings(self.learning_rate, clip_norm=self.clip_norm),
+            seed=self.seed,
+            device=self.device,
+            precision=self.precision,
+            deterministic=self.deterministic,
+        )
+        self.model_ = model
+        self.n_features_in_ = source.size**2
+        return self
+
+    def transform(self, X: Contacts) -> Floats:
+        """Return the posterior means (frames, latent)."""
+        model = self._fitted()
+        return encode(model, self._source(X, model.config.size), batch_size=self.batch_size)[0]
+
+    def inverse_transform(self, X: npt.ArrayLike) -> Floats:
+        """Return probabilities of contact (points, size, size) of latent points (points, latent)."""
+        logits = decode(self._fitted(), X, batch_size=self.batch_size)
+        return torch.sigmoid(torch.from_numpy(logits)).numpy()
+
+    def score(self, X: Contacts, y: None = None) -> float:
+        """Return the mean evidence lower bound a frame, in nats; higher is better."""
+        model = self._fitted()
+        return -evaluate(model, self._source(X, model.config.size), batch_size=self.batch_size).total
+
+    def save(self, path: str | Path) -> None:
+        """Write weights, architecture and parameters to one safetensors file; it holds no code.
+
+        Raises
+        ------
+        DataError
+            The file cannot be written.
+        """
+        model = self._fitted()
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+        metadata = {
+            "format": _FORMAT,
+            "architecture": json.dumps(model.config.to_dict()),
+            "parameters": json.dumps(self.get_params(deep=False)),
+        }
+        path = Path(path)
+        partial = path.with_name(path.name + ".partial")
+        try:
+            save_file(state, partial, metadata)
+            partial.replace(path)
+        except (OSError, SafetensorError) as error:
+            raise DataError(f"model cannot be written to {path}: {error}") from None
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str = "cpu") -> CVAE:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        DataError
+            The file is missing, damaged, or not a CVAE of this format.
+        """
+        try:
+            with safe_open(path, framework="pt", device="cpu") as file:
+                metadata = file.metadata() or {}
+                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        except (OSError, SafetensorError) as error:
+            raise DataError(f"model {path} cannot be read: {error}") from None
+        if metadata.get("format") != _FORMAT:
+            raise DataError(f"model {path} is of format {metadata.get('format')!r}, expected {_FORMAT!r}")
+        try:
+            parameters = json.loads(metadata["parameters"])
+            for name in ("filters", "kernels", "strides"):
+                parameters[name] = tuple(parameters[name])
+            estimator = cls(**{**parameters, "device": device})
+            model = CVAEModel(CVAEConfig.from_dict(json.loads(metadata["architecture"])))
+            model.load_state_dict(state)
+        except (KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
+            raise DataError(f"model {path} is damaged: {error}") from None
+        estimator.model_ = model.to(device).eval()
+        estimator.n_features_in_ = model.config.size**2
+        return estimator
+
+    def _fitted(self) -> CVAEModel:
+        if not hasattr(self, "model_"):
+            raise _NotFitted("this CVAE is not trained yet: call fit first, or load a saved one")
+        model: CVAEModel = self.model_
+        return model
+
+    def _source(self, data: Contacts, size: int | None = None) -> MapSource:
+        return as_source(data if not isinstance(data, list) else np.asarray(data), size or self.size, self.n_residues)
+
+
+class _NotFitted(LevinthalError, NotFittedError):  # type: ignore[misc]
+    """Both kinds of error: one line for users of Levinthal, the class scikit-learn expects."""
