@@ -1,8 +1,8 @@
 """What the harness adds to a workload that only sleeps: nothing may be blamed on the work.
 
-Two figures, each in per cent of the sleep. Inside a repeat's process: what the repeat takes beyond its phase. Around
-it: a whole `levinthal run` of several repeats against as many bare Python processes that import the same modules and
-sleep the same time; the difference is the coordinator's.
+Two figures, each in per cent of the sleep. Inside a repeat's process: what the repeat takes beyond its phases (loading
+the workload is one). Around it: a whole `levinthal run` of several repeats against as many bare Python processes that
+import the same modules and sleep the same time; the difference is the coordinator's.
 
 Run alone: python benchmarks/harness_overhead.py [--seconds 10] [--repeats 3]. The last line is one JSON object.
 """
@@ -82,7 +82,7 @@ def main() -> None:
         bare_s = [_wall_s(bare, environment, folder) for _ in range(repeats)]
         starts_s = [_wall_s([sys.executable, "-c", _BARE, "0"], environment, folder) for _ in range(5)]
         result = json.loads((folder / "r" / "result.json").read_text(encoding="utf-8"))
-    inside = [each["duration_s"] - each["phases"][0]["duration_s"] for each in result["repeats"]]
+    inside = [each["duration_s"] - sum(phase["duration_s"] for phase in each["phases"]) for each in result["repeats"]]
     start_s = statistics.median(starts_s)
     # the coordinator is a Python process too: one start more
     around_s = ours_s - sum(bare_s) - start_s

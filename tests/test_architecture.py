@@ -1,4 +1,4 @@
-"""The house as `docs/architecture.md` draws it: imports run downwards, the public face is what it says, start is light."""
+"""The house as `docs/architecture.md` draws it: imports run downwards, the public face is as told, start is light."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def test_every_module_has_a_docstring_and_says_what_is_public():
             if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")
         ]
         if public:
-            names = [ast.unparse(target) for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+            names = [
+                ast.unparse(target) for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
+            ]
             assert "__all__" in names, path
 
 

@@ -66,6 +66,11 @@ class MissingExtraError(LevinthalError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs the package {package}: pip install 'levinthal[{extra}]'")
+        self._parts = (package, extra, purpose)
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:
+        """Survive the way back from a worker process, which makes the error anew from its parts."""
+        return type(self), self._parts
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error

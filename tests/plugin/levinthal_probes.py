@@ -8,9 +8,10 @@ import time
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
+
 from levinthal.errors import DataError
 from levinthal.harness import Run, Settings
-from pydantic import Field
 
 
 def square(number: int) -> tuple[int, int, tuple[int, ...]]:

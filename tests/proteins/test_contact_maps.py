@@ -174,3 +174,15 @@ def test_sizes():
 def test_importing_does_not_import_numba():
     code = "import sys; import levinthal.proteins.contact_maps; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_machine_without_a_place_for_compiled_code():
+    code = (
+        "import numba.core.caching as caching\n"
+        "caching.CompileResultCacheImpl._locator_classes = []\n"
+        "import numpy as np\n"
+        "from levinthal.proteins.contact_maps import pack_contacts\n"
+        "print(pack_contacts(np.zeros((1, 3, 3))).tolist())\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[[7]]"

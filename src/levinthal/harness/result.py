@@ -165,8 +165,8 @@ class Repeat(_Record):
 class Summary(_Record):
     """A metric over the repeats that passed: the median, a 95 % interval and the MLPerf-style score.
 
-    `ci95` is null with a `reason` where there are too few repeats, `ci_method` says how it was made; `score` drops the best and the worst repeat and
-    averages the rest (a repeat that missed its gate counts as the worst).
+    `ci95` is null with a `reason` where there are too few repeats, and `ci_method` says how it was made; `score` drops
+    the best and the worst repeat and averages the rest (a repeat that missed its gate counts as the worst).
     """
 
     unit: str

@@ -50,8 +50,10 @@ def main(folder: Path, index: int) -> None:
     failure: str | None = None
     events.append("repeat_start", repeat=index, seed=run.seed)
     try:
-        workload = load_workload(plan.workload)
-        workload.run(run, workload.Settings.model_validate(plan.settings))
+        with run.phase("load"):
+            workload = load_workload(plan.workload)
+            settings = workload.Settings.model_validate(plan.settings)
+        workload.run(run, settings)
     except (UsageError, DataError, MissingExtraError, ResultError) as error:
         mistake = error
     except LevinthalError as error:

@@ -78,6 +78,8 @@ def contact_map_figure(observed: npt.NDArray[np.floating], reconstructed: npt.ND
     str
         SVG.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure = _figure(4.2, 3.4)
     axes = figure.subplots()
     image = axes.imshow(
@@ -88,6 +90,8 @@ def contact_map_figure(observed: npt.NDArray[np.floating], reconstructed: npt.ND
         extent=(0.5, len(observed) + 0.5, len(observed) + 0.5, 0.5),
     )
     figure.colorbar(image, ax=axes, label="probability of contact")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="residue", ylabel="residue", title="above: held-out frames; below: the model")
     return _svg(figure)
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError
+from levinthal.simulation.frames import Frames
 
 if TYPE_CHECKING:
     from levinthal.harness import Run
@@ -35,8 +36,10 @@ class TrajectorySet:
         Of the data set.
     synthetic : bool
         Whether the project made it.
-    coordinates_nm : tuple of ndarray of float32, shape (n_frames, n_residues, 3)
-        One array for each trajectory, frames in order of time.
+    frames : tuple of Frames
+        Of each trajectory, in order of time.
+    starts : tuple of str
+        What each trajectory began from.
     references : mapping of str to ndarray, shape (n_residues, 3)
         Named structures to measure distances from; the first is the one native contacts are taken of.
     """
@@ -44,32 +47,33 @@ class TrajectorySet:
     name: str
     version: str
     synthetic: bool
-    coordinates_nm: tuple[npt.NDArray[np.float32], ...]
+    frames: tuple[Frames, ...]
+    starts: tuple[str, ...]
     references: Mapping[str, npt.NDArray[np.floating]]
 
     @property
     def n_frames(self) -> int:
         """Frames of all trajectories."""
-        return sum(len(each) for each in self.coordinates_nm)
+        return sum(len(each) for each in self.frames)
 
     @property
     def n_residues(self) -> int:
         """Residues of the molecule."""
-        return int(self.coordinates_nm[0].shape[1])
+        return int(self.frames[0].coordinates_nm.shape[1])
 
     def sha256(self) -> str:
         """Return the digest of all coordinates, in order."""
         digest = hashlib.sha256()
-        for each in self.coordinates_nm:
-            digest.update(np.ascontiguousarray(each, "<f4").tobytes())
+        for each in self.frames:
+            digest.update(np.ascontiguousarray(each.coordinates_nm, "<f4").tobytes())
         return digest.hexdigest()
 
 
 def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
     """Simulate replicas from the start structures, one a worker, and report the speed.
 
-    Phases `prepare` (build the system, start the workers) and `simulate`, with an interval for each chunk on its
-    worker's lane.
+    Phases `prepare` (build the system, start the workers) and `simulate`, with an interval `advance` for each chunk on
+    its worker's lane.
 
     Raises
     ------
@@ -86,8 +90,7 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
         if settings.system == "fs-peptide":
             system, starts = fs_peptide()
         else:
-            system, positions = from_pdb(Path(settings.system))
-            starts = {"start": positions}
+            system, starts = from_pdb(Path(settings.system))
         for note in system.notes:
             print(f"{settings.system}: {note}")
         wait([run.executor.submit(_import_engine) for _ in range(run.n_workers)])
@@ -104,7 +107,7 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
             phase.advance()
             lane = lanes.setdefault(chunk.worker, f"worker {len(lanes) + 1}")
             run.interval(
-                "simulate",
+                "advance",
                 lane=lane,
                 start_s=chunk.began_unix_s - clock_offset_s,
                 duration_s=chunk.duration_s,
@@ -124,14 +127,13 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
         )
     duration_s = run.duration_s("simulate", lane="main")
     simulated_ns = settings.replicas * settings.steps * system.timestep_fs / _FEMTOSECONDS_PER_NANOSECOND
-    n_frames = sum(len(each.frames) for each in trajectories)
     run.metric("simulation", simulated_ns / duration_s * _SECONDS_PER_DAY, unit="ns/day", better="higher")
-    run.metric("simulation frames", n_frames / duration_s, unit="frame/s", better="higher")
     return TrajectorySet(
         name="fs-peptide" if settings.system == "fs-peptide" else Path(settings.system).name,
         version="1",
         synthetic=True,
-        coordinates_nm=tuple(each.frames.coordinates_nm for each in trajectories),
+        frames=tuple(each.frames for each in trajectories),
+        starts=tuple(each.start for each in trajectories),
         references={name: np.asarray(starts[name])[list(system.ca_indices)] for name in names},
     )
 
@@ -177,11 +179,12 @@ def read_trajectories(paths: Sequence[str], topology: str) -> TrajectorySet:
         if not np.isfinite(trajectory.xyz).all():
             bad = int(np.argmin(np.isfinite(trajectory.xyz).all(axis=(1, 2))))
             raise DataError(f"{path}: frame {bad} has a coordinate that is not a number: cut it out")
-        loaded.append(np.ascontiguousarray(trajectory.xyz, np.float32))
+        loaded.append(Frames(np.ascontiguousarray(trajectory.xyz, np.float32), np.arange(len(trajectory))))
     return TrajectorySet(
         name=Path(paths[0]).name if len(paths) == 1 else f"{len(paths)} trajectories of {Path(topology).name}",
         version="1",
         synthetic=False,
-        coordinates_nm=tuple(loaded),
+        frames=tuple(loaded),
+        starts=tuple(Path(path).name for path in paths),
         references={Path(topology).stem: reference.xyz[0][carbons]},
     )

@@ -23,10 +23,10 @@ class CVAESettings(Settings):
     )
     topology: str = Field(default="", description="PDB file with the atoms of the trajectory; its CA atoms are used.")
     replicas: int = Field(default=4, ge=2, description="Simulations, dealt in turn to the start structures.")
-    steps: int = Field(default=10_000, ge=100, description="Steps of 4 fs of each simulation.")
-    frame_interval: int = Field(default=25, ge=1, description="Steps between frames.")
+    steps: int = Field(default=7_000, ge=100, description="Steps of 4 fs of each simulation.")
+    frame_interval: int = Field(default=20, ge=1, description="Steps between frames.")
     chunk_steps: int = Field(default=500, ge=1, description="Steps between two reports of a worker.")
-    equilibration_steps: int = Field(default=500, ge=0, description="Steps before the first frame.")
+    equilibration_steps: int = Field(default=2_000, ge=0, description="Steps before the first frame.")
     map_size: int = Field(
         default=0, ge=0, description="Rows of the padded contact map; 0 takes the residues, rounded up to even."
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from levinthal.metrics.process import process_tree_usage
 from levinthal.proteins.contact_maps import pack_contacts, unpack_pairs
 from levinthal.proteins.secondary_structure import helical_fraction
 from levinthal.proteins.similarity import fraction_native_contacts, rmsd
+from levinthal.simulation.frame_store import FrameStore, FrameWriter, StoreHeader
 from levinthal.workloads.cvae import evaluation
 from levinthal.workloads.cvae.config import CVAEConfig, flops_per_frame
 from levinthal.workloads.cvae.data import PackedMaps, Split, split_by_block
@@ -28,9 +29,9 @@ from levinthal.workloads.cvae.figures import contact_map_figure, latent_figure
 from levinthal.workloads.cvae.frames import TrajectorySet, read_trajectories, simulate
 from levinthal.workloads.cvae.model import CVAEModel
 from levinthal.workloads.cvae.optimiser import OptimizerSettings
-from levinthal.workloads.cvae.precision import choose_execution
+from levinthal.workloads.cvae.precision import Execution, choose_execution
 from levinthal.workloads.cvae.settings import CVAESettings
-from levinthal.workloads.cvae.training import Epoch, Execution, History, decode, encode, evaluate, train
+from levinthal.workloads.cvae.training import Epoch, History, decode, encode, evaluate, train
 
 __all__ = ["CVAEWorkload"]
 
@@ -55,6 +56,13 @@ class _Data:
 
     def part(self, frames: npt.NDArray[np.int64]) -> PackedMaps:
         return PackedMaps(self.maps.packed[frames], self.maps.n_residues, self.maps.size)
+
+
+class _Space(NamedTuple):
+    """Embeddings and their cluster labels; null where there are too few frames for the method."""
+
+    points: Doubles | None
+    labels: npt.NDArray[np.int32] | None
 
 
 class CVAEWorkload:
@@ -85,8 +93,16 @@ class CVAEWorkload:
         execution, peaks = _calibrate(run, settings, model)
         history = _train(run, settings, model, data, peaks, execution)
         latent = _infer(run, settings, model, data, history.execution)
-        _reconstruct(run, settings, model, data, latent)
-        _cluster(run, settings, data, latent)
+        with run.phase("evaluate", items=len(data.split.test)):
+            _reconstruct(run, settings, model, data, latent)
+        spaces = _cluster(run, settings, data, latent)
+        with run.phase("interpret", items=len(latent)):
+            _interpret(run, settings, data, spaces)
+        if not settings.trajectory:
+            rate = trajectories.n_frames / run.duration_s("simulate")
+            run.metric("simulation frames", rate, unit="frame/s", better="higher")
+        rate = trajectories.n_frames / run.duration_s("featurise")
+        run.metric("featurisation", rate, unit="frame/s", better="higher")
         run.metric("peak memory", process_tree_usage().peak_rss_bytes / 1e6, unit="MB", better="lower")
 
 
@@ -108,13 +124,20 @@ def _featurise(run: Run, settings: CVAESettings, trajectories: TrajectorySet) ->
     n_residues = trajectories.n_residues
     size = settings.map_size or n_residues + n_residues % 2
     if size < n_residues:
-        raise DataError(f"map_size={size} is smaller than the protein of {n_residues} residues: set 0 or more than that")
+        raise DataError(
+            f"map_size={size} is smaller than the protein of {n_residues} residues: set 0 or more than that"
+        )
     pack_contacts(np.zeros((1, n_residues, 3), np.float32))  # compiled before the clock starts
-    with run.phase("featurise", items=trajectories.n_frames):
-        coordinates = np.concatenate(trajectories.coordinates_nm)
-        packed = pack_contacts(coordinates)
-    run.metric("featurisation", len(packed) / run.duration_s("featurise"), unit="frame/s", better="higher")
-    lengths = [len(each) for each in trajectories.coordinates_nm]
+    store = run.folder / "frames"
+    with (
+        run.phase("featurise", items=trajectories.n_frames),
+        FrameWriter(store, StoreHeader(n_residues, system=trajectories.name)) as writer,
+    ):
+        for replica, frames in enumerate(trajectories.frames):
+            writer.append(frames, replica=replica, start=trajectories.starts[replica])
+    stored = FrameStore(store)
+    coordinates, packed = np.asarray(stored.coordinates_nm), np.asarray(stored.contacts)
+    lengths = [len(each) for each in trajectories.frames]
     block = max(2, min(lengths) // _BLOCKS)
     split = split_by_block(
         lengths,
@@ -124,17 +147,18 @@ def _featurise(run: Run, settings: CVAESettings, trajectories: TrajectorySet) ->
         test=_HELD_OUT,
         seed=run.seed_for("split") % 2**31,
     )
-    (native, reference), *_ = trajectories.references.items()
-    properties = {f"RMSD to {name}": rmsd(coordinates, each) for name, each in trajectories.references.items()}
-    properties[f"contacts of {native}"] = fraction_native_contacts(coordinates, reference)
-    return _Data(
-        trajectories=trajectories,
-        maps=PackedMaps(packed, n_residues, size),
-        split=split,
-        pairs=unpack_pairs(packed, n_residues),
-        properties=properties,
-        helical=helical_fraction(coordinates) >= _HELIX,
-    )
+    with run.phase("describe", items=trajectories.n_frames):
+        (native, reference), *_ = trajectories.references.items()
+        properties = {f"RMSD to {name}": rmsd(coordinates, each) for name, each in trajectories.references.items()}
+        properties[f"contacts of {native}"] = fraction_native_contacts(coordinates, reference)
+        return _Data(
+            trajectories=trajectories,
+            maps=PackedMaps(packed, n_residues, size),
+            split=split,
+            pairs=unpack_pairs(packed, n_residues),
+            properties=properties,
+            helical=helical_fraction(coordinates) >= _HELIX,
+        )
 
 
 def _calibrate(run: Run, settings: CVAESettings, model: CVAEModel) -> tuple[Execution, Peaks]:
@@ -258,13 +282,12 @@ def _reconstruct(run: Run, settings: CVAESettings, model: CVAEModel, data: _Data
     )
 
 
-def _cluster(run: Run, settings: CVAESettings, data: _Data, latent: Doubles) -> None:
-    """Compare what the latent spaces of CVAE, PCA and tICA tell of the molecule."""
+def _cluster(run: Run, settings: CVAESettings, data: _Data, latent: Doubles) -> dict[str, _Space]:
+    """Embed the frames by PCA and tICA too, and cluster each of the three spaces."""
     seed = run.seed_for("clusters") % 2**31
-    fit, test = data.split.train, data.split.test
-    states = data.helical.astype(np.int64)
+    fit = data.split.train
     with run.phase("cluster", items=len(latent)):
-        spaces: dict[str, Doubles | None] = {
+        points: dict[str, Doubles | None] = {
             "CVAE": latent,
             "PCA": evaluation.pca_embedding(data.pairs[fit], data.pairs, settings.latent, seed),
             "tICA": evaluation.tica_embedding(
@@ -274,11 +297,18 @@ def _cluster(run: Run, settings: CVAESettings, data: _Data, latent: Doubles) -> 
                 settings.lag,
             ),
         }
-        labels = {
-            name: None if space is None else evaluation.cluster_labels(space, settings.clusters, seed)
-            for name, space in spaces.items()
+        return {
+            name: _Space(each, None if each is None else evaluation.cluster_labels(each, settings.clusters, seed))
+            for name, each in points.items()
         }
-    for name, space in spaces.items():
+
+
+def _interpret(run: Run, settings: CVAESettings, data: _Data, spaces: Mapping[str, _Space]) -> None:
+    """Compare what the latent spaces of CVAE, PCA and tICA tell of the molecule."""
+    seed = run.seed_for("clusters") % 2**31
+    fit, test = data.split.train, data.split.test
+    states = data.helical.astype(np.int64)
+    for name, (space, label) in spaces.items():
         missing = f"no block of training frames is longer than the lag of {settings.lag}" if space is None else None
         for what, values in data.properties.items():
             found = None
@@ -292,7 +322,6 @@ def _cluster(run: Run, settings: CVAESettings, data: _Data, latent: Doubles) -> 
                 kind="quality",
                 reason=missing or "it does not vary",
             )
-        label = labels[name]
         run.metric(
             f"state agreement ({name})",
             None if label is None else evaluation.state_agreement(label, states),
@@ -310,6 +339,8 @@ def _cluster(run: Run, settings: CVAESettings, data: _Data, latent: Doubles) -> 
             reason=missing or "there is one cluster only",
         )
     first, *_ = data.trajectories.references
+    latent = spaces["CVAE"].points
+    assert latent is not None
     run.artifact(
         "latent.svg",
         latent_figure(latent, data.properties[f"RMSD to {first}"], data.helical, first, seed),
@@ -320,7 +351,7 @@ def _cluster(run: Run, settings: CVAESettings, data: _Data, latent: Doubles) -> 
 
 def _contiguous(frames: npt.NDArray[np.int64], trajectories: TrajectorySet) -> list[npt.NDArray[np.int64]]:
     """Cut ascending frames where they do not follow each other in time."""
-    ends = np.cumsum([len(each) for each in trajectories.coordinates_nm])
+    ends = np.cumsum([len(each) for each in trajectories.frames])
     trajectory = np.searchsorted(ends, frames, side="right")
     cuts = np.flatnonzero((np.diff(frames) != 1) | (np.diff(trajectory) != 0)) + 1
     return np.split(frames, cuts)

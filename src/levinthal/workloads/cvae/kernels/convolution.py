@@ -130,8 +130,8 @@ class _Side:
         source, target = (small, big) if self.to_big else (big, small)
         if not layer.thin:
             filter_frames(
-                self.kind, self.tiling, x, source[0], self.weight, source[1], bias, relu, gate, y, target[0], target[1], sums,
-                first, last,
+                self.kind, self.tiling, x, source[0], self.weight, source[1], bias, relu, gate,
+                y, target[0], target[1], sums, first, last,
             )  # fmt: skip
         elif self.to_big:
             gather_frames(x, self.weight, bias[0] if bias.size else x.dtype.type(0), y, layer.size_big,
@@ -153,8 +153,8 @@ def _weight_gradient(layer: Layer, big: Flat, small: Flat, into: Flat, first: in
         thin_weight_gradient_frames(big, small, into, layer.size_big, layer.channels_small, first, last)
     else:
         weight_gradient_frames(
-            KIND_SAME if layer.stride == 1 else KIND_DOWN, tiles_along(layer.size_small), big, layer.size_big, layer.channels_big,
-            small, layer.size_small, layer.channels_small, into, first, last,
+            KIND_SAME if layer.stride == 1 else KIND_DOWN, tiles_along(layer.size_small),
+            big, layer.size_big, layer.channels_big, small, layer.size_small, layer.channels_small, into, first, last,
         )  # fmt: skip
 
 
