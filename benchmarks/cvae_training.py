@@ -68,6 +68,7 @@ class Turns:
         self.start = time.perf_counter()
 
     def after_step(self) -> None:
+        """Note the time of a step; at the end of the turn report and wait."""
         self.seconds.append(time.perf_counter() - self.start)
         self.left -= 1
         if self.left == 0:
@@ -77,6 +78,7 @@ class Turns:
         self.start = time.perf_counter()
 
     def wait(self) -> None:
+        """Obey until the next turn begins."""
         while True:
             command = json.loads(sys.stdin.readline() or '{"stop": true}')
             if "steps" in command:
@@ -182,7 +184,7 @@ def serve_mdlearn(data: Any, batch: int, latent: int) -> None:
 
 
 def serve_keras(data: Any, batch: int, latent: int, *, xla: bool) -> None:
-    """The lineage's own framework: the same objective as ours, one traced graph a step."""
+    """Train in the lineage's own framework: the same objective as ours, one traced graph a step."""
     os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", KERAS_BACKEND="tensorflow")
     import keras
     import tensorflow as tf
@@ -272,6 +274,7 @@ class Contestant:
         )
 
     def read(self) -> dict[str, Any]:
+        """Return the next answer."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if line.startswith("{"):
@@ -280,12 +283,14 @@ class Contestant:
         raise RuntimeError(f"{self.kind} stopped: {message[-1] if message else 'no message'}")
 
     def ask(self, **command: Any) -> dict[str, Any]:
+        """Send a command and return its answer."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(command) + "\n")
         self.process.stdin.flush()
         return self.read()
 
     def stop(self) -> None:
+        """End the process."""
         self.process.kill()
         self.process.communicate()
 
@@ -304,8 +309,8 @@ def run_case(
         packed = pack_contacts(chains(n_train + n_held, n_residues, seed=1))
         maps = expand_contacts(packed, n_residues, size).astype(np.uint8)
         np.savez(
-            path, train=maps[:n_train], held=maps[n_train:], train_packed=packed[:n_train], held_packed=packed[n_train:],
-            size=size, n_residues=n_residues,
+            path, train=maps[:n_train], held=maps[n_train:], train_packed=packed[:n_train],
+            held_packed=packed[n_train:], size=size, n_residues=n_residues,
         )  # fmt: skip
         running: list[Contestant] = []
         try:
@@ -339,9 +344,10 @@ def run_case(
         result.append(
             {
                 "case": name, "who": contestant.kind, "frames_per_s": round(rate, 1),
-                "quartiles_frames_per_s": [round(batch / high, 1), round(batch / low, 1)],
+                "quartiles_frames_per_s": [round(float(batch / x), 1) for x in (high, low)],
                 "gflop_s": round(rate * gflop, 1), "share_of_peak": round(rate * gflop / best, 3), "steps": steps,
-                "held_out_reconstruction_nats": round(loss["reconstruction"], 2), "held_out_kl_nats": round(loss["kl"], 2),
+                "held_out_reconstruction_nats": round(loss["reconstruction"], 2),
+                "held_out_kl_nats": round(loss["kl"], 2),
             }
         )  # fmt: skip
         r = result[-1]
@@ -391,7 +397,7 @@ def main() -> None:
                 "ours": rate(worst, "ours"), "peer": rate(worst, *(PEERS if label == "peers" else ("plain",))),
                 "ratio": ratios[label][worst], "ratio_to_plain_eager": min(ratios["plain"].values(), default=None),
                 "ratios": ratios, "peaks_gflop_s": peaks, "cases": cases, "unit": "frames/s",
-                "what": f"CVAE training against the fastest {'of mdlearn and Keras' if label == 'peers' else 'plain eager'}"
+                "what": f"CVAE training against {'the faster of mdlearn and Keras' if label == 'peers' else 'plain eager'}"
                 f", worst case {worst}",
             }
         )

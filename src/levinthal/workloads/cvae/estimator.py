@@ -210,7 +210,7 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _fitted(self) -> CVAEModel:
         if not hasattr(self, "model_"):
-            raise _NotFitted("this CVAE is not trained yet: call fit first, or load a saved one")
+            raise _NotTrainedError("this CVAE is not trained yet: call fit first, or load a saved one")
         model: CVAEModel = self.model_
         return model
 
@@ -218,5 +218,5 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return as_source(data if not isinstance(data, list) else np.asarray(data), size or self.size, self.n_residues)
 
 
-class _NotFitted(LevinthalError, NotFittedError):  # type: ignore[misc]
+class _NotTrainedError(LevinthalError, NotFittedError):  # type: ignore[misc]
     """Both kinds of error: one line for users of Levinthal, the class scikit-learn expects."""

@@ -1,7 +1,7 @@
 """The convolutional variational autoencoder of contact maps (Bhowmik et al. 2018; Ma et al. 2020).
 
-Four convolutions, a dense layer, mean and log-variance of the latent posterior; the decoder mirrors them with transposed
-convolutions and ends in logits. Corrected against the lineage: the sample is mean + exp(0.5 log_var) * noise (there:
+Four convolutions, a dense layer, mean and log-variance of the latent posterior; the decoder mirrors them with
+transposed convolutions and ends in logits. Corrected against the lineage: the sample is mean + exp(0.5 log_var) * noise (there:
 exp(log_var)), and the weight beta of the Kullback-Leibler term is explicit.
 
 The features between convolutions and dense layers are flattened with the channels last, because that is how the maps
@@ -10,11 +10,11 @@ lie in memory; `plain.py` has the model in torch's usual layout and converts wei
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from levinthal.workloads.cvae.config import CVAEConfig
 from levinthal.workloads.cvae.kernels.convolution import Layer, convolution_stack, dense, supports
@@ -105,14 +105,14 @@ class CVAEModel(nn.Module):
     def encode(self, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of the posterior, each (frames, latent), of maps (frames, size, size)."""
         features = self._convolve(maps) if self.compiled else self._convolve_by_torch(maps)
-        features = F.dropout(features, self.config.dropout, self.training)
+        features = functional.dropout(features, self.config.dropout, self.training)
         hidden = self._dense(self.encoder_dense, features)
-        log_var = self.z_log_var(hidden).float() if hidden.dtype == torch.bfloat16 else self.z_log_var(hidden)
-        return self.z_mean(hidden).to(log_var.dtype), log_var.clamp(-_LOG_VAR_LIMIT, _LOG_VAR_LIMIT)
+        mean, log_var = self.z_mean(hidden).to(maps.dtype), self.z_log_var(hidden).to(maps.dtype)
+        return mean, log_var.clamp(-_LOG_VAR_LIMIT, _LOG_VAR_LIMIT)
 
     def decode(self, z: Tensor) -> Tensor:
         """Return logits (frames, size, size) of latent points (frames, latent)."""
-        hidden = F.relu(self.decoder_dense(z))
+        hidden = functional.relu(self.decoder_dense(z))
         wide = self._dense(self.decoder_wide, hidden)
         size, channels = self.config.sizes[-1], self.config.filters[-1]
         features = wide.view(-1, size, size, channels)
@@ -122,7 +122,7 @@ class CVAEModel(nn.Module):
         for i, layer in enumerate(self.decoder_convolutions):
             x = layer(x)
             if i < len(self.decoder_convolutions) - 1:
-                x = F.relu(x, inplace=True)
+                x = functional.relu(x, inplace=True)
         return x.squeeze(1)
 
     def forward(self, maps: Tensor, noise: Tensor | None = None) -> Output:
@@ -140,7 +140,7 @@ class CVAEModel(nn.Module):
         return Output(self.decode(z), z_mean, z_log_var)
 
     def _dense(self, layer: nn.Linear, x: Tensor) -> Tensor:
-        return dense(x, layer.weight, layer.bias) if self.compiled else F.relu(layer(x))
+        return dense(x, layer.weight, layer.bias) if self.compiled else functional.relu(layer(x))
 
     def _convolve(self, maps: Tensor) -> Tensor:
         parameters = _parameters(self.encoder_convolutions)
@@ -149,7 +149,7 @@ class CVAEModel(nn.Module):
     def _convolve_by_torch(self, maps: Tensor) -> Tensor:
         x = maps.unsqueeze(1)
         for layer in self.encoder_convolutions:
-            x = F.relu(layer(x), inplace=True)
+            x = functional.relu(layer(x), inplace=True)
         return x.permute(0, 2, 3, 1).flatten(1)
 
 
@@ -167,7 +167,7 @@ def _layers(config: CVAEConfig) -> tuple[list[Layer], list[Layer]]:
 
 
 def _parameters(layers: nn.ModuleList) -> list[Tensor]:
-    return [tensor for layer in layers for tensor in (layer.weight, layer.bias)]
+    return [cast(Tensor, tensor) for layer in layers for tensor in (layer.weight, layer.bias)]
 
 
 def evidence_loss(output: Output, maps: Tensor, beta: float = 1.0) -> Losses:
@@ -184,8 +184,8 @@ def evidence_loss(output: Output, maps: Tensor, beta: float = 1.0) -> Losses:
     beta : float
     """
     n = len(maps)
-    reconstruction = F.binary_cross_entropy_with_logits(output.logits.float() if output.logits.dtype == torch.bfloat16
-                                                        else output.logits, maps, reduction="sum") / n  # fmt: skip
+    logits = output.logits.to(maps.dtype)
+    reconstruction = functional.binary_cross_entropy_with_logits(logits, maps, reduction="sum") / n
     mean, log_var = output.z_mean, output.z_log_var
     kl = 0.5 * torch.sum(log_var.exp() + mean.square() - 1.0 - log_var) / n
     return Losses(reconstruction + beta * kl, reconstruction, kl)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,6 +18,8 @@ from levinthal.workloads.cvae.kernels.threads import in_parts
 __all__ = ["OptimizerSettings", "RMSprop"]
 
 _WORTH_THREADS = 100_000
+
+Flat = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class RMSprop:
         ]
         scale = 1.0
         if settings.clip_norm is not None:
-            norm = math.sqrt(sum(sum(_shared(squared_norm_range, g)) for _, g, _ in work))
+            norm = math.sqrt(sum(part for _, g, _ in work for part in _shared(squared_norm_range, g)))
             scale = min(1.0, settings.clip_norm / norm) if norm > 0 else 1.0
         for p, g, square in work:
             _shared(rmsprop_range, p, g, square, settings.learning_rate, settings.rho, settings.epsilon, scale)
@@ -101,12 +105,13 @@ def _like(gradient: Tensor, parameter: Tensor) -> Tensor:
     return torch.empty_like(parameter, memory_format=torch.preserve_format).copy_(gradient)
 
 
-def _flat(tensor: Tensor):  # type: ignore[no-untyped-def]
+def _flat(tensor: Tensor) -> Flat:
     """Return the memory of a dense tensor in the order it lies in."""
-    return torch.as_strided(tensor.detach(), (tensor.numel(),), (1,), tensor.storage_offset()).numpy()
+    flat: Flat = torch.as_strided(tensor.detach(), (tensor.numel(),), (1,), tensor.storage_offset()).numpy()
+    return flat
 
 
-def _shared(function, *arguments):  # type: ignore[no-untyped-def]
+def _shared(function: Callable[..., Any], *arguments: Any) -> list[Any]:
+    """Call ``function(*arguments, first, last)`` on the threads' parts of the arrays."""
     n = arguments[0].size
-    threads = None if n >= _WORTH_THREADS else 1
-    return in_parts(lambda first, last: function(*arguments, first, last), n, threads)
+    return in_parts(lambda first, last: function(*arguments, first, last), n, None if n >= _WORTH_THREADS else 1)

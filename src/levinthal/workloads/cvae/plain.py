@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from levinthal.workloads.cvae.config import CVAEConfig
 from levinthal.workloads.cvae.model import CVAEModel, Output
@@ -30,14 +30,16 @@ class PlainCVAE(nn.Module):
         """Encode, sample and decode maps (frames, size, size)."""
         x = maps.unsqueeze(1)
         for layer in self.encoder_convolutions:
-            x = F.relu(layer(x))
-        hidden = F.relu(self.encoder_dense(F.dropout(x.flatten(1), self.config.dropout, self.training)))
+            x = functional.relu(layer(x))
+        hidden = functional.relu(
+            self.encoder_dense(functional.dropout(x.flatten(1), self.config.dropout, self.training))
+        )
         z_mean, z_log_var = self.z_mean(hidden), self.z_log_var(hidden)
         z = z_mean if noise is None else z_mean + torch.exp(0.5 * z_log_var) * noise
         size, channels = self.config.sizes[-1], self.config.filters[-1]
-        x = F.relu(self.decoder_wide(F.relu(self.decoder_dense(z)))).view(-1, channels, size, size)
+        x = functional.relu(self.decoder_wide(functional.relu(self.decoder_dense(z)))).view(-1, channels, size, size)
         for i, layer in enumerate(self.decoder_convolutions):
-            x = layer(x) if i == len(self.decoder_convolutions) - 1 else F.relu(layer(x))
+            x = layer(x) if i == len(self.decoder_convolutions) - 1 else functional.relu(layer(x))
         return Output(x.squeeze(1), z_mean, z_log_var)
 
 

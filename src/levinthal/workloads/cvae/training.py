@@ -222,7 +222,8 @@ class _Stepper:
         means = (sums / count).tolist()
         if not all(map(math.isfinite, means)):
             raise DataError(
-                f"the loss was not finite within steps {done + 1} to {done + count}: lower learning_rate or set clip_norm"
+                f"the loss was not finite within steps {done + 1} to {done + count}: lower learning_rate or set "
+                "clip_norm"
             )
         return Evaluation(*means), time.perf_counter() - start
 
@@ -296,7 +297,7 @@ def decode(
     model.eval()
     device = next(model.parameters()).device
     with execution_context(model, _execution_for(model, execution)):
-        parts = [model.decode(part.to(device)).float().cpu() for part in points.split(batch_size)]
+        parts = [model.decode(part.to(device)).float().cpu() for part in torch.split(points, batch_size)]
     size = model.config.size
     return torch.cat(parts).numpy() if len(points) else np.empty((0, size, size), np.float32)
 

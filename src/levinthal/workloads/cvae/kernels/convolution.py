@@ -254,7 +254,7 @@ def convolution_stack(x: Tensor, layers: Sequence[Layer], parameters: Sequence[T
     """
     if not all(layer.relu for layer in layers[:-1]):
         raise ValueError("only the last layer of a stack may go without ReLU")
-    result: Tensor = _Stack.apply(x, tuple(layers), *parameters)
+    result: Tensor = _Stack.apply(x, tuple(layers), *parameters)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -304,5 +304,5 @@ def dense(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     weight : Tensor, shape (n_out, n_in)
     bias : Tensor, shape (n_out,)
     """
-    result: Tensor = _Dense.apply(x, weight, bias)
+    result: Tensor = _Dense.apply(x, weight, bias)  # type: ignore[no-untyped-call]
     return result

@@ -25,7 +25,7 @@ _WIDE = 32 if llvm.get_host_cpu_features().get("avx512f", False) else 16
 def _register_kernel(rows: int, columns: int) -> Any:
     """Build the intrinsic that computes one `rows` x `columns` block of C."""
 
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]
     def block(
         typing: Any,
         a: Any,

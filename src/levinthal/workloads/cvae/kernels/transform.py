@@ -87,7 +87,7 @@ def _emit(emitter: _Emitter, matrix: Matrix, values: list[Any]) -> list[Any]:
 def _transform(matrix: Matrix) -> Any:
     """Build the intrinsic that applies `matrix`."""
 
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]
     def apply(typing: Any, source: Any, at: Any, stride: Any, target: Any, to: Any, target_stride: Any, n: Any) -> Any:
         signature = types.void(source, at, stride, target, to, target_stride, n)
 
