@@ -390,6 +390,7 @@ def main() -> None:
         for label, who in (("peers", PEERS), ("plain", ("plain",)))
     }
     label = "peers" if ratios["peers"] else "plain"
+    fastest = "the faster of mdlearn and Keras" if label == "peers" else "plain eager PyTorch"
     worst = min(ratios[label], key=ratios[label].get)
     print(
         json.dumps(
@@ -397,8 +398,7 @@ def main() -> None:
                 "ours": rate(worst, "ours"), "peer": rate(worst, *(PEERS if label == "peers" else ("plain",))),
                 "ratio": ratios[label][worst], "ratio_to_plain_eager": min(ratios["plain"].values(), default=None),
                 "ratios": ratios, "peaks_gflop_s": peaks, "cases": cases, "unit": "frames/s",
-                "what": f"CVAE training against {'the faster of mdlearn and Keras' if label == 'peers' else 'plain eager'}"
-                f", worst case {worst}",
+                "what": f"CVAE training against {fastest}, worst case {worst}",
             }
         )
     )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from probes import probe_environment
 
 # Neighbours on a shared machine slow examples down; that is no failure.
 settings.register_profile("levinthal", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -45,8 +46,3 @@ def levinthal(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]
         )
 
     return call
-
-
-def probe_environment() -> dict[str, str]:
-    """Return an environment in which the workloads of `tests/plugin` are found."""
-    return {**os.environ, "PYTHONPATH": str(ROOT / "tests" / "plugin"), "COLUMNS": "120"}

@@ -13,7 +13,7 @@ def honest(tmp_path_factory):
     import subprocess
     import sys
 
-    from conftest import probe_environment
+    from probes import probe_environment
 
     folder = tmp_path_factory.mktemp("check")
     subprocess.run(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import probe_environment
+from probes import probe_environment
 from levinthal.harness.events import read_events
 from levinthal.harness.store import load_result
 

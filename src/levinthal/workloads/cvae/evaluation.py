@@ -145,7 +145,7 @@ def pca_embedding(train: Bools, frames: Bools, n_latent: int, seed: int) -> npt.
     train, frames : ndarray of bool, shape (n_frames, n_pairs)
         What to fit on and what to embed.
     n_latent : int
-        How many components.
+        How many components; fewer where there are fewer frames or pairs, filled up with zeros.
     seed : int
         Of the randomised solver.
 
@@ -155,8 +155,10 @@ def pca_embedding(train: Bools, frames: Bools, n_latent: int, seed: int) -> npt.
     """
     from sklearn.decomposition import PCA
 
-    model = PCA(n_latent, random_state=seed).fit(train.astype(np.float64))
-    return np.asarray(model.transform(frames.astype(np.float64)), np.float64)
+    n_components = min(n_latent, *train.shape)
+    model = PCA(n_components, random_state=seed).fit(train.astype(np.float64))
+    components = np.asarray(model.transform(frames.astype(np.float64)), np.float64)
+    return np.pad(components, ((0, 0), (0, n_latent - n_components)))
 
 
 def tica_embedding(
@@ -178,9 +180,10 @@ def tica_embedding(
     Returns
     -------
     ndarray of float64, shape (len(frames), n_latent), or None
-        Null where no block is longer than the lag.
+        Null where no block is longer than the lag, or no contact varies.
     """
     from deeptime.decomposition import TICA
+    from deeptime.numeric import ZeroRankError
 
     long_enough = [block.astype(np.float64) for block in train_blocks if len(block) > lag + 1]
     if not long_enough:
@@ -188,7 +191,10 @@ def tica_embedding(
     estimator = TICA(lagtime=lag, dim=n_latent, epsilon=1e-4)
     for block in long_enough:
         estimator.partial_fit((block[:-lag], block[lag:]))
-    components = np.asarray(estimator.fetch_model().transform(frames.astype(np.float64)), np.float64)
+    try:
+        components = np.asarray(estimator.fetch_model().transform(frames.astype(np.float64)), np.float64)
+    except ZeroRankError:
+        return None
     return np.pad(components, ((0, 0), (0, n_latent - components.shape[1])))
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrajectorySet", "read_trajectories", "simulate"]
 
+_LEAST_FRAMES = 40
 _FEMTOSECONDS_PER_NANOSECOND = 1e6
 _SECONDS_PER_DAY = 86_400
 
@@ -176,6 +177,11 @@ def read_trajectories(paths: Sequence[str], topology: str) -> TrajectorySet:
             trajectory = mdtraj.load(path, top=reference.topology, atom_indices=carbons)
         except Exception as error:  # mdtraj raises whatever its parsers do
             raise DataError(f"{path} cannot be read with the atoms of {topology} ({error})") from error
+        if len(trajectory) < _LEAST_FRAMES:
+            raise DataError(
+                f"{path} holds {len(trajectory)} whole frame(s), at least {_LEAST_FRAMES} are needed to learn from and to "
+                "hold some out: give a longer trajectory, or mend the file if it should have more"
+            )
         if not np.isfinite(trajectory.xyz).all():
             bad = int(np.argmin(np.isfinite(trajectory.xyz).all(axis=(1, 2))))
             raise DataError(f"{path}: frame {bad} has a coordinate that is not a number: cut it out")

@@ -1,8 +1,8 @@
 """The convolutional variational autoencoder of contact maps (Bhowmik et al. 2018; Ma et al. 2020).
 
 Four convolutions, a dense layer, mean and log-variance of the latent posterior; the decoder mirrors them with
-transposed convolutions and ends in logits. Corrected against the lineage: the sample is mean + exp(0.5 log_var) * noise (there:
-exp(log_var)), and the weight beta of the Kullback-Leibler term is explicit.
+transposed convolutions and ends in logits. Corrected against the lineage: the sample is mean + exp(0.5 log_var) * noise
+(there: exp(log_var)), and the weight beta of the Kullback-Leibler term is explicit.
 
 The features between convolutions and dense layers are flattened with the channels last, because that is how the maps
 lie in memory; `plain.py` has the model in torch's usual layout and converts weights between the two.

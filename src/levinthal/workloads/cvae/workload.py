@@ -309,7 +309,7 @@ def _interpret(run: Run, settings: CVAESettings, data: _Data, spaces: Mapping[st
     fit, test = data.split.train, data.split.test
     states = data.helical.astype(np.int64)
     for name, (space, label) in spaces.items():
-        missing = f"no block of training frames is longer than the lag of {settings.lag}" if space is None else None
+        missing = f"no contact varies in blocks longer than the lag of {settings.lag} frames" if space is None else None
         for what, values in data.properties.items():
             found = None
             if space is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
 import numpy as np
@@ -120,7 +120,8 @@ class _Side:
         else:
             self.kind = KIND_UP if to_big else KIND_DOWN
             taps = weight.permute(2, 3, 0, 1) if to_big else weight.permute(2, 3, 1, 0)
-        self.weight = _flat(_both_axes(layer.stride, layer.size_small, to_big, weight.dtype) @ taps.reshape(9, -1))
+        axes = _both_axes(layer.stride, layer.size_small, to_big, weight.dtype)
+        self.weight = _flat(_product(axes, taps.reshape(9, -1)))
         self.tiling = tiles_along(layer.size_small)
 
     def run(self, x: Flat, bias: Flat, relu: bool, gate: Flat, y: Flat, sums: Flat, first: int, last: int) -> None:
@@ -143,7 +144,7 @@ class _Side:
 def _n_sums(layer: Layer) -> int:
     """Return how many numbers the kernels sum for the gradient of a layer's weight."""
     if layer.thin:
-        return 9 * layer.channels_small
+        return 10 * layer.channels_small
     rows = len(_both_axes(layer.stride, layer.size_small, False, torch.float32))
     return rows * layer.channels_big * layer.channels_small
 
@@ -158,15 +159,20 @@ def _weight_gradient(layer: Layer, big: Flat, small: Flat, into: Flat, first: in
         )  # fmt: skip
 
 
-def _finished_weight_gradient(layer: Layer, total: Flat, like: Tensor) -> Tensor:
-    """Bring a summed gradient from the kernels' form to (channels_small, channels_big, 3, 3)."""
-    summed = torch.from_numpy(total)
+def _finished_weight_gradient(layer: Layer, parts: list[Flat], like: Tensor) -> Tensor:
+    """Add the threads' sums and bring them to (channels_small, channels_big, 3, 3)."""
     if layer.thin:
-        return summed.view(3, 3, layer.channels_small).permute(2, 0, 1).reshape(like.shape)
-    taps = _both_axes(layer.stride, layer.size_small, False, like.dtype).T @ summed.view(
-        -1, layer.channels_big * layer.channels_small
-    )
-    return taps.view(3, 3, layer.channels_big, layer.channels_small).permute(3, 2, 0, 1).contiguous()
+        total = torch.from_numpy(reduce(np.add, parts))
+        return total.view(10, -1)[:9].view(3, 3, layer.channels_small).permute(2, 0, 1).reshape(like.shape)
+    axes = _both_axes(layer.stride, layer.size_small, False, like.dtype)
+    summed = [torch.from_numpy(part).view(len(axes), -1) for part in parts]
+    taps = like.new_empty(9, summed[0].shape[1])
+
+    def work(first: int, last: int) -> None:
+        torch.mm(axes.T, reduce(torch.add, [part[:, first:last] for part in summed]), out=taps[:, first:last])
+
+    in_parts(work, taps.shape[1])
+    return taps.view(3, 3, layer.channels_big, layer.channels_small).permute(3, 2, 0, 1)
 
 
 class _Stack(torch.autograd.Function):
@@ -215,22 +221,21 @@ class _Stack(torch.autograd.Function):
             if layers[-1].relu:
                 store_gated(*(a[first * each : last * each] for a in (outer, _flat(maps[-1]), grads[-1])), d_biases[-1])
             for i in range(depth - 1, -1, -1):
-                layer = layers[i]
-                big, small = (grads[i + 1], flats[i]) if layer.transposed else (flats[i], grads[i + 1])
+                layer, above, below = layers[i], grads[i + 1], flats[i]
+                big, small = (above, below) if layer.transposed else (below, above)
                 _weight_gradient(layer, big, small, d_weights[i], first, last)
                 if i > 0:
-                    sides[i].run(grads[i + 1], nothing, False, flats[i], grads[i], d_biases[i - 1], first, last)
+                    sides[i].run(above, nothing, False, below, grads[i], d_biases[i - 1], first, last)
                 elif wanted_x:
-                    sides[0].run(grads[1], nothing, False, nothing, grads[0], nothing, first, last)
+                    sides[0].run(above, nothing, False, nothing, grads[0], nothing, first, last)
             return d_weights, d_biases
 
         parts = in_parts(work, n)
         result: list[Tensor | None] = [passed[0] if wanted_x else None, None]
         for i, (layer, weight) in enumerate(zip(layers, weights, strict=True)):
-            total = sum(part[0][i] for part in parts)
-            result.append(_finished_weight_gradient(layer, np.asarray(total), weight))
+            result.append(_finished_weight_gradient(layer, [part[0][i] for part in parts], weight))
             if layer.relu:
-                result.append(torch.from_numpy(np.asarray(sum(part[1][i] for part in parts))))
+                result.append(torch.from_numpy(reduce(np.add, [part[1][i] for part in parts])))
             else:
                 result.append(gradient.sum((0, 1, 2)))
         return tuple(result)
@@ -290,7 +295,7 @@ class _Dense(torch.autograd.Function):
             store_gated(*(a[first * width : last * width] for a in arrays), sums)
             return sums
 
-        bias = torch.from_numpy(np.asarray(sum(in_parts(work, len(y)))))
+        bias = torch.from_numpy(reduce(np.add, in_parts(work, len(y))))
         d_x = _product(gated, weight) if ctx.needs_input_grad[0] else None
         return d_x, _product(gated.T, x), bias
 

@@ -16,8 +16,8 @@ __all__ = ["gather_frames", "spread_frames", "thin_weight_gradient_frames"]
 
 
 @numba.njit(nogil=True, cache=True)
-def _windows(maps, base, size, row, windows):  # type: ignore[no-untyped-def]
-    """Write the 3x3 windows of one row of a map, (size, 9); zero outside the map."""
+def _windows(maps, base, size, row, width, windows):  # type: ignore[no-untyped-def]
+    """Write the 3x3 windows of one row of a map into the first nine columns of (size, width); zero outside the map."""
     for a in range(3):
         r = row + a - 1
         inside = 0 <= r < size
@@ -28,7 +28,7 @@ def _windows(maps, base, size, row, windows):  # type: ignore[no-untyped-def]
                 value = maps.dtype.type(0)
                 if inside and 0 <= c < size:
                     value = maps[base + r * size + c]
-                windows[j * 9 + tap] = value
+                windows[j * width + tap] = value
 
 
 @numba.njit(nogil=True, cache=True)
@@ -39,7 +39,7 @@ def spread_frames(maps, weight, bias, relu, gate, side, size, channels, sums, fi
     for frame in range(first, last):
         for row in range(size):
             to = (frame * size + row) * size * channels
-            _windows(maps, frame * size * size, size, row, windows)
+            _windows(maps, frame * size * size, size, row, 9, windows)
             multiply(size, channels, 9, windows, 0, 9, 1, weight, 0, channels, line, 0, channels, False)
             target = side[to : to + size * channels]
             if gate.size:
@@ -72,10 +72,13 @@ def gather_frames(side, weight_columns, bias, maps, size, channels, first, last)
 
 @numba.njit(nogil=True, cache=True)
 def thin_weight_gradient_frames(maps, side, dweight, size, channels, first, last):  # type: ignore[no-untyped-def]
-    """Add to dweight (9, channels) the gradient over frames first to last."""
-    windows = np.empty(size * 9, maps.dtype)
+    """Add to dweight (10, channels) the gradient over frames first to last; the tenth row stays zero.
+
+    Ten rows are six and four of the product kernel; nine would be six, two and one, which take longer.
+    """
+    windows = np.zeros(size * 10, maps.dtype)
     for frame in range(first, last):
         for row in range(size):
-            _windows(maps, frame * size * size, size, row, windows)
+            _windows(maps, frame * size * size, size, row, 10, windows)
             at = (frame * size + row) * size * channels
-            multiply(9, channels, size, windows, 0, 1, 9, side, at, channels, dweight, 0, channels, True)
+            multiply(10, channels, size, windows, 0, 1, 10, side, at, channels, dweight, 0, channels, True)

@@ -1,0 +1,136 @@
+"""The workload through the command line: simulated frames, a user's trajectory, a user's PDB file, and mistakes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from levinthal.harness.store import load_result
+from levinthal.simulation.frame_store import FrameStore
+
+SMALL = ("--set", "steps=400", "--set", "frame_interval=4", "--set", "filters=4", "--set", "equilibration_steps=0")
+
+
+def values(folder) -> dict[str, float | None]:
+    (repeat,) = load_result(folder).repeats
+    assert repeat.error is None, repeat.error
+    return {metric.name: metric.value for metric in repeat.metrics}
+
+
+@pytest.fixture(scope="module")
+def trajectory(tmp_path_factory):
+    """Write a trajectory of a chain that switches between a helix and a line, with noise, as DCD and PDB."""
+    mdtraj = pytest.importorskip("mdtraj")
+    rng = np.random.default_rng(0)
+    n_residues, n_frames = 12, 600
+    turn = np.arange(n_residues) * np.deg2rad(100)
+    helix = 0.23 * np.column_stack([np.cos(turn), np.sin(turn), turn * 0])
+    helix[:, 2] = 0.15 * np.arange(n_residues)  # 3.6 residues a turn, 5.4 A rise: an alpha helix
+    line = np.column_stack([np.zeros(n_residues), np.zeros(n_residues), 0.36 * np.arange(n_residues)])
+    coil = np.cumsum(rng.random(n_frames) < 0.03) % 2 == 1
+    frames = np.where(coil[:, None, None], line, helix) + rng.normal(scale=0.02, size=(n_frames, n_residues, 3))
+    topology = mdtraj.Topology()
+    chain = topology.add_chain()
+    for _ in range(n_residues):
+        topology.add_atom("CA", mdtraj.element.carbon, topology.add_residue("ALA", chain))
+    folder = tmp_path_factory.mktemp("trajectory")
+    mdtraj.Trajectory(frames, topology).save_dcd(str(folder / "chain.dcd"))
+    mdtraj.Trajectory(helix[None], topology).save_pdb(str(folder / "chain.pdb"))
+    return folder, frames, coil
+
+
+def test_simulated_frames_end_to_end_and_the_same_seed_gives_the_same_last_digit(levinthal, tmp_path):
+    losses = []
+    for out in ("a", "b"):
+        done = levinthal(
+            "run", "cvae", "--seed", "1", "--out", out, *SMALL,
+            "--set", "replicas=2", "--set", "epochs=3", "--set", "batch_size=16", "--set", "deterministic=true",
+        )  # fmt: skip
+        assert done.returncode in (0, 1), done.stderr  # so short a training may well miss its gate
+        losses.append(values(tmp_path / out)["held-out loss"])
+    assert losses[0] == losses[1]
+    first, second = load_result(tmp_path / "a"), load_result(tmp_path / "b")
+    assert first.dataset.sha256 == second.dataset.sha256
+    assert first.dataset.synthetic
+    (repeat,) = first.repeats
+    assert {phase.name for phase in repeat.phases if phase.lane == "main"} >= {
+        "load", "prepare", "simulate", "featurise", "calibrate", "train", "infer", "evaluate", "cluster",
+    }  # fmt: skip
+    assert {phase.lane for phase in repeat.phases if phase.name == "advance"} <= {"worker 1", "worker 2"}
+    store = FrameStore(tmp_path / "a/repeats/000/frames")
+    assert len(store) == 2 * 100
+    assert store.header.n_residues == 21
+    store.verify()
+    assert {artifact.name for artifact in repeat.artifacts} == {"contact_map.svg", "latent.svg"}
+    page = (tmp_path / "a/report.html").read_text()
+    assert "synthetic" in page
+    assert page.count("data:image/svg+xml;base64,") == 2
+    assert levinthal("check", "a").returncode == 0
+
+
+def test_a_users_trajectory_is_learned_and_its_states_are_found(levinthal, tmp_path, trajectory):
+    folder, _, coil = trajectory
+    done = levinthal(
+        "run", "cvae", "--out", "r", "--set", f"trajectory={folder / 'chain.dcd'}",
+        "--set", f"topology={folder / 'chain.pdb'}", "--set", "filters=8", "--set", "epochs=40",
+        "--set", "batch_size=32",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr + done.stdout
+    result = load_result(tmp_path / "r")
+    assert not result.dataset.synthetic
+    assert result.dataset.name == "chain.dcd"
+    assert result.division == "open"
+    found = values(tmp_path / "r")
+    assert "simulation" not in found
+    assert found["state agreement (CVAE)"] > 0.8
+    assert found["correlation with RMSD to chain (CVAE)"] > 0.95
+    assert found["held-out bits per contact"] < 0.5 * found["held-out bits per contact (mean map)"]
+    assert found["time to target loss"] > 0
+    assert 0.2 < coil.mean() < 0.8
+
+
+def test_real_trajectory_of_fs_peptide(levinthal, tmp_path, shared_data):
+    done = levinthal(
+        "run", "cvae", "--out", "r", "--set", f"trajectory={shared_data / 'md/fs-peptide_output.dcd'}",
+        "--set", f"topology={shared_data / 'md/fs-peptide.pdb'}", "--set", "filters=8", "--set", "epochs=15",
+        "--set", "batch_size=32",
+    )  # fmt: skip
+    assert done.returncode in (0, 1), done.stderr
+    found = values(tmp_path / "r")
+    assert 0 < found["held-out bits per contact"] < 1
+    assert found["held-out AUC"] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (["trajectory=none.dcd", "topology=none.pdb"], "none.pdb is not a file"),
+        (["trajectory=none.dcd"], "needs the PDB file of its atoms"),
+        (["topology=none.pdb"], "a topology without a trajectory"),
+        (["strides=3,1"], "strides are 1 or 2"),
+        (["kernel=4"], "setting kernel"),
+        (["map_size=10", "steps=100", "replicas=2", "equilibration_steps=0"], "map_size=10 is smaller"),
+        (["system=none.pdb"], "none.pdb"),
+    ],
+)
+def test_mistakes_are_one_line(levinthal, tmp_path, changes, says):
+    done = levinthal("run", "cvae", "--out", "r", *(part for change in changes for part in ("--set", change)))
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "r").exists()
+
+
+def test_damaged_trajectories_are_named(levinthal, tmp_path, trajectory):
+    folder, *_ = trajectory
+    (tmp_path / "torn.dcd").write_bytes((folder / "chain.dcd").read_bytes()[:500])
+    (tmp_path / "text.pdb").write_text("not a structure\n")
+    for dcd, pdb, says in (
+        (tmp_path / "torn.dcd", folder / "chain.pdb", "torn.dcd"),
+        (folder / "chain.dcd", tmp_path / "text.pdb", "text.pdb"),
+    ):
+        done = levinthal("run", "cvae", "--out", "r", "--set", f"trajectory={dcd}", "--set", f"topology={pdb}")
+        assert done.returncode == 2, done.stderr
+        assert says in done.stderr.splitlines()[-1]
+        assert "Traceback" not in done.stderr
+        assert not (tmp_path / "r").exists()
