@@ -264,6 +264,37 @@ def test_a_stopped_run_is_readable_and_resume_completes_it(levinthal, tmp_path, 
     assert load_result(tmp_path / "r") == result
 
 
+def test_a_kill_between_a_record_and_its_last_event_loses_neither(levinthal, tmp_path):
+    assert levinthal("run", "probe", "--repeats", "2", "--out", "r").returncode == 0
+    journal = tmp_path / "r/events.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    last_stop = max(k for k, line in enumerate(lines) if '"repeat_stop"' in line)
+    journal.write_text("".join(lines[:last_stop]))
+    (tmp_path / "r/result.json").unlink()
+    record = (tmp_path / "r/repeats/001/repeat.json").read_bytes()
+    assert levinthal("resume", "r").returncode == 0
+    assert (tmp_path / "r/repeats/001/repeat.json").read_bytes() == record  # told, not run again
+    events = [(event["event"], event.get("repeat")) for event in read_events(journal)]
+    assert events.count(("repeat_stop", 1)) == 1
+    assert events.count(("repeat_start", 1)) == 1
+    assert levinthal("check", "r").returncode == 0
+
+
+def test_compare_tells_a_slower_machine_setting(levinthal, tmp_path):
+    for out, seconds in (("slow", "0.2"), ("fast", "0.05")):
+        assert levinthal("run", "probe", "--repeats", "5", "--set", f"seconds={seconds}", "--out", out).returncode == 0
+    told = levinthal("compare", "slow", "fast")
+    assert told.returncode == 0, told.stderr
+    (rate,) = [line for line in told.stdout.splitlines() if " rate " in line]
+    assert rate.startswith("faster")
+    assert "setting seconds" in told.stdout
+    back = levinthal("compare", "fast", "slow").stdout
+    assert any(line.startswith("slower") and " rate " in line for line in back.splitlines())
+    itself = levinthal("compare", "fast", "fast").stdout
+    assert "faster" not in itself
+    assert "slower" not in itself
+
+
 def test_resume_refuses_another_version_and_another_machine(levinthal, tmp_path):
     coordinator, child = start_hanging_run(tmp_path)
     coordinator.kill()

@@ -178,6 +178,7 @@ def train(
             done.append(epoch)
             if on_epoch is not None and on_epoch(epoch):
                 break
+    model.eval()
     return History(execution, tuple(done))
 
 
