@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
 from probes import probe_environment
 
 # Neighbours on a shared machine slow examples down; that is no failure.

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from probes import probe_environment
 from levinthal.harness.events import read_events
 from levinthal.harness.store import load_result
+from probes import probe_environment
 
 TOP_KEYS = {
     "schema", "workload", "dataset", "size", "division", "settings", "machine", "software", "repeats", "summary",

@@ -119,6 +119,8 @@ def _noise() -> Finding:
 def _device() -> Iterator[Finding]:
     import torch
 
+    from levinthal.metrics.peaks import measure_peaks
+
     if torch.cuda.is_available():
         for number in range(torch.cuda.device_count()):
             yield Finding(
@@ -128,6 +130,14 @@ def _device() -> Iterator[Finding]:
         yield Finding(
             "ok", "device", f"cpu, {torch.get_num_threads()} threads, torch {torch.__version__}; no GPU is seen"
         )
+    peaks = measure_peaks("cuda" if torch.cuda.is_available() else "cpu")
+    rates = (
+        ("fp32", peaks.fp32_gflop_s, "GFLOP/s"),
+        ("bf16", peaks.bf16_gflop_s, "GFLOP/s"),
+        ("copy", peaks.copy_gb_s, "GB/s"),
+    )
+    told = ", ".join(f"{name} {'not measured' if rate is None else f'{rate:.3g} {unit}'}" for name, rate, unit in rates)
+    yield Finding("ok", "peaks", told)
 
 
 def _energy() -> Finding:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -32,10 +34,10 @@ def test_split(lengths: list[int], block: int, gap: int, seed: int) -> None:
         assert (np.diff(part) > 0).all()
         part_of[part] = k
     starts = np.cumsum([0, *lengths])
-    for first, last in zip(starts[:-1], starts[1:], strict=True):
+    for first, last in pairwise(starts):
         of = part_of[first:last]
         used = np.flatnonzero(of >= 0)
-        for i, j in zip(used[:-1], used[1:], strict=True):
+        for i, j in pairwise(used):
             # neighbours of different parts are apart; a frame is left out only between parts
             assert j - i == (gap + 1 if of[i] != of[j] else 1)
     again = split_by_block(lengths, block=block, gap=gap, validation=0.2, test=0.1, seed=seed)
@@ -49,8 +51,9 @@ def test_nothing_is_left_out_without_a_gap() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"block": 0}, {"block": 5, "gap": 5}, {"block": 5, "validation": 0.6, "test": 0.4}, {"block": 5, "test": -0.1}]
-)  # fmt: skip
+    "arguments",
+    [{"block": 0}, {"block": 5, "gap": 5}, {"block": 5, "validation": 0.6, "test": 0.4}, {"block": 5, "test": -0.1}],
+)
 def test_impossible_splits(arguments: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         split_by_block([100], **arguments)

@@ -81,8 +81,9 @@ def test_bf16_is_near_fp32() -> None:
     with execution_context(model, Execution("bf16")):
         rough = evidence_loss(model(maps, noise), maps)
         rough.total.backward()
+    difference = (rough.total - exact.total).abs() / exact.total
     assert rough.total.dtype == torch.float32
-    assert float(rough.total) == pytest.approx(float(exact.total), rel=0.01)
+    assert float(difference.detach()) < 0.01
     assert all(p.grad is not None and p.grad.dtype == torch.float32 for p in model.parameters())
 
 

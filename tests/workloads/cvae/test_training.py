@@ -75,7 +75,7 @@ def test_kernels_train_as_torch_does(sources: tuple[DenseMaps, DenseMaps], monke
         history = fit(sources, steps=10, deterministic=True)[1]
         assert history.execution == Execution("fp32", compiled)
         losses.append(history.epochs[-1].validation.total)  # type: ignore[union-attr]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert losses[0] == pytest.approx(losses[1], rel=0.01)
 
 
 @pytest.mark.parametrize("clip", [None, 0.05])

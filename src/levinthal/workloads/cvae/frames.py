@@ -124,6 +124,7 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
             seed=run.seed_for("simulation"),
             executor=run.executor,
             on_chunk=note_chunk,
+            platform=settings.platform,
             equilibration=Equilibration(settings.equilibration_steps),
         )
     duration_s = run.duration_s("simulate", lane="main")
@@ -179,8 +180,8 @@ def read_trajectories(paths: Sequence[str], topology: str) -> TrajectorySet:
             raise DataError(f"{path} cannot be read with the atoms of {topology} ({error})") from error
         if len(trajectory) < _LEAST_FRAMES:
             raise DataError(
-                f"{path} holds {len(trajectory)} whole frame(s), at least {_LEAST_FRAMES} are needed to learn from and to "
-                "hold some out: give a longer trajectory, or mend the file if it should have more"
+                f"{path} holds {len(trajectory)} whole frame(s), at least {_LEAST_FRAMES} are needed to learn from and "
+                "to hold some out: give a longer trajectory, or mend the file if it should have more"
             )
         if not np.isfinite(trajectory.xyz).all():
             bad = int(np.argmin(np.isfinite(trajectory.xyz).all(axis=(1, 2))))

@@ -76,6 +76,13 @@ class CVAEModel(nn.Module):
         super().__init__()
         self.config = config
         self.compiled = False
+        with torch.random.fork_rng(devices=[]):  # torch's layers draw weights that are replaced below
+            self._build(config)
+        initialise(self, torch.Generator().manual_seed(seed))
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._encoder_layers, self._decoder_layers = _layers(config)
+
+    def _build(self, config: CVAEConfig) -> None:
         channels, sizes = (1, *config.filters), config.sizes
         encoder: list[nn.Module] = []
         decoder: list[nn.Module] = []
@@ -90,9 +97,6 @@ class CVAEModel(nn.Module):
         self.decoder_dense = nn.Linear(config.latent, config.dense)
         self.decoder_wide = nn.Linear(config.dense, config.flat)
         self.decoder_convolutions = nn.ModuleList(decoder)
-        initialise(self, torch.Generator().manual_seed(seed))
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._encoder_layers, self._decoder_layers = _layers(config)
 
     @property
     def can_compile(self) -> bool:

@@ -22,6 +22,10 @@ class CVAESettings(Settings):
         default=(), description="Trajectory files to learn from instead of a simulation (whatever mdtraj reads)."
     )
     topology: str = Field(default="", description="PDB file with the atoms of the trajectory; its CA atoms are used.")
+    platform: str = Field(
+        default="auto",
+        description="OpenMM platform: auto (Reference or CPU by size), or CUDA, HIP, OpenCL, CPU, Reference.",
+    )
     replicas: int = Field(default=4, ge=2, description="Simulations, dealt in turn to the start structures.")
     steps: int = Field(default=7_000, ge=100, description="Steps of 4 fs of each simulation.")
     frame_interval: int = Field(default=20, ge=1, description="Steps between frames.")
@@ -73,7 +77,7 @@ class CVAESettings(Settings):
             "epochs": 10,
         },
     }
-    free_keys: ClassVar[frozenset[str]] = frozenset({"deterministic", "chunk_steps"})
+    free_keys: ClassVar[frozenset[str]] = frozenset({"deterministic", "chunk_steps", "platform"})
 
     @model_validator(mode="after")
     def _fit_together(self) -> CVAESettings:

@@ -265,11 +265,11 @@ def evaluate(
     device = next(model.parameters()).device
     training = model.training
     model.eval()
-    noise = torch.Generator().manual_seed(seed)
+    # drawn at once, so that it does not depend on the batches
+    noise = torch.randn(len(source), model.config.latent, generator=torch.Generator().manual_seed(seed)).to(device)
     sums = torch.zeros(3, dtype=torch.float64, device=device)
     with execution_context(model, execution):
-        for maps in _batches(model, source, batch_size):
-            drawn = torch.randn(len(maps), model.config.latent, generator=noise).to(device)
+        for maps, drawn in zip(_batches(model, source, batch_size), torch.split(noise, batch_size), strict=True):
             sums += len(maps) * torch.stack(evidence_loss(model(maps, drawn), maps, model.config.beta))
     model.train(training)
     return Evaluation(*(sums / len(source)).tolist())

@@ -165,7 +165,11 @@ def _calibrate(run: Run, settings: CVAESettings, model: CVAEModel) -> tuple[Exec
     """Measure the machine's peaks and which way of computing is the fastest; compiles the kernels."""
     with run.phase("calibrate"):
         peaks = run.peaks()
-        execution = choose_execution(model, "fp32" if settings.deterministic else run.precision, settings.batch_size)
+        if settings.deterministic:  # no choice by timing: the next run must compute in the same way
+            bf16 = run.precision == "bf16"
+            execution = Execution("bf16" if bf16 else "fp32", compiled=model.can_compile and not bf16)
+        else:
+            execution = choose_execution(model, run.precision, settings.batch_size)
     run.use_precision(execution.precision)
     for name, rate in execution.measured_frames_per_s:
         print(f"training step by {name}: {rate:.0f} frames/s")
