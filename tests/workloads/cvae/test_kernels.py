@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from levinthal.workloads.cvae.kernels.convolution import Layer, convolution_stack, dense, supports
+from levinthal.workloads.cvae.kernels.convolution import Layer, convolution_stack, supports
+from levinthal.workloads.cvae.kernels.dense import dense
 from levinthal.workloads.cvae.kernels.gemm import multiply
 from levinthal.workloads.cvae.kernels.threads import compute_threads, in_parts, n_compute_threads
 
@@ -138,9 +139,10 @@ def test_products(m: int, n: int, k: int) -> None:
     rng = np.random.default_rng(0)
     a, b, c = rng.standard_normal((m, k)), rng.standard_normal((k, n)), rng.standard_normal((m, n))
     out = c.copy()
-    multiply(m, n, k, a.ravel(), 0, k, 1, b.ravel(), 0, n, out.ravel(), 0, n, True)
+    panels = np.ascontiguousarray(b.reshape(k, n // 16, 16).transpose(1, 0, 2)).ravel()
+    multiply(m, n, k, a.ravel(), 0, k, 1, b.ravel(), 0, n, 16, out.ravel(), 0, n, 16, True)
     np.testing.assert_allclose(out, c + a @ b)
-    multiply(m, n, k, np.ascontiguousarray(a.T).ravel(), 0, 1, m, b.ravel(), 0, n, out.ravel(), 0, n, False)
+    multiply(m, n, k, np.ascontiguousarray(a.T).ravel(), 0, 1, m, panels, 0, 16, 16 * k, out.ravel(), 0, n, 16, False)
     np.testing.assert_allclose(out, a @ b)
 
 

@@ -8,7 +8,7 @@ import pytest
 from levinthal.harness.store import load_result
 from levinthal.simulation.frame_store import FrameStore
 
-SMALL = ("--set", "steps=400", "--set", "frame_interval=4", "--set", "filters=4", "--set", "equilibration_steps=0")
+SMALL = ("--set", "steps=300", "--set", "frame_interval=3", "--set", "filters=4", "--set", "equilibration_steps=0")
 
 
 def values(folder) -> dict[str, float | None]:
@@ -22,7 +22,7 @@ def trajectory(tmp_path_factory):
     """Write a trajectory of a chain that switches between a helix and a line, with noise, as DCD and PDB."""
     mdtraj = pytest.importorskip("mdtraj")
     rng = np.random.default_rng(0)
-    n_residues, n_frames = 12, 600
+    n_residues, n_frames = 12, 400
     turn = np.arange(n_residues) * np.deg2rad(100)
     helix = 0.23 * np.column_stack([np.cos(turn), np.sin(turn), turn * 0])
     helix[:, 2] = 0.15 * np.arange(n_residues)  # 3.6 residues a turn, 5.4 A rise: an alpha helix
@@ -72,8 +72,8 @@ def test_a_users_trajectory_is_learned_and_its_states_are_found(levinthal, tmp_p
     folder, _, coil = trajectory
     done = levinthal(
         "run", "cvae", "--out", "r", "--set", f"trajectory={folder / 'chain.dcd'}",
-        "--set", f"topology={folder / 'chain.pdb'}", "--set", "filters=8", "--set", "epochs=40",
-        "--set", "batch_size=32",
+        "--set", f"topology={folder / 'chain.pdb'}", "--set", "filters=4", "--set", "epochs=40",
+        "--set", "batch_size=16", "--precision", "fp32",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
     result = load_result(tmp_path / "r")
@@ -92,8 +92,8 @@ def test_a_users_trajectory_is_learned_and_its_states_are_found(levinthal, tmp_p
 def test_real_trajectory_of_fs_peptide(levinthal, tmp_path, shared_data):
     done = levinthal(
         "run", "cvae", "--out", "r", "--set", f"trajectory={shared_data / 'md/fs-peptide_output.dcd'}",
-        "--set", f"topology={shared_data / 'md/fs-peptide.pdb'}", "--set", "filters=8", "--set", "epochs=15",
-        "--set", "batch_size=32",
+        "--set", f"topology={shared_data / 'md/fs-peptide.pdb'}", "--set", "filters=4", "--set", "epochs=15",
+        "--set", "batch_size=16", "--precision", "fp32",
     )  # fmt: skip
     assert done.returncode in (0, 1), done.stderr
     found = values(tmp_path / "r")
