@@ -112,7 +112,7 @@ def serve_ours(data: Any, batch: int, latent: int) -> None:
     reply(ready=f"{execution.name} of {dict(execution.measured_frames_per_s)}")
 
     def losses() -> dict[str, float]:
-        loss = evaluate(model, held_out)
+        loss = evaluate(model, held_out, batch_size=batch, execution=execution)
         return {"reconstruction": loss.reconstruction, "kl": loss.kl}
 
     turns = Turns(losses)
@@ -123,29 +123,31 @@ def serve_plain(data: Any, batch: int, latent: int) -> None:
     import torch
 
     from levinthal.workloads.cvae.config import CVAEConfig
-    from levinthal.workloads.cvae.model import evidence_loss
-    from levinthal.workloads.cvae.plain import PlainCVAE
+    from levinthal.workloads.cvae.model import CVAEModel, evidence_loss
+    from levinthal.workloads.cvae.plain import PlainCVAE, convert_weights
 
-    model = PlainCVAE(CVAEConfig(size=int(data["size"]), latent=latent))
+    config = CVAEConfig(size=int(data["size"]), latent=latent)
+    model = PlainCVAE(config)
+    # ours starts from the same weights, sees the same batches and draws the same noise
+    model.load_state_dict(convert_weights(CVAEModel(config).state_dict(), config, to_plain=True))
     optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3, alpha=0.9, eps=1e-8)
     train_maps, held_out = dense(data)
     held = torch.from_numpy(held_out)
 
     @torch.no_grad()
     def losses() -> dict[str, float]:
-        loss = [evidence_loss(model(part, torch.randn(len(part), latent)), part) for part in held.split(batch)]
-        weights = [len(part) / len(held) for part in held.split(batch)]
-        return {
-            name: sum(w * float(getattr(x, name)) for w, x in zip(weights, loss, strict=True))
-            for name in ("reconstruction", "kl")
-        }
+        noise = torch.randn(len(held), latent, generator=torch.Generator().manual_seed(0))
+        parts = zip(held.split(batch), noise.split(batch), strict=True)
+        loss = sum(len(maps) * torch.stack(evidence_loss(model(maps, drawn), maps)) for maps, drawn in parts)
+        return {"reconstruction": float(loss[1]) / len(held), "kl": float(loss[2]) / len(held)}
 
     reply(ready=f"torch {torch.__version__}")
     turns = Turns(losses)
+    noise = torch.Generator().manual_seed(0)
     for maps in batches(train_maps, batch):
         x = torch.from_numpy(maps)
         optimizer.zero_grad()
-        evidence_loss(model(x, torch.randn(len(x), latent)), x).total.backward()
+        evidence_loss(model(x, torch.randn(len(x), latent, generator=noise)), x).total.backward()
         optimizer.step()
         turns.after_step()
 
@@ -326,7 +328,7 @@ def run_case(
                     print(f"{name}: {error}", flush=True)
                     contestant.stop()
             start, turns = time.perf_counter(), 0
-            while turns < MOST_TURNS and (turns < 3 or time.perf_counter() - start < budget_s):
+            while turns < MOST_TURNS and (turns < 5 or time.perf_counter() - start < budget_s):
                 for contestant in running:
                     contestant.seconds += contestant.ask(steps=TURN)["seconds"]
                 turns += 1
@@ -364,7 +366,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers-python", default=sys.executable, help="interpreter that has the extra `peers`")
     parser.add_argument("--cases", default=",".join(CASES), help="which of them, separated by commas")
-    parser.add_argument("--against", default=",".join(("plain", *PEERS)), help="which contestants beside ours")
+    parser.add_argument(
+        "--against", default="plain,mdlearn,keras", help=f"which contestants beside ours, of plain, {', '.join(PEERS)}"
+    )
     parser.add_argument("--seconds", type=float, default=100.0, help="for the turns of one case")
     parser.add_argument("--serve", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

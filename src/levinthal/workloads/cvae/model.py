@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from levinthal.workloads.cvae.config import CVAEConfig
-from levinthal.workloads.cvae.kernels.convolution import Layer, convolution_stack, dense, supports
+from levinthal.workloads.cvae.kernels.convolution import Layer, convolution_stack, supports
+from levinthal.workloads.cvae.kernels.dense import dense
 
-__all__ = ["CVAEModel", "Losses", "Output", "evidence_loss", "initialise"]
+__all__ = ["LOG_VAR_LIMIT", "CVAEModel", "Losses", "Output", "evidence_loss", "initialise"]
 
-_LOG_VAR_LIMIT = 20.0
+LOG_VAR_LIMIT = 20.0
 """Log-variances beyond +-20 mean nothing in float32, but their exponential would overflow the loss."""
 
 
@@ -112,7 +113,7 @@ class CVAEModel(nn.Module):
         features = functional.dropout(features, self.config.dropout, self.training)
         hidden = self._dense(self.encoder_dense, features)
         mean, log_var = self.z_mean(hidden).to(maps.dtype), self.z_log_var(hidden).to(maps.dtype)
-        return mean, log_var.clamp(-_LOG_VAR_LIMIT, _LOG_VAR_LIMIT)
+        return mean, log_var.clamp(-LOG_VAR_LIMIT, LOG_VAR_LIMIT)
 
     def decode(self, z: Tensor) -> Tensor:
         """Return logits (frames, size, size) of latent points (frames, latent)."""

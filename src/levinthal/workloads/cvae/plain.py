@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from levinthal.workloads.cvae.config import CVAEConfig
-from levinthal.workloads.cvae.model import CVAEModel, Output
+from levinthal.workloads.cvae.model import LOG_VAR_LIMIT, CVAEModel, Output
 
 __all__ = ["PlainCVAE", "convert_weights"]
 
@@ -34,7 +34,7 @@ class PlainCVAE(nn.Module):
         hidden = functional.relu(
             self.encoder_dense(functional.dropout(x.flatten(1), self.config.dropout, self.training))
         )
-        z_mean, z_log_var = self.z_mean(hidden), self.z_log_var(hidden)
+        z_mean, z_log_var = self.z_mean(hidden), self.z_log_var(hidden).clamp(-LOG_VAR_LIMIT, LOG_VAR_LIMIT)
         z = z_mean if noise is None else z_mean + torch.exp(0.5 * z_log_var) * noise
         size, channels = self.config.sizes[-1], self.config.filters[-1]
         x = functional.relu(self.decoder_wide(functional.relu(self.decoder_dense(z)))).view(-1, channels, size, size)

@@ -20,8 +20,10 @@ from levinthal.workloads.cvae.model import CVAEModel, evidence_loss
 
 __all__ = ["Execution", "candidates", "choose_execution", "execution_context"]
 
-_PROBE_ELEMENTS = 40_000
-"""Map elements in a probe's batch: enough to fill the cores, few enough that a slow candidate costs a second."""
+_FEW_ELEMENTS = 8_000
+_MANY_ELEMENTS = 150_000
+"""Map elements in the batches of a probe: few to drop what is far slower, many to choose among the rest."""
+_FAR_SLOWER, _ROUNDS = 2.5, 4
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,8 @@ _chosen: dict[tuple[CVAEConfig, str, int, str, int], Execution] = {}
 def choose_execution(model: CVAEModel, precision: str = "auto", batch_size: int = 256) -> Execution:
     """Return the fastest allowed way to train `model` on its device, from a short measurement.
 
-    The measurement trains a copy for a few steps with each candidate; it is made once for each architecture, device and
-    number of threads in a process.
+    Every candidate trains a copy on a small batch; those not far slower than the best take a few turns on a large one.
+    Measured once for each architecture, batch size, device and number of threads in a process.
 
     Parameters
     ----------
@@ -109,35 +111,34 @@ def choose_execution(model: CVAEModel, precision: str = "auto", batch_size: int 
         return allowed[0]
     device = next(model.parameters()).device
     size = model.config.size
-    batch = batch_size if device.type == "cuda" else max(2, min(batch_size, _PROBE_ELEMENTS // size**2))
-    key = (model.config, str(device), n_compute_threads(), precision, batch)
+    key = (model.config, str(device), n_compute_threads(), precision, batch_size)
     if key not in _chosen:
-        rates: list[tuple[str, float]] = []
-        for execution in allowed:
-            limit = batch / max((rate for _, rate in rates), default=0.0) if rates else float("inf")
-            rates.append((execution.name, batch / _step_seconds(model, execution, batch, 3 * limit)))
-        best = max(range(len(allowed)), key=lambda i: rates[i][1])
-        _chosen[key] = replace(allowed[best], measured_frames_per_s=tuple(rates))
+        few, many = (max(2, min(batch_size, n // size**2)) for n in (_FEW_ELEMENTS, _MANY_ELEMENTS))
+        rates = {e.name: few / _step_seconds(model, e, few) for e in allowed}
+        kept = [e for e in allowed if rates[e.name] * _FAR_SLOWER > max(rates.values())]
+        if len(kept) > 1:
+            # in turn, so that a busy moment of the machine does not decide
+            rounds = [[_step_seconds(model, e, many, warm=k == 0) for e in kept] for k in range(_ROUNDS)]
+            rates |= {e.name: many / min(r[i] for r in rounds) for i, e in enumerate(kept)}
+        best = max(kept, key=lambda e: rates[e.name])
+        _chosen[key] = replace(best, measured_frames_per_s=tuple(rates.items()))
     return _chosen[key]
 
 
-def _step_seconds(model: CVAEModel, execution: Execution, batch: int, limit_s: float) -> float:
-    """Return the best time of a training step; after the warm-up one more step is timed if that took over the limit."""
+def _step_seconds(model: CVAEModel, execution: Execution, batch: int, *, warm: bool = True) -> float:
+    """Return the time of one training step of a copy, after a first one to warm up where `warm`."""
     model = copy.deepcopy(model)
     device = next(model.parameters()).device
     generator = torch.Generator().manual_seed(0)
     maps = (torch.rand(batch, model.config.size, model.config.size, generator=generator) < 0.2).float().to(device)
     noise = torch.randn(batch, model.config.latent, generator=generator).to(device)
-
-    def step() -> float:
+    seconds = 0.0
+    for _ in range(2 if warm else 1):
         start = time.perf_counter()
         model.zero_grad(set_to_none=True)
         with execution_context(model, execution):
-            loss = evidence_loss(model(maps, noise), maps, model.config.beta).total
-            loss.backward()  # type: ignore[no-untyped-call]
+            evidence_loss(model(maps, noise), maps, model.config.beta).total.backward()  # type: ignore[no-untyped-call]
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        return time.perf_counter() - start
-
-    warm = step()
-    return min(step() for _ in range(1 if warm > 3 * limit_s else 3))
+        seconds = time.perf_counter() - start
+    return seconds

@@ -1,4 +1,4 @@
-"""Stacks of 3x3 convolutions with ReLU between them, and wide dense layers, as functions torch can differentiate.
+"""Stacks of 3x3 convolutions with ReLU between them, as functions torch can differentiate.
 
 The stack keeps its maps channels-last; each thread takes its share of the frames through all layers. In the backward
 pass the gradient of a ReLU is applied where the gradient is produced, and the bias gradients are summed there.
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from levinthal.workloads.cvae.kernels.gemm import CHANNEL_MULTIPLE
-from levinthal.workloads.cvae.kernels.store import store_gated, store_rows
+from levinthal.workloads.cvae.kernels.store import store_gated
 from levinthal.workloads.cvae.kernels.thin import gather_frames, spread_frames, thin_weight_gradient_frames
 from levinthal.workloads.cvae.kernels.threads import in_parts
 from levinthal.workloads.cvae.kernels.toom import down, same, tiles_along, up
@@ -29,9 +29,12 @@ from levinthal.workloads.cvae.kernels.winograd import (
     weight_gradient_frames,
 )
 
-__all__ = ["Layer", "convolution_stack", "dense", "supports"]
+__all__ = ["Layer", "convolution_stack", "supports"]
 
 Flat = npt.NDArray[Any]
+
+_SHARES = 64
+"""Equal shares of the work on weights, dealt out to the threads."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,12 @@ def _both_axes(stride: int, size_small: int, to_big: bool, dtype: torch.dtype) -
     return torch.from_numpy(np.vstack([np.kron(rows, columns) for rows in axis for columns in axis])).to(dtype)
 
 
+def _panels(taps: Tensor) -> Tensor:
+    """Return taps (3, 3, n_in, n_out) as (9, n_out / 16 * n_in * 16): the columns of the products in panels."""
+    n_in, n_out = taps.shape[2:]
+    return taps.reshape(9, n_in, n_out // CHANNEL_MULTIPLE, CHANNEL_MULTIPLE).transpose(1, 2).reshape(9, -1)
+
+
 class _Side:
     """The transformed weights of a layer for one direction, and how to run it over a range of frames."""
 
@@ -120,9 +129,17 @@ class _Side:
         else:
             self.kind = KIND_UP if to_big else KIND_DOWN
             taps = weight.permute(2, 3, 0, 1) if to_big else weight.permute(2, 3, 1, 0)
-        axes = _both_axes(layer.stride, layer.size_small, to_big, weight.dtype)
-        self.weight = _flat(_product(axes, taps.reshape(9, -1)))
+        self.axes = _both_axes(layer.stride, layer.size_small, to_big, weight.dtype)
+        self.taps = _panels(taps)
+        self.transformed = weight.new_empty(len(self.axes), self.taps.shape[1])
+        self.weight = _flat(self.transformed)
         self.tiling = tiles_along(layer.size_small)
+
+    def transform(self, first: int, last: int, of: int) -> None:
+        """Fill a part of the transformed weights, from `first` to `last` of `of` equal ones."""
+        if not self.layer.thin:
+            rows = slice(len(self.axes) * first // of, len(self.axes) * last // of)
+            torch.mm(self.axes[rows], self.taps, out=self.transformed[rows])
 
     def run(self, x: Flat, bias: Flat, relu: bool, gate: Flat, y: Flat, sums: Flat, first: int, last: int) -> None:
         """Fill frames first to last of y; see `winograd.filter_frames`."""
@@ -159,20 +176,31 @@ def _weight_gradient(layer: Layer, big: Flat, small: Flat, into: Flat, first: in
         )  # fmt: skip
 
 
-def _finished_weight_gradient(layer: Layer, parts: list[Flat], like: Tensor) -> Tensor:
-    """Add the threads' sums and bring them to (channels_small, channels_big, 3, 3)."""
-    if layer.thin:
-        total = torch.from_numpy(reduce(np.add, parts))
-        return total.view(10, -1)[:9].view(3, 3, layer.channels_small).permute(2, 0, 1).reshape(like.shape)
-    axes = _both_axes(layer.stride, layer.size_small, False, like.dtype)
-    summed = [torch.from_numpy(part).view(len(axes), -1) for part in parts]
-    taps = like.new_empty(9, summed[0].shape[1])
+class _WeightGradient:
+    """Adds the threads' sums for a layer and brings them to (channels_small, channels_big, 3, 3)."""
 
-    def work(first: int, last: int) -> None:
-        torch.mm(axes.T, reduce(torch.add, [part[:, first:last] for part in summed]), out=taps[:, first:last])
+    def __init__(self, layer: Layer, parts: list[Flat], like: Tensor) -> None:
+        self.layer, self.parts = layer, [torch.from_numpy(part) for part in parts]
+        if not layer.thin:
+            self.axes = _both_axes(layer.stride, layer.size_small, False, like.dtype)
+            self.parts = [part.view(len(self.axes), -1) for part in self.parts]
+            self.taps = like.new_empty(9, layer.channels_big * layer.channels_small)
 
-    in_parts(work, taps.shape[1])
-    return taps.view(3, 3, layer.channels_big, layer.channels_small).permute(3, 2, 0, 1)
+    def reduce(self, first: int, last: int, of: int) -> None:
+        """Finish a part, from `first` to `last` of `of` equal ones."""
+        if not self.layer.thin:
+            columns = slice(self.taps.shape[1] * first // of, self.taps.shape[1] * last // of)
+            total = reduce(torch.add, [part[:, columns] for part in self.parts])
+            torch.mm(self.axes.T, total, out=self.taps[:, columns])
+
+    def result(self) -> Tensor:
+        """Return the gradient."""
+        big, small = self.layer.channels_big, self.layer.channels_small
+        if self.layer.thin:
+            total = reduce(torch.add, self.parts).view(10, small)[:9]
+            return total.T.reshape(small, 1, 3, 3)
+        taps = self.taps.view(3, 3, small // CHANNEL_MULTIPLE, big, CHANNEL_MULTIPLE)
+        return taps.permute(2, 4, 3, 0, 1).reshape(small, big, 3, 3)
 
 
 class _Stack(torch.autograd.Function):
@@ -180,7 +208,18 @@ class _Stack(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, layers: tuple[Layer, ...], *parameters: Tensor) -> Tensor:
         n = len(x)
         weights, biases = parameters[0::2], parameters[1::2]
-        sides = [_Side(layer, w, layer.transposed) for layer, w in zip(layers, weights, strict=True)]
+        sides, opposite = (
+            [_Side(layer, w, layer.transposed != other) for layer, w in zip(layers, weights, strict=True)]
+            for other in (False, True)
+        )
+        # the first layer needs the opposite direction only for the gradient of x
+        needed = opposite[0 if ctx.needs_input_grad[0] else 1 :] if any(ctx.needs_input_grad) else []
+
+        def transform(first: int, last: int) -> None:
+            for side in (*sides, *needed):
+                side.transform(first, last, _SHARES)
+
+        in_parts(transform, _SHARES)
         maps = [x.detach().contiguous()]
         for layer in layers:
             size, channels = layer.shape_out
@@ -193,7 +232,7 @@ class _Stack(torch.autograd.Function):
                 side.run(flats[i], shifts[i], layer.relu, nothing, flats[i + 1], nothing, first, last)
 
         in_parts(work, n)
-        ctx.layers = layers
+        ctx.layers, ctx.opposite = layers, opposite
         ctx.save_for_backward(*maps[:-1], maps[-1] if layers[-1].relu else maps[-1].new_empty(0), *weights)
         return maps[-1]
 
@@ -205,7 +244,7 @@ class _Stack(torch.autograd.Function):
         (gradient,) = gradients
         n, dtype = len(maps[0]), _flat(gradient).dtype
         wanted_x = ctx.needs_input_grad[0]
-        sides = [_Side(layer, w, not layer.transposed) for layer, w in zip(layers, weights, strict=True)]
+        sides: list[_Side] = ctx.opposite
         flats = [_flat(m) for m in maps[:-1]]
         passed = [torch.empty_like(m) if i or wanted_x else m.new_empty(0) for i, m in enumerate(maps[:-1])]
         outer = _flat(gradient)
@@ -231,13 +270,20 @@ class _Stack(torch.autograd.Function):
             return d_weights, d_biases
 
         parts = in_parts(work, n)
+        finishing = [
+            _WeightGradient(layer, [part[0][i] for part in parts], weight)
+            for i, (layer, weight) in enumerate(zip(layers, weights, strict=True))
+        ]
+
+        def finish(first: int, last: int) -> None:
+            for one in finishing:
+                one.reduce(first, last, _SHARES)
+
+        in_parts(finish, _SHARES)
         result: list[Tensor | None] = [passed[0] if wanted_x else None, None]
-        for i, (layer, weight) in enumerate(zip(layers, weights, strict=True)):
-            result.append(_finished_weight_gradient(layer, [part[0][i] for part in parts], weight))
-            if layer.relu:
-                result.append(torch.from_numpy(reduce(np.add, [part[1][i] for part in parts])))
-            else:
-                result.append(gradient.sum((0, 1, 2)))
+        for i, layer in enumerate(layers):
+            bias = torch.from_numpy(reduce(np.add, [part[1][i] for part in parts]))
+            result += [finishing[i].result(), bias if layer.relu else gradient.sum((0, 1, 2))]
         return tuple(result)
 
 
@@ -260,54 +306,4 @@ def convolution_stack(x: Tensor, layers: Sequence[Layer], parameters: Sequence[T
     if not all(layer.relu for layer in layers[:-1]):
         raise ValueError("only the last layer of a stack may go without ReLU")
     result: Tensor = _Stack.apply(x, tuple(layers), *parameters)  # type: ignore[no-untyped-call]
-    return result
-
-
-def _product(a: Tensor, b: Tensor) -> Tensor:
-    """Return a @ b, its longer side shared between the threads."""
-    a, b = a.detach(), b.detach()
-    out = torch.empty(a.shape[0], b.shape[1], dtype=a.dtype)
-    if a.shape[0] >= b.shape[1]:
-        in_parts(lambda first, last: torch.mm(a[first:last], b, out=out[first:last]), a.shape[0])
-    else:
-        in_parts(lambda first, last: torch.mm(a, b[:, first:last], out=out[:, first:last]), b.shape[1])
-    return out
-
-
-class _Dense(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        y = _product(x, weight.T)
-        flat, shift, width = _flat(y), _flat(bias), len(bias)
-        in_parts(lambda first, last: store_rows(flat[first * width : last * width], shift), len(y))
-        ctx.save_for_backward(x, weight, y)
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-        x, weight, y = ctx.saved_tensors
-        gated = torch.empty_like(y)
-        arrays = [_flat(t) for t in (gradients[0], y, gated)]
-        width = y.shape[1]
-
-        def work(first: int, last: int) -> Flat:
-            sums = np.zeros(width, arrays[0].dtype)
-            store_gated(*(a[first * width : last * width] for a in arrays), sums)
-            return sums
-
-        bias = torch.from_numpy(reduce(np.add, in_parts(work, len(y))))
-        d_x = _product(gated, weight) if ctx.needs_input_grad[0] else None
-        return d_x, _product(gated.T, x), bias
-
-
-def dense(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return relu(x @ weight.T + bias), the work shared between the kernels' threads; differentiable once.
-
-    Parameters
-    ----------
-    x : Tensor, shape (frames, n_in)
-    weight : Tensor, shape (n_out, n_in)
-    bias : Tensor, shape (n_out,)
-    """
-    result: Tensor = _Dense.apply(x, weight, bias)  # type: ignore[no-untyped-call]
     return result

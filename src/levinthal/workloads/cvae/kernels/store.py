@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numba
 
-__all__ = ["store_biased", "store_gated", "store_rows"]
+__all__ = ["add_and_rectify", "gate_columns", "store_biased", "store_gated"]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -42,12 +42,26 @@ def store_gated(line, gate, target, sums):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def store_rows(rows, bias):  # type: ignore[no-untyped-def]
-    """Replace rows (n * width,) by relu(rows + bias) in place."""
-    width = bias.size
-    zero = rows.dtype.type(0)
-    for start in range(0, rows.size, width):
-        row = rows[start : start + width]
-        for c in range(width):
-            value = row[c] + bias[c]
-            row[c] = value if value > zero else zero
+def add_and_rectify(values, bias, row, last_row, column, last_column):  # type: ignore[no-untyped-def]
+    """Replace values (rows, columns) by relu(values + bias) in place, within the rows and columns given."""
+    zero = values.dtype.type(0)
+    shift = bias[column:last_column]
+    for r in range(row, last_row):
+        line = values[r, column:last_column]
+        for c in range(line.size):
+            value = line[c] + shift[c]
+            line[c] = value if value > zero else zero
+
+
+@numba.njit(nogil=True, cache=True)
+def gate_columns(values, gate, target, sums, column, last_column):  # type: ignore[no-untyped-def]
+    """Do as `store_gated` with arrays (rows, columns), within the columns given."""
+    zero = values.dtype.type(0)
+    total = sums[column:last_column]
+    for r in range(len(values)):
+        source, goal = values[r, column:last_column], target[r, column:last_column]
+        allowed = gate[r, column:last_column]
+        for c in range(source.size):
+            value = source[c] if allowed[c] > zero else zero
+            goal[c] = value
+            total[c] += value

@@ -40,7 +40,7 @@ def spread_frames(maps, weight, bias, relu, gate, side, size, channels, sums, fi
         for row in range(size):
             to = (frame * size + row) * size * channels
             _windows(maps, frame * size * size, size, row, 9, windows)
-            multiply(size, channels, 9, windows, 0, 9, 1, weight, 0, channels, line, 0, channels, False)
+            multiply(size, channels, 9, windows, 0, 9, 1, weight, 0, channels, 16, line, 0, channels, 16, False)
             target = side[to : to + size * channels]
             if gate.size:
                 store_gated(line, gate[to : to + size * channels], target, sums)
@@ -60,7 +60,7 @@ def gather_frames(side, weight_columns, bias, maps, size, channels, first, last)
         maps[base : base + size * size] = bias
         for row in range(size):
             at = (base + row * size) * channels
-            multiply(size, 16, channels, side, at, channels, 1, weight_columns, 0, 16, taps, 0, 16, False)
+            multiply(size, 16, channels, side, at, channels, 1, weight_columns, 0, 16, 16, taps, 0, 16, 16, False)
             for a in range(3):
                 r = row + a - 1
                 if r < 0 or r >= size:
@@ -81,4 +81,4 @@ def thin_weight_gradient_frames(maps, side, dweight, size, channels, first, last
         for row in range(size):
             _windows(maps, frame * size * size, size, row, 10, windows)
             at = (frame * size + row) * size * channels
-            multiply(10, channels, size, windows, 0, 1, 10, side, at, channels, dweight, 0, channels, True)
+            multiply(10, channels, size, windows, 0, 1, 10, side, at, channels, 16, dweight, 0, channels, 16, True)

@@ -120,7 +120,7 @@ def filter_frames(kind, tiling, x, size_in, u, c_in, bias, relu, gate, y, size_o
         Input maps.
     u : flat array
         Transformed weights of the four classes of tiles (large or small along rows, along columns), one after the
-        other, each (tile_rows + 2, tile_columns + 2, c_in, c_out).
+        other, each (tile_rows + 2, tile_columns + 2, c_out / 16, c_in, 16).
     bias : (c_out,) array or empty
         Added where not empty; then ReLU where `relu`.
     gate : array like y, or empty
@@ -162,8 +162,8 @@ def filter_frames(kind, tiling, x, size_in, u, c_in, bias, relu, gate, y, size_o
                         weight = min(p, tile_r + 1) * (tile_c + 2) + min(q, tile_c + 1)
                         multiply(
                             count, c_out, c_in, points, (p * n_c + q) * in_stride, c_in, 1,
-                            u, weights + weight * c_in * c_out, c_out,
-                            products, (p * n_c + q) * out_stride, c_out, False,
+                            u, weights + weight * c_in * c_out, 16, 16 * c_in,
+                            products, (p * n_c + q) * out_stride, c_out, 16, False,
                         )  # fmt: skip
                 for t in range(count):
                     frame, index = divmod(start + t, per_frame)
@@ -186,7 +186,7 @@ def weight_gradient_frames(kind, tiling, big, size_big, c_big, small, size_small
     """Add to `du` the gradient of the transformed weights over frames first to last.
 
     `big` is the side the 3x3 windows are taken from, `small` the side with one value for each window; `kind` is
-    `KIND_SAME` or `KIND_DOWN`. `du` is laid out as `u` of `filter_frames`, with c_big rows and c_small columns.
+    `KIND_SAME` or `KIND_DOWN`. `du` is laid out as `u` of `filter_frames`, with c_big for c_in and c_small for c_out.
     """
     most, patch_most, tile_most = _extent(kind, tiling[0])
     patch = np.empty(patch_most * patch_most * c_big, big.dtype)
@@ -233,7 +233,7 @@ def weight_gradient_frames(kind, tiling, big, size_big, c_big, small, size_small
                         weight = min(p, tile_r + 1) * (tile_c + 2) + min(q, tile_c + 1)
                         multiply(
                             c_big, c_small, count, points, (p * n_c + q) * big_stride, 1, c_big,
-                            products, (p * n_c + q) * small_stride, c_small,
-                            du, weights + weight * c_big * c_small, c_small, True,
+                            products, (p * n_c + q) * small_stride, c_small, 16,
+                            du, weights + weight * c_big * c_small, 16, 16 * c_big, True,
                         )  # fmt: skip
             weights += (tile_r + 2) * (tile_c + 2) * c_big * c_small
