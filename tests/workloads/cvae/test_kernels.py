@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
+import os
 
 import numpy as np
 import pytest
@@ -165,3 +167,18 @@ def test_threads_restore_torch_and_pass_errors_on() -> None:
         with pytest.raises(ZeroDivisionError):
             in_parts(lambda first, last: 1 // (last - 10), 10)
     assert torch.get_num_threads() == before
+
+
+def test_a_forked_process_gets_threads_of_its_own() -> None:
+    layers = [layer(False, 7, 16, 16, 1, True)]
+    x, parameters = drawn(layers, 4, torch.float32)
+    with compute_threads(2):
+        expected = convolution_stack(x, layers, parameters)
+        child = multiprocessing.get_context("fork").Process(
+            target=lambda: torch.equal(convolution_stack(x, layers, parameters), expected) or os._exit(3)
+        )
+        child.start()
+        child.join(30)
+        if child.is_alive():
+            child.kill()
+    assert child.exitcode == 0

@@ -1,8 +1,9 @@
 """Small constant matrices applied to vectors of channels, unrolled into the compiled code.
 
-`inward(kind, tile, source, at, stride, target, to, target_stride, n_channels)` computes, for every channel,
-target_i = sum_j matrix[i, j] source_j, where source_j starts at ``source[at + j * stride]``. Zeros cost nothing, rows
-that differ only in the sign of some columns (points p and -p) share their sums.
+`inward(kind, tile, source, at, stride, target, to, target_stride, n, count, at_step, to_step)` computes, for each of
+`n` neighbouring elements, target_i = sum_j matrix[i, j] source_j, where source_j starts at ``source[at + j * stride]``
+and target_i at ``target[to + i * target_stride]``; and does so `count` times, `at_step` and `to_step` further on each
+time. Zeros cost nothing; rows that differ only in the sign of some columns (points p and -p) share their sums.
 """
 
 from __future__ import annotations
@@ -88,8 +89,11 @@ def _transform(matrix: Matrix) -> Any:
     """Build the intrinsic that applies `matrix`."""
 
     @intrinsic  # type: ignore[untyped-decorator]
-    def apply(typing: Any, source: Any, at: Any, stride: Any, target: Any, to: Any, target_stride: Any, n: Any) -> Any:
-        signature = types.void(source, at, stride, target, to, target_stride, n)
+    def apply(
+        typing: Any, source: Any, at: Any, stride: Any, target: Any, to: Any, target_stride: Any, n: Any,
+        count: Any, at_step: Any, to_step: Any,
+    ) -> Any:  # fmt: skip
+        signature = types.void(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             scalar = context.get_data_type(signature.args[0].dtype)
@@ -100,17 +104,23 @@ def _transform(matrix: Matrix) -> Any:
             align = 4 if single else 8
             source = context.make_array(signature.args[0])(context, builder, args[0]).data
             target = context.make_array(signature.args[3])(context, builder, args[3]).data
-            _, at, stride, _, to, target_stride, n = args
-            with cgutils.for_range(builder, builder.udiv(n, index(_LANES))) as loop:
-                channel = builder.mul(loop.index, index(_LANES))
+            _, at, stride, _, to, target_stride, n, count, at_step, to_step = args
 
-                def pointer(base: Any, start: Any, step: Any, j: int) -> Any:
-                    offset = builder.add(builder.add(start, channel), builder.mul(step, index(j)))
-                    return builder.bitcast(builder.gep(base, [offset]), vector.as_pointer())
+            def pointer(start: Any, step: Any, j: int, base: Any) -> Any:
+                offset = builder.add(start, builder.mul(step, index(j)))
+                return builder.bitcast(builder.gep(base, [offset]), vector.as_pointer())
 
-                values = [builder.load(pointer(source, at, stride, j), align=align) for j in range(matrix.shape[1])]
-                for i, value in enumerate(_emit(emitter, matrix, values)):
-                    builder.store(value, pointer(target, to, target_stride, i), align=align)
+            with cgutils.for_range(builder, count) as outer:
+                first = builder.add(at, builder.mul(outer.index, at_step))
+                goal = builder.add(to, builder.mul(outer.index, to_step))
+                with cgutils.for_range(builder, builder.udiv(n, index(_LANES))) as loop:
+                    channel = builder.mul(loop.index, index(_LANES))
+                    here, there = builder.add(first, channel), builder.add(goal, channel)
+                    values = [
+                        builder.load(pointer(here, stride, j, source), align=align) for j in range(matrix.shape[1])
+                    ]
+                    for i, value in enumerate(_emit(emitter, matrix, values)):
+                        builder.store(value, pointer(there, target_stride, i, target), align=align)
             return context.get_dummy_value()
 
         return signature, generate
@@ -136,186 +146,186 @@ _up6_in, _up6_out = _transform(up(6).inward), _transform(up(6).outward)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_same4_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _same4_in(source, at, stride, target, to, target_stride, channels)
+def _run_same4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _same4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_same4_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _same4_out(source, at, stride, target, to, target_stride, channels)
+def _run_same4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _same4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_same4_back(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _same4_back(source, at, stride, target, to, target_stride, channels)
+def _run_same4_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _same4_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_same5_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _same5_in(source, at, stride, target, to, target_stride, channels)
+def _run_same5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _same5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_same5_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _same5_out(source, at, stride, target, to, target_stride, channels)
+def _run_same5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _same5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_same5_back(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _same5_back(source, at, stride, target, to, target_stride, channels)
+def _run_same5_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _same5_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_same6_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _same6_in(source, at, stride, target, to, target_stride, channels)
+def _run_same6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _same6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_same6_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _same6_out(source, at, stride, target, to, target_stride, channels)
+def _run_same6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _same6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_same6_back(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _same6_back(source, at, stride, target, to, target_stride, channels)
+def _run_same6_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _same6_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_down4_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _down4_in(source, at, stride, target, to, target_stride, channels)
+def _run_down4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _down4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_down4_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _down4_out(source, at, stride, target, to, target_stride, channels)
+def _run_down4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _down4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_down4_back(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _down4_back(source, at, stride, target, to, target_stride, channels)
+def _run_down4_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _down4_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_down5_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _down5_in(source, at, stride, target, to, target_stride, channels)
+def _run_down5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _down5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_down5_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _down5_out(source, at, stride, target, to, target_stride, channels)
+def _run_down5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _down5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_down5_back(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _down5_back(source, at, stride, target, to, target_stride, channels)
+def _run_down5_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _down5_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_down6_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _down6_in(source, at, stride, target, to, target_stride, channels)
+def _run_down6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _down6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_down6_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _down6_out(source, at, stride, target, to, target_stride, channels)
+def _run_down6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _down6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_down6_back(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _down6_back(source, at, stride, target, to, target_stride, channels)
+def _run_down6_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _down6_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_up4_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _up4_in(source, at, stride, target, to, target_stride, channels)
+def _run_up4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _up4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_up4_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _up4_out(source, at, stride, target, to, target_stride, channels)
+def _run_up4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _up4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_up5_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _up5_in(source, at, stride, target, to, target_stride, channels)
+def _run_up5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _up5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_up5_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _up5_out(source, at, stride, target, to, target_stride, channels)
+def _run_up5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _up5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_up6_in(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _up6_in(source, at, stride, target, to, target_stride, channels)
+def _run_up6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _up6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True, inline="never")
-def _run_up6_out(source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
-    _up6_out(source, at, stride, target, to, target_stride, channels)
+def _run_up6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
+    _up6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True)
-def inward(kind, tile, source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+def inward(kind, tile, source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
     """Transform a patch of the input to points; kinds 0 same, 1 down, 2 up."""
     which = 3 * kind + tile
     if which == 4:
-        _run_same4_in(source, at, stride, target, to, target_stride, channels)
+        _run_same4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 5:
-        _run_same5_in(source, at, stride, target, to, target_stride, channels)
+        _run_same5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 6:
-        _run_same6_in(source, at, stride, target, to, target_stride, channels)
+        _run_same6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 7:
-        _run_down4_in(source, at, stride, target, to, target_stride, channels)
+        _run_down4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 8:
-        _run_down5_in(source, at, stride, target, to, target_stride, channels)
+        _run_down5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 9:
-        _run_down6_in(source, at, stride, target, to, target_stride, channels)
+        _run_down6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 10:
-        _run_up4_in(source, at, stride, target, to, target_stride, channels)
+        _run_up4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 11:
-        _run_up5_in(source, at, stride, target, to, target_stride, channels)
+        _run_up5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 12:
-        _run_up6_in(source, at, stride, target, to, target_stride, channels)
+        _run_up6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True)
-def outward(kind, tile, source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+def outward(kind, tile, source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
     """Transform points to a tile of the output; kinds 0 same, 1 down, 2 up."""
     which = 3 * kind + tile
     if which == 4:
-        _run_same4_out(source, at, stride, target, to, target_stride, channels)
+        _run_same4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 5:
-        _run_same5_out(source, at, stride, target, to, target_stride, channels)
+        _run_same5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 6:
-        _run_same6_out(source, at, stride, target, to, target_stride, channels)
+        _run_same6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 7:
-        _run_down4_out(source, at, stride, target, to, target_stride, channels)
+        _run_down4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 8:
-        _run_down5_out(source, at, stride, target, to, target_stride, channels)
+        _run_down5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 9:
-        _run_down6_out(source, at, stride, target, to, target_stride, channels)
+        _run_down6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 10:
-        _run_up4_out(source, at, stride, target, to, target_stride, channels)
+        _run_up4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 11:
-        _run_up5_out(source, at, stride, target, to, target_stride, channels)
+        _run_up5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 12:
-        _run_up6_out(source, at, stride, target, to, target_stride, channels)
+        _run_up6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
 @numba.njit(nogil=True, cache=True)
-def outward_transposed(kind, tile, source, at, stride, target, to, target_stride, channels):  # type: ignore[no-untyped-def]
+def outward_transposed(kind, tile, source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
     """Transform a tile of the output to points, by the transpose of `outward`; kinds 0 same, 1 down, 2 up."""
     which = 3 * kind + tile
     if which == 4:
-        _run_same4_back(source, at, stride, target, to, target_stride, channels)
+        _run_same4_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 5:
-        _run_same5_back(source, at, stride, target, to, target_stride, channels)
+        _run_same5_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 6:
-        _run_same6_back(source, at, stride, target, to, target_stride, channels)
+        _run_same6_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 7:
-        _run_down4_back(source, at, stride, target, to, target_stride, channels)
+        _run_down4_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 8:
-        _run_down5_back(source, at, stride, target, to, target_stride, channels)
+        _run_down5_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
     elif which == 9:
-        _run_down6_back(source, at, stride, target, to, target_stride, channels)
+        _run_down6_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)

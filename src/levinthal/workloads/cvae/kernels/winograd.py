@@ -71,23 +71,14 @@ def _patch_to_points(kind, tile_r, tile_c, x, base, size, channels, row, column,
     """Transform the patch with corner (row, column) along both axes; point (p, q) goes to row t of its matrix."""
     n_r, rows, _ = _extent(kind, tile_r)
     n_c, columns, _ = _extent(kind, tile_c)
+    line = columns * channels
     if row >= 0 and column >= 0 and row + rows <= size and column + columns <= size:
         at = base + (row * size + column) * channels
-        for q in range(columns):
-            transform.inward(
-                kind, tile_r, x, at + q * channels, size * channels, half, q * channels, columns * channels, channels
-            )
+        transform.inward(kind, tile_r, x, at, size * channels, half, 0, line, line, 1, 0, 0)
     else:
         _load_patch(x, base, size, channels, row, column, rows, columns, patch)
-        for q in range(columns):
-            transform.inward(
-                kind, tile_r, patch, q * channels, columns * channels, half, q * channels, columns * channels, channels
-            )
-    for p in range(n_r):
-        transform.inward(
-            kind, tile_c, half, p * columns * channels, channels,
-            points, p * n_c * stride + t * channels, stride, channels,
-        )  # fmt: skip
+        transform.inward(kind, tile_r, patch, 0, line, half, 0, line, line, 1, 0, 0)
+    transform.inward(kind, tile_c, half, 0, channels, points, t * channels, stride, channels, n_r, line, n_c * stride)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -95,15 +86,11 @@ def _products_to_tile(kind, tile_r, tile_c, products, t, stride, channels, half,
     """Transform products back to a tile of the output."""
     _, _, rows = _extent(kind, tile_r)
     n_c, _, columns = _extent(kind, tile_c)
-    for q in range(n_c):
-        transform.outward(
-            kind, tile_r, products, q * stride + t * channels, n_c * stride,
-            half, q * channels, n_c * channels, channels,
-        )  # fmt: skip
-    for i in range(rows):
-        transform.outward(
-            kind, tile_c, half, i * n_c * channels, channels, tile, i * columns * channels, channels, channels
-        )
+    line = n_c * channels
+    transform.outward(
+        kind, tile_r, products, t * channels, n_c * stride, half, 0, line, channels, n_c, stride, channels
+    )
+    transform.outward(kind, tile_c, half, 0, channels, tile, 0, channels, channels, rows, line, columns * channels)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -218,16 +205,12 @@ def weight_gradient_frames(kind, tiling, big, size_big, c_big, small, size_small
                     )  # fmt: skip
                     base = frame * size_small * size_small * c_small
                     _load_patch(small, base, size_small, c_small, row_small, column_small, tile_r, tile_c, tile)
-                    for q in range(tile_c):
-                        transform.outward_transposed(
-                            kind, tile_r, tile, q * c_small, tile_c * c_small,
-                            half, q * c_small, tile_c * c_small, c_small,
-                        )  # fmt: skip
-                    for p in range(n_r):
-                        transform.outward_transposed(
-                            kind, tile_c, half, p * tile_c * c_small, c_small,
-                            products, p * n_c * small_stride + t * c_small, small_stride, c_small,
-                        )  # fmt: skip
+                    line = tile_c * c_small
+                    transform.outward_transposed(kind, tile_r, tile, 0, line, half, 0, line, line, 1, 0, 0)
+                    transform.outward_transposed(
+                        kind, tile_c, half, 0, c_small,
+                        products, t * c_small, small_stride, c_small, n_r, line, n_c * small_stride,
+                    )  # fmt: skip
                 for p in range(n_r):
                     for q in range(n_c):
                         weight = min(p, tile_r + 1) * (tile_c + 2) + min(q, tile_c + 1)
