@@ -26,7 +26,7 @@ types: $(VENV)/.test
 
 tests: $(VENV)/.test
 	rm -f .coverage .coverage.*
-	$(BIN)/pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix src tests benchmarks

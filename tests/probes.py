@@ -1,4 +1,7 @@
-"""The environment in which the workloads of `tests/plugin` are installed."""
+"""What tests hand to other processes: the environment with the workloads of `tests/plugin`, and functions for pools.
+
+Functions live here because a fresh process finds this module on the path it inherits, and no test module.
+"""
 
 from __future__ import annotations
 
@@ -9,3 +12,15 @@ from pathlib import Path
 def probe_environment() -> dict[str, str]:
     """Return an environment in which the workloads of `tests/plugin` are found."""
     return {**os.environ, "PYTHONPATH": str(Path(__file__).parent / "plugin"), "COLUMNS": "120"}
+
+
+def affinity(_: int) -> tuple[int, tuple[int, ...], str | None]:
+    return os.getpid(), tuple(os.sched_getaffinity(0)), os.environ.get("OMP_NUM_THREADS")
+
+
+def divide(number: int) -> float:
+    return 1 / number
+
+
+def die(_: int) -> None:
+    os._exit(3)

@@ -10,18 +10,7 @@ import pytest
 from levinthal.errors import UsageError
 from levinthal.harness.engine import InlineExecutor, make_executor, parse_engine, pinned_pool
 from levinthal.harness.processes import available_cores
-
-
-def affinity(_: int) -> tuple[int, tuple[int, ...], str | None]:
-    return os.getpid(), tuple(os.sched_getaffinity(0)), os.environ.get("OMP_NUM_THREADS")
-
-
-def divide(number: int) -> float:
-    return 1 / number
-
-
-def die(_: int) -> None:
-    os._exit(3)
+from probes import affinity, die, divide
 
 
 def test_each_worker_has_one_core_and_one_thread():
