@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["HEAVY_ATOMS", "ONE_LETTER", "THREE_LETTER"]
+__all__ = ["AMINO_ACIDS", "HEAVY_ATOMS", "ONE_LETTER", "THREE_LETTER"]
 
 _SIDE_CHAINS = {
     "ALA": "CB",
@@ -40,3 +40,6 @@ ONE_LETTER: Mapping[str, str] = MappingProxyType(dict(zip(sorted(_SIDE_CHAINS), 
 
 THREE_LETTER: Mapping[str, str] = MappingProxyType({one: three for three, one in ONE_LETTER.items()})
 """One-letter to three-letter code."""
+
+AMINO_ACIDS = "".join(sorted(THREE_LETTER))
+"""The one-letter codes in alphabetical order, which is that of ProteinNet's profiles and one-hot features."""

@@ -1,0 +1,57 @@
+"""The 39 targets of CASP12 that ProteinNet tests on: name, class and resolved residues (Moult et al., Proteins 86:7, 2018).
+
+Their sequences come from the user's files; where there are none, random sequences of the same lengths serve for timing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from levinthal.proteins.residues import AMINO_ACIDS
+
+__all__ = ["CASP12_TARGETS", "Target", "random_sequences"]
+
+
+class Target(NamedTuple):
+    """A target of CASP: free modelling (FM), template based (TBM) or between the two (TBM-hard)."""
+
+    name: str
+    group: str
+    n_residues: int
+
+
+_BY_GROUP = {
+    "FM": (
+        "T0862:93 T0900:102 T0869:104 T0859:113 T0866:115 T0870:123 T0886:229 T0864:246 T0897:262 T0904:311 "
+        "T0941:341 T0918:349 T0863:582"
+    ),
+    "TBM-hard": (
+        "T0868:116 T0898:161 T0892:193 T0945:375 T0896:447 T0943:509 T0912:599"
+    ),
+    "TBM": (
+        "T0865:62 T0922:74 T0872:88 T0891:112 T0860:136 T0921:138 T0947:175 T0879:220 T0889:239 T0893:242 "
+        "T0902:300 T0861:312 T0871:319 T0928:341 T0903:348 T0942:387 T0911:408 T0873:462 T0920:540"
+    ),
+}
+
+CASP12_TARGETS: tuple[Target, ...] = tuple(
+    sorted(
+        (
+            Target(name, group, int(length))
+            for group, listed in _BY_GROUP.items()
+            for name, length in (each.split(":") for each in listed.split())
+        ),
+        key=lambda target: target.n_residues,
+    )
+)
+"""In order of length."""
+
+
+def random_sequences(lengths: Sequence[int], seed: int) -> tuple[str, ...]:
+    """Return random sequences, every amino acid as likely, of the given lengths: for timing only."""
+    rng = np.random.default_rng(seed)
+    letters = np.array(list(AMINO_ACIDS))
+    return tuple("".join(rng.choice(letters, length)) for length in lengths)
