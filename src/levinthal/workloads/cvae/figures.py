@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
 
 __all__ = ["contact_map_figure", "latent_figure"]
 
 _MOST_POINTS = 4000
-_STATE_COLOURS = {"helix": "#0072B2", "coil": "#E69F00"}  # Okabe and Ito's palette, safe for the colour-blind
+_STATE_COLOURS = {"helix": PALETTE[0], "coil": PALETTE[1]}
 
 
 def latent_figure(
@@ -44,7 +40,7 @@ def latent_figure(
     str
         SVG.
     """
-    figure = _figure(7.2, 3.3)
+    figure = new_figure(7.2, 3.3)
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     centred = np.asarray(latent, np.float64) - latent.mean(axis=0)
     axes = np.linalg.svd(centred, full_matrices=False)[2]
@@ -62,7 +58,7 @@ def latent_figure(
     right.legend(frameon=False, markerscale=3)
     left.set(xlabel="latent axis 1", ylabel="latent axis 2", title="by RMSD")
     right.set(xlabel="latent axis 1", title="by state")
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def contact_map_figure(observed: npt.NDArray[np.floating], reconstructed: npt.NDArray[np.floating]) -> str:
@@ -80,7 +76,7 @@ def contact_map_figure(observed: npt.NDArray[np.floating], reconstructed: npt.ND
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = _figure(4.2, 3.4)
+    figure = new_figure(4.2, 3.4)
     axes = figure.subplots()
     image = axes.imshow(
         np.triu(observed, 1) + np.tril(reconstructed, -1) + np.eye(len(observed)),
@@ -93,20 +89,4 @@ def contact_map_figure(observed: npt.NDArray[np.floating], reconstructed: npt.ND
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="residue", ylabel="residue", title="above: held-out frames; below: the model")
-    return _svg(figure)
-
-
-def _figure(width_inch: float, height_inch: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure((width_inch, height_inch), layout="constrained")
-
-
-def _svg(figure: Figure) -> str:
-    from matplotlib import rc_context
-
-    buffer = io.StringIO()
-    # a fixed salt and no date: the same data give the same bytes
-    with rc_context({"svg.hashsalt": "levinthal", "font.size": 9, "axes.titlesize": 9}):
-        figure.savefig(buffer, format="svg", dpi=150, metadata={"Date": None})
-    return buffer.getvalue()
+    return svg_of(figure)
