@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from levinthal.harness.result import Result, Summary
 
 __all__ = ["summary_lines"]
@@ -18,7 +20,7 @@ def summary_lines(result: Result) -> list[str]:
     Returns
     -------
     list of str
-        At most 100 characters each; a metric without a value says why.
+        At most 100 characters each; a metric without a value says why. The repeats' notes stand at the end.
     """
     data = "synthetic data" if result.dataset.synthetic else f"data: {result.dataset.name}"
     passed = sum(repeat.verdict == "passed" for repeat in result.repeats)
@@ -30,7 +32,8 @@ def summary_lines(result: Result) -> list[str]:
     width = max((len(name) for name in result.summary), default=0)
     for name, summary in result.summary.items():
         lines.append(f"  {name:<{width}}  {_figure(summary, reasons.get(name))}")
-    return lines
+    notes = dict.fromkeys(note for repeat in result.repeats for note in repeat.notes)
+    return [*lines, *(line for note in notes for line in textwrap.wrap(f"note: {note}", 98, initial_indent="  "))]
 
 
 def _figure(summary: Summary, reason: str | None) -> str:

@@ -2,7 +2,7 @@
 
 History of the file format
 --------------------------
-- 1: the first.
+- 1: the first. `notes` of a repeat came later; files without it have none.
 
 A figure that was not measured is `None` and carries a `reason`. Environment variables are never stored.
 """
@@ -157,6 +157,7 @@ class Repeat(_Record):
     gates: tuple[Gate, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     dataset: Dataset | None = None
+    notes: tuple[str, ...] = ()
     peaks: Mapping[str, Any] | None = None
     error: str | None = None
     verdict: Verdict

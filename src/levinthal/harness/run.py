@@ -103,6 +103,7 @@ class Run:
         self._gates: dict[str, Gate] = {}
         self._artifacts: dict[str, Artifact] = {}
         self._dataset: Dataset | None = None
+        self._notes: list[str] = []
         self._peaks: Peaks | None = None
 
     # -- what the workload is given
@@ -313,6 +314,11 @@ class Run:
         self._dataset = Dataset(name=name, version=version, sha256=sha256, synthetic=synthetic)
         self._event("dataset", **self._dataset.model_dump())
 
+    def note(self, sentence: str) -> None:
+        """Say something that whoever reads the figures must know; shown in the terminal and in the report."""
+        self._notes.append(sentence)
+        self._event("note", sentence=sentence)
+
     def use_precision(self, precision: str) -> None:
         """Say which precision was used, where `auto` was asked for."""
         self._precision_used = precision
@@ -342,6 +348,7 @@ class Run:
             gates=tuple(self._gates.values()),
             artifacts=tuple(self._artifacts.values()),
             dataset=self._dataset,
+            notes=tuple(self._notes),
             peaks=None if self._peaks is None else asdict(self._peaks),
             error=error,
             verdict="passed" if passed else "failed",

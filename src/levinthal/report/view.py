@@ -75,6 +75,7 @@ class ResultView:
     where: str
     sentence: str
     problems: tuple[str, ...]
+    notes: tuple[str, ...]
     synthetic: bool
     n_passed: int
     typical: str
@@ -129,6 +130,7 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
         where=_where(result),
         sentence=_sentence(result),
         problems=tuple(_problems(result)),
+        notes=tuple(dict.fromkeys(note for repeat in result.repeats for note in repeat.notes)),
         synthetic=result.dataset.synthetic
         or any(r.dataset is not None and r.dataset.synthetic for r in result.repeats),
         n_passed=len(passed),
