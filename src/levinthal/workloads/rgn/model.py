@@ -1,8 +1,8 @@
 """The recurrent geometric network (AlQuraishi, Cell Systems 8:292, 2019).
 
-Two bidirectional LSTM layers read the protein both ways. For each residue a softmax mixes the letters of a trained torsion
-alphabet; the mean is taken on the circle, angle = atan2(sum p sin a, sum p cos a). Standard bond lengths and angles make
-a backbone of the torsions. A protein gets the same coordinates alone or in a padded batch.
+Two bidirectional LSTM layers read the protein both ways. For each residue a softmax mixes the letters of a trained
+torsion alphabet; the mean is taken on the circle, angle = atan2(sum p sin a, sum p cos a). Standard bond lengths and
+angles make a backbone of the torsions. A protein gets the same coordinates alone or in a padded batch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from levinthal.workloads.rgn.lstm import BidirectionalLSTM
 __all__ = ["Prediction", "RGNModel"]
 
 _BASINS_DEG = ((-63.0, -43.0), (-120.0, 135.0), (-70.0, 145.0), (57.0, 40.0), (-90.0, 0.0), (85.0, 5.0))
-"""(phi, psi) of the alpha, beta, polyproline, left-handed, bridge and epsilon-side regions: Lovell et al. 2003."""
+"""(phi, psi) about the middle of the populated regions of Lovell et al., Proteins 50:437 (2003)."""
 _BASIN_SPREAD = 0.3
 
 
@@ -86,7 +86,7 @@ class RGNModel(nn.Module):
         return hidden
 
     def torsions(self, hidden: Tensor) -> Tensor:
-        """Return the mean torsions of the alphabet's letters, (proteins, residues, 3), in single precision or better."""
+        """Return the mean torsions of the alphabet's letters, (proteins, residues, 3), never in low precision."""
         logits = self.projection(hidden)
         with torch.autocast(logits.device.type, enabled=False):
             letters = torch.softmax(logits.to(self.alphabet.dtype), dim=-1)

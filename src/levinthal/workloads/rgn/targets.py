@@ -1,4 +1,4 @@
-"""The 39 targets of CASP12 that ProteinNet tests on: name, class and resolved residues (Moult et al., Proteins 86:7, 2018).
+"""The 39 targets of CASP12 (Moult et al., Proteins 86:7, 2018) that ProteinNet tests on.
 
 Their sequences come from the user's files; where there are none, random sequences of the same lengths serve for timing.
 """
@@ -28,9 +28,7 @@ _BY_GROUP = {
         "T0862:93 T0900:102 T0869:104 T0859:113 T0866:115 T0870:123 T0886:229 T0864:246 T0897:262 T0904:311 "
         "T0941:341 T0918:349 T0863:582"
     ),
-    "TBM-hard": (
-        "T0868:116 T0898:161 T0892:193 T0945:375 T0896:447 T0943:509 T0912:599"
-    ),
+    "TBM-hard": ("T0868:116 T0898:161 T0892:193 T0945:375 T0896:447 T0943:509 T0912:599"),
     "TBM": (
         "T0865:62 T0922:74 T0872:88 T0891:112 T0860:136 T0921:138 T0947:175 T0879:220 T0889:239 T0893:242 "
         "T0902:300 T0861:312 T0871:319 T0928:341 T0903:348 T0942:387 T0911:408 T0873:462 T0920:540"

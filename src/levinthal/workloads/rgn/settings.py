@@ -1,0 +1,106 @@
+"""What a user may set of the workload `rgn`, and its presets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from levinthal.harness.settings import Settings
+from levinthal.workloads.rgn.targets import CASP12_TARGETS
+
+__all__ = ["RGNSettings"]
+
+
+class RGNSettings(Settings):
+    """Data, model, training and prediction; defaults are those of `tiny`."""
+
+    data: str = Field(
+        default="",
+        description="ProteinNet records to learn from: a folder in ProteinNet's layout, or a text, TFRecord or archive "
+        "file; empty for the project's synthetic families.",
+    )
+    thinning: Literal["30", "50", "70", "90", "95", "100"] = Field(
+        default="90", description="Which training set of a ProteinNet folder."
+    )
+    validation: str = Field(
+        default="",
+        description="Records to validate on where data is one file; empty holds a tenth of it out, or, where that "
+        "would be fewer than 10 records, measures on the training records and says so.",
+    )
+    faults: Literal["skip", "refuse"] = Field(
+        default="skip", description="What becomes of records with faults: left out and counted, or the run is refused."
+    )
+    families: int = Field(default=300, ge=10, description="Synthetic families, a fold each.")
+    homologues: int = Field(default=12, ge=2, description="Sequences of a synthetic family.")
+    members: int = Field(default=2, ge=1, description="Sequences of a family that become records.")
+    shortest: int = Field(default=40, ge=20, description="Residues of the shortest synthetic protein.")
+    longest: int = Field(default=80, ge=20, description="Residues of the longest synthetic protein.")
+    preset: Literal["fast", "casp12"] = Field(
+        default="fast", description="Model and optimiser: fast (ours, for a CPU) or casp12 (as published)."
+    )
+    steps: int = Field(default=600, ge=0, description="Most training steps; 0 leaves the weights untrained.")
+    batch_size: int = Field(default=32, ge=1, description="Proteins of a training step, over all ranks.")
+    max_length: int = Field(default=700, ge=20, description="Longer records are left out of training.")
+    validation_interval: int = Field(default=50, ge=1, description="Steps between validations.")
+    target_drmsd: float = Field(
+        default=5.0, gt=0.0, description="Validation dRMSD in A to reach; the clock of time to target stops there."
+    )
+    ranks: int = Field(
+        default=1, ge=1, description="Processes that train data-parallel, each on its part of a batch."
+    )
+    fasta: str = Field(default="", description="Sequences to predict: a FASTA file; a PDB file each is written.")
+    database: str = Field(
+        default="", description="Sequence database (FASTA) for the profiles of these sequences; empty predicts without."
+    )
+    weights: str = Field(default="", description="Weights to predict with (safetensors) instead of training.")
+    target_lengths: tuple[int, ...] = Field(
+        default=tuple(target.n_residues for target in CASP12_TARGETS),
+        min_length=1,
+        description="Lengths of the random sequences that prediction is timed on: those of CASP12's 39 targets.",
+    )
+    timings: int = Field(default=5, ge=1, description="Times each target is predicted, after one to warm up.")
+    deterministic: bool = Field(
+        default=False, description="One thread and deterministic sums: the same seed gives the same last digit."
+    )
+
+    sizes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "smoke": {
+            "families": 10,
+            "homologues": 2,
+            "steps": 2,
+            "batch_size": 4,
+            "validation_interval": 2,
+            "target_lengths": (30, 60),
+            "timings": 1,
+        },
+        "tiny": {},
+        "small": {
+            "families": 3000,
+            "longest": 160,
+            "steps": 6000,
+            "validation_interval": 250,
+        },
+        "paper": {
+            "data": "proteinnet-casp12",
+            "preset": "casp12",
+            "steps": 100_000,
+            "validation_interval": 1000,
+            "target_drmsd": 10.6,
+            "timings": 10,
+        },
+    }
+    free_keys: ClassVar[frozenset[str]] = frozenset({"deterministic", "ranks"})
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> RGNSettings:
+        if self.shortest > self.longest:
+            raise ValueError(f"shortest={self.shortest} is more than longest={self.longest}")
+        if self.validation and not self.data:
+            raise ValueError("validation records without data: set data=FILE too")
+        if self.database and not self.fasta:
+            raise ValueError("a database without sequences to predict: set fasta=FILE too")
+        if any(length < 2 for length in self.target_lengths):
+            raise ValueError("target_lengths must be at least 2 residues each")
+        return self
