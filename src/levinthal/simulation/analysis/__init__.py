@@ -1,0 +1,1 @@
+"""What a set of trajectories is worth: entropy, recurrence, coverage, divergence, passage times, ratios of policies."""

@@ -1,0 +1,103 @@
+"""How many independent samples a set of frames is worth."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+from levinthal.errors import DataError
+
+__all__ = [
+    "effective_sample_size",
+    "integrated_autocorrelation_time_steps",
+    "kish_effective_sample_size",
+    "statistical_inefficiency",
+]
+
+Floats: TypeAlias = npt.NDArray[np.floating[Any]]
+
+
+def kish_effective_sample_size(weights: Floats) -> float:
+    """Return (sum w)^2 / sum w^2: how many equal weights have the same variance (Kish, Survey Sampling, 1965).
+
+    It knows nothing of correlation in time: the frames are taken as independent.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (n_frames,)
+        Not negative, not all zero; of any scale.
+
+    Raises
+    ------
+    DataError
+        Weights that make no sense.
+    """
+    w = np.asarray(weights, np.float64)
+    if not w.size or not np.isfinite(w).all() or (w < 0.0).any() or not w.sum() > 0.0:
+        raise DataError("weights must be finite and not negative, and not all zero")
+    w = w / w.max()
+    return float(w.sum() ** 2 / (w**2).sum())
+
+
+def integrated_autocorrelation_time_steps(series: Floats, lag_steps: int = 1) -> float:
+    """Return tau_int = lag (1/2 + sum over k >= 1 of rho(k)), in steps; lag/2 for independent values.
+
+    The sum ends after Geyer's initial monotone sequence (Stat. Sci. 7:473, 1992): sums of two neighbouring
+    autocorrelations of a reversible chain are positive and fall. It is biased downward where the series is not many
+    times longer than tau_int, and tells nothing of states that were never visited.
+
+    Parameters
+    ----------
+    series : ndarray, shape (n_frames,)
+        An observable along one trajectory.
+    lag_steps : int
+        Steps between frames.
+
+    Returns
+    -------
+    float
+        Infinite for a constant series, from which nothing can be told.
+
+    Raises
+    ------
+    DataError
+        Fewer than 4 frames, or values that are not finite.
+    """
+    x = np.asarray(series, np.float64)
+    if x.ndim != 1 or len(x) < 4 or not np.isfinite(x).all():
+        raise DataError(f"a series of shape {x.shape}: expected at least 4 finite numbers")
+    x = x - x.mean()
+    if np.abs(x).max() < 1e-300:
+        return float("inf")
+    n = len(x)
+    transformed = fft.rfft(x, fft.next_fast_len(2 * n))
+    covariance = fft.irfft(np.abs(transformed) ** 2)[:n] / n
+    rho = covariance / covariance[0]
+    pairs = rho[0 : n - n % 2 : 2] + rho[1 : n - n % 2 : 2]
+    end = int((pairs <= 0.0).argmax()) if (pairs <= 0.0).any() else len(pairs)
+    monotone = np.minimum.accumulate(pairs[:end])
+    return float(lag_steps * max(monotone.sum() - 0.5, 0.5 / n))
+
+
+def statistical_inefficiency(series: Floats) -> float:
+    """Return 2 tau_int in frames: how many frames are worth one independent sample; 1 for independent values."""
+    return 2.0 * integrated_autocorrelation_time_steps(series)
+
+
+def effective_sample_size(series: Floats) -> float:
+    """Return N / (2 tau_int), the number of independent samples with the same variance of the mean.
+
+    Parameters
+    ----------
+    series : ndarray, shape (n_frames,)
+        An observable along one trajectory.
+
+    Returns
+    -------
+    float
+        0 for a constant series.
+    """
+    return len(series) / statistical_inefficiency(series)

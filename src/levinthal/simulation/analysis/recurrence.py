@@ -1,0 +1,139 @@
+"""Poincare recurrence: how long until a set of states is seen again.
+
+By Kac (Bull. Am. Math. Soc. 53:1002, 1947) the mean time between two visits of A, looked at every lag tau, is
+tau / pi(A): the lag belongs to the figure. A trajectory that ends, or is culled, cuts its last return short; leaving
+those out favours quick returns, so they are kept as censored waiting times. That is sound where trajectories end for
+reasons that do not look ahead. The times are those of the sampled dynamics wherever a trajectory was started, as each
+wait begins at a visit; but entries into A spread otherwise than in equilibrium bias a set of several states. There the
+reweighted 1 / pi(A) of a Markov state model is the better estimate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from levinthal.errors import DataError
+from levinthal.simulation.analysis.intervals import Estimate
+from levinthal.simulation.analysis.survival import Durations, tail_mean
+
+__all__ = ["absence_durations", "mean_recurrence", "return_durations"]
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
+
+
+def _checked(in_set: Iterable[Mask], lag_steps: int) -> list[Mask]:
+    if lag_steps < 1:
+        raise DataError(f"the lag is {lag_steps} steps: it must be at least 1")
+    masks = [np.asarray(mask, bool) for mask in in_set]
+    if any(mask.ndim != 1 for mask in masks):
+        raise DataError("each trajectory must be a list of marks, one for each frame")
+    return masks
+
+
+def _joined(parts: list[npt.NDArray[np.int64]], observed: list[npt.NDArray[np.bool_]], lag_steps: int) -> Durations:
+    if not parts:
+        return Durations(np.empty(0), np.empty(0, bool))
+    return Durations(np.concatenate(parts).astype(np.float64) * lag_steps, np.concatenate(observed))
+
+
+def return_durations(in_set: Iterable[Mask], lag_steps: int = 1) -> Durations:
+    """Return the times between consecutive visits of a set; a stay counts as visits one lag apart.
+
+    Parameters
+    ----------
+    in_set : iterable of ndarray of bool, shape (n_frames,)
+        Whether each frame of each trajectory lies in the set. What comes before its first visit is no return.
+    lag_steps : int
+        Steps between frames.
+
+    Returns
+    -------
+    Durations
+        In steps; the wait after the last visit is censored at the trajectory's end.
+
+    Raises
+    ------
+    DataError
+        A lag below 1, or marks that are no list.
+    """
+    waits: list[npt.NDArray[np.int64]] = []
+    observed: list[npt.NDArray[np.bool_]] = []
+    for mask in _checked(in_set, lag_steps):
+        visits = np.flatnonzero(mask)
+        if len(visits):
+            gaps = np.diff(np.append(visits, len(mask) - 1))
+            seen = np.arange(len(gaps)) < len(gaps) - 1
+            waited = seen | (gaps > 0)  # a visit in the last frame was not waited after
+            waits.append(gaps[waited])
+            observed.append(seen[waited])
+    return _joined(waits, observed, lag_steps)
+
+
+def absence_durations(in_set: Iterable[Mask], lag_steps: int = 1) -> Durations:
+    """Return the times from leaving a set to coming back ("leave and come back").
+
+    In equilibrium their mean is t_res (1 - pi(A)) / pi(A) with t_res the mean stay.
+
+    Parameters
+    ----------
+    in_set : iterable of ndarray of bool, shape (n_frames,)
+        Whether each frame of each trajectory lies in the set. What comes before the first departure is left out.
+    lag_steps : int
+        Steps between frames.
+
+    Returns
+    -------
+    Durations
+        In steps, from the first frame outside to the first inside; censored at the trajectory's end.
+
+    Raises
+    ------
+    DataError
+        A lag below 1, or marks that are no list.
+    """
+    waits: list[npt.NDArray[np.int64]] = []
+    observed: list[npt.NDArray[np.bool_]] = []
+    for mask in _checked(in_set, lag_steps):
+        change = np.diff(mask.astype(np.int8))
+        left, back = np.flatnonzero(change == -1) + 1, np.flatnonzero(change == 1) + 1
+        if len(left):
+            back = back[back > left[0]]
+            returned = np.append(back, len(mask) - 1)[: len(left)]
+            seen = np.arange(len(left)) < len(back)
+            gaps = returned - left
+            waited = seen | (gaps > 0)
+            waits.append(gaps[waited])
+            observed.append(seen[waited])
+    return _joined(waits, observed, lag_steps)
+
+
+def mean_recurrence(in_set: Iterable[Mask], lag_steps: int = 1, confidence: float = 0.95) -> Estimate:
+    """Return the mean recurrence time tau / pi(A) in steps, from returns of which some were cut short.
+
+    The interval takes returns as independent: so they are for a single state of a Markov chain; for a larger set,
+    whose returns come in clusters, it is too narrow, and `intervals.jackknife` over replicas is the right one.
+
+    Parameters
+    ----------
+    in_set : iterable of ndarray of bool, shape (n_frames,)
+        Whether each frame of each trajectory lies in the set.
+    lag_steps : int
+        Steps between frames, part of the figure.
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    Estimate
+        Infinite where no return was seen.
+
+    Raises
+    ------
+    DataError
+        A lag below 1, or marks that are no list.
+    """
+    return tail_mean(return_durations(in_set, lag_steps), confidence)
