@@ -55,8 +55,8 @@ class Protein:
     sequence : str
         One-letter codes.
     profile : ndarray of float32, shape (residues, 21), or None
-    ca_nm : ndarray of float32, shape (residues, 3)
-        Zeros where a residue is not resolved.
+    backbone_nm : ndarray of float32, shape (residues, 3, 3)
+        N, CA and C; zeros where a residue is not resolved.
     mask : ndarray of bool, shape (residues,)
         Resolved residues.
     """
@@ -64,7 +64,7 @@ class Protein:
     name: str
     sequence: str
     profile: Floats | None
-    ca_nm: Floats
+    backbone_nm: Floats
     mask: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
@@ -75,6 +75,11 @@ class Protein:
     def features(self) -> Floats:
         """The network's input, (residues, 41)."""
         return features_of(self.sequence, self.profile)
+
+    @property
+    def ca_nm(self) -> Floats:
+        """CA atoms, shape (residues, 3)."""
+        return self.backbone_nm[:, 1]
 
     @property
     def weight(self) -> int:
@@ -97,12 +102,13 @@ def protein_from_record(record: ProteinRecord) -> Protein:
     if record.profile is None or record.profile.shape[1] != _N_PROFILE:
         raise _no_profile(record.name)
     coordinates_nm = record.coordinates_nm
-    ca_nm = np.zeros((len(record), 3), np.float32)
+    backbone_nm = np.zeros((len(record), 3, 3), np.float32)
     if coordinates_nm is not None:
-        ca_nm[:] = coordinates_nm[:, 1]
+        backbone_nm[:] = coordinates_nm
+    ca_nm = backbone_nm[:, 1]
     mask = record.resolved & np.isfinite(ca_nm).all(axis=1) & ca_nm.any(axis=1)
-    ca_nm[~mask] = 0.0
-    return Protein(record.name, record.sequence, np.asarray(record.profile, np.float32), ca_nm, mask)
+    backbone_nm[~mask] = 0.0
+    return Protein(record.name, record.sequence, np.asarray(record.profile, np.float32), backbone_nm, mask)
 
 
 def _no_profile(name: str) -> DataError:
@@ -222,7 +228,8 @@ class Batch:
     ----------
     features : Tensor of float32, shape (proteins, residues, 41)
     lengths : Tensor of int64, shape (proteins,)
-    ca_nm : Tensor of float32, shape (proteins, residues, 3)
+    backbone_nm : Tensor of float32, shape (proteins, residues, 3, 3)
+        N, CA and C.
     mask : Tensor of bool, shape (proteins, residues)
         Resolved residues; False in the padding.
     weights : Tensor of float32, shape (proteins,)
@@ -231,7 +238,7 @@ class Batch:
 
     features: Tensor
     lengths: Tensor
-    ca_nm: Tensor
+    backbone_nm: Tensor
     mask: Tensor
     weights: Tensor
 
@@ -239,9 +246,14 @@ class Batch:
         """Return the batch on a device."""
         if device.type == "cpu":
             return self
-        names = ("features", "lengths", "ca_nm", "mask", "weights")
+        names = ("features", "lengths", "backbone_nm", "mask", "weights")
         moved = {name: getattr(self, name).pin_memory().to(device, non_blocking=True) for name in names}
         return replace(self, **moved)
+
+    @property
+    def ca_nm(self) -> Tensor:
+        """CA atoms, shape (proteins, residues, 3)."""
+        return self.backbone_nm[:, :, 1].contiguous()
 
     @property
     def residues(self) -> int:
@@ -268,15 +280,15 @@ def make_batch(proteins: ProteinSet, indices: npt.ArrayLike, *, n_counted: int |
     read = [proteins[int(i)] for i in np.asarray(indices)]
     n, longest = len(read), max(map(len, read))
     features = np.zeros((n, longest, N_FEATURES), np.float32)
-    ca_nm, mask = np.zeros((n, longest, 3), np.float32), np.zeros((n, longest), bool)
+    backbone_nm, mask = np.zeros((n, longest, 3, 3), np.float32), np.zeros((n, longest), bool)
     weights = np.zeros(n, np.float32)
     for k, protein in enumerate(read):
         features[k, : len(protein)] = protein.features
-        ca_nm[k, : len(protein)] = protein.ca_nm
+        backbone_nm[k, : len(protein)] = protein.backbone_nm
         mask[k, : len(protein)] = protein.mask
         weights[k] = protein.weight if n_counted is None or k < n_counted else 0
     lengths = torch.tensor([len(protein) for protein in read])
-    return Batch(torch.from_numpy(features), lengths, *map(torch.from_numpy, (ca_nm, mask, weights)))
+    return Batch(torch.from_numpy(features), lengths, *map(torch.from_numpy, (backbone_nm, mask, weights)))
 
 
 def plan_epoch(

@@ -33,6 +33,8 @@ class RGNConfig:
         Share of the inputs of each layer, raw features included, that training leaves out; both directions share it.
     initial_scale : float or None
         Recurrent and output weights start uniform in plus and minus this; null takes torch's 1/sqrt(n_hidden).
+    input_gain : float
+        What the features are multiplied by: most are far below 1.
     initial_alphabet : {"uniform", "ramachandran"}
         Torsions start uniform in the circle, or on the populated regions of the Ramachandran plot with trans omega.
     """
@@ -44,6 +46,7 @@ class RGNConfig:
     input_dropout: float = 0.5
     initial_scale: float | None = 0.01
     initial_alphabet: Literal["uniform", "ramachandran"] = "uniform"
+    input_gain: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("n_inputs", "n_hidden", "n_layers", "alphabet"):
@@ -106,7 +109,9 @@ def flops_per_residue(config: RGNConfig, *, training: bool = False) -> int:
 PRESETS: Mapping[str, RGNConfig] = MappingProxyType(
     {
         "casp12": RGNConfig(),
-        "fast": RGNConfig(n_hidden=128, input_dropout=0.1, initial_scale=None, initial_alphabet="ramachandran"),
+        "fast": RGNConfig(
+            n_hidden=64, input_dropout=0.1, initial_scale=None, initial_alphabet="ramachandran", input_gain=3.0
+        ),
     }
 )
 """`casp12` is the published CASP12 configuration; `fast` is ours, for a CPU."""

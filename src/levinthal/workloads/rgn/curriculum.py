@@ -1,7 +1,8 @@
-"""A loss that looks at short stretches of the chain first, and at ever longer ones until it is that of whole proteins.
+"""A loss that looks at torsions and short stretches of the chain first, and at whole proteins in the end.
 
 An early torsion moves everything downstream of it: gradients of whole-protein distances are large, and hardly say which
-torsion is wrong. Distances within a stretch depend on its own torsions alone. This is ours, not the original's.
+torsion is wrong. Distances within a stretch depend on its own torsions alone, and beside them stands, fading out, how
+far the torsions themselves are off. This is ours, not the original's.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from levinthal.errors import UsageError
+from levinthal.proteins.backbone import internal_coordinates
 from levinthal.proteins.distance_rmsd import distance_rmsd
 
-__all__ = ["Curriculum", "cut_in_windows", "window_drmsd_nm"]
+__all__ = ["Curriculum", "cut_in_windows", "torsion_distance", "window_drmsd_nm"]
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,15 @@ class Curriculum:
     first_window : int
         Residues of a stretch at the start of training.
     share : float
-        Share of training after which the loss is that of whole proteins; until then stretches grow geometrically.
+        Share of training after which the loss is the dRMSD of whole proteins and nothing else; until then stretches
+        grow geometrically.
+    torsion_weight_nm : float
+        What a torsion distance of 1 counts beside a dRMSD of so many nm at the start; falls to 0 linearly.
     """
 
-    first_window: int = 8
+    first_window: int = 6
     share: float = 0.6
+    torsion_weight_nm: float = 0.1
 
     def __post_init__(self) -> None:
         if not isinstance(self.first_window, int) or self.first_window < 2:
@@ -42,6 +48,12 @@ class Curriculum:
             )
         if not 0.0 < self.share <= 1.0:
             raise UsageError(f"curriculum: share is {self.share}, it must be above 0 and at most 1")
+        if not 0.0 <= self.torsion_weight_nm < math.inf:
+            raise UsageError(f"curriculum: torsion_weight_nm is {self.torsion_weight_nm}, it must not be negative")
+
+    def torsions_nm(self, progress: float) -> float:
+        """Return the weight of the torsion distance when this share of training is done."""
+        return self.torsion_weight_nm * max(0.0, 1.0 - progress / self.share)
 
     def window(self, progress: float, longest: int) -> int:
         """Return the residues of a stretch when this share of training is done; 0 for whole proteins.
@@ -118,3 +130,27 @@ def window_drmsd_nm(
     resolved = mask.sum(dim=2)
     weights = torch.where(resolved >= 2, resolved, 0).to(drmsd_nm.dtype)
     return drmsd_nm.reshape(mask.shape[:2]), weights
+
+
+def torsion_distance(dihedrals_rad: Tensor, backbone_nm: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Return for each protein the sum of 1 - cos(difference) over omega, phi and psi, and over how many residues.
+
+    A residue counts where N, CA and C of it and of both its neighbours are resolved.
+
+    Parameters
+    ----------
+    dihedrals_rad : Tensor, shape (proteins, residues, 3)
+    backbone_nm : Tensor, shape (proteins, residues, 3, 3)
+    mask : Tensor of bool, shape (proteins, residues)
+
+    Returns
+    -------
+    distance, n_residues : Tensor, shape (proteins,)
+    """
+    whole = mask & backbone_nm.any(dim=-1).all(dim=-1)
+    known = torch.zeros_like(whole)
+    known[:, 1:-1] = whole[:, :-2] & whole[:, 1:-1] & whole[:, 2:]
+    with torch.no_grad():
+        native_rad = torch.where(known[..., None], internal_coordinates(backbone_nm).dihedrals_rad, 0.0)
+    distance = (1.0 - torch.cos(dihedrals_rad - native_rad)).sum(dim=-1)
+    return (distance * known).sum(dim=1), known.sum(dim=1)

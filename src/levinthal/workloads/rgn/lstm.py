@@ -152,7 +152,7 @@ class BidirectionalLSTM(nn.Module):
             )
         if lengths.shape != features.shape[:1] or lengths.numel() == 0:
             raise UsageError(
-                f"{tuple(lengths.shape)} lengths for features of shape {tuple(features.shape)}: give one for each protein"
+                f"lengths have shape {tuple(lengths.shape)}, features {tuple(features.shape)}: give one a protein"
             )
         if int(lengths.min()) < 1 or int(lengths.max()) > features.shape[1]:
             raise UsageError(

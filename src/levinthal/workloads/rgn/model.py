@@ -80,7 +80,7 @@ class RGNModel(nn.Module):
 
     def recur(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Return what the last recurrent layer says of each residue, (proteins, residues, 2 n_hidden)."""
-        hidden = features
+        hidden = features * self.config.input_gain
         for layer in self.layers:
             hidden = layer(functional.dropout(hidden, self.config.input_dropout, self.training), lengths)
         return hidden

@@ -105,7 +105,7 @@ class OptimiserSettings:
 OPTIMISERS: Mapping[str, OptimiserSettings] = MappingProxyType(
     {
         "casp12": OptimiserSettings(),
-        "fast": OptimiserSettings(learning_rate=2e-3, beta1=0.9, beta2=0.99, clip_norm_pm=None, schedule="cosine"),
+        "fast": OptimiserSettings(learning_rate=5e-3, beta1=0.9, beta2=0.99, schedule="cosine"),
     }
 )
 """`casp12` is the published CASP12 configuration; `fast` is ours, for a CPU."""

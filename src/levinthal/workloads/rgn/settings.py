@@ -33,23 +33,21 @@ class RGNSettings(Settings):
         default="skip", description="What becomes of records with faults: left out and counted, or the run is refused."
     )
     families: int = Field(default=300, ge=10, description="Synthetic families, a fold each.")
-    homologues: int = Field(default=12, ge=2, description="Sequences of a synthetic family.")
-    members: int = Field(default=2, ge=1, description="Sequences of a family that become records.")
-    shortest: int = Field(default=40, ge=20, description="Residues of the shortest synthetic protein.")
-    longest: int = Field(default=80, ge=20, description="Residues of the longest synthetic protein.")
+    homologues: int = Field(default=16, ge=2, description="Sequences of a synthetic family.")
+    members: int = Field(default=1, ge=1, description="Sequences of a family that become records.")
+    shortest: int = Field(default=40, ge=30, description="Residues of the shortest synthetic protein.")
+    longest: int = Field(default=64, ge=30, le=300, description="Residues of the longest synthetic protein.")
     preset: Literal["fast", "casp12"] = Field(
         default="fast", description="Model and optimiser: fast (ours, for a CPU) or casp12 (as published)."
     )
-    steps: int = Field(default=600, ge=0, description="Most training steps; 0 leaves the weights untrained.")
-    batch_size: int = Field(default=32, ge=1, description="Proteins of a training step, over all ranks.")
+    steps: int = Field(default=800, ge=0, description="Most training steps; 0 leaves the weights untrained.")
+    batch_size: int = Field(default=16, ge=1, description="Proteins of a training step, over all ranks.")
     max_length: int = Field(default=700, ge=20, description="Longer records are left out of training.")
-    validation_interval: int = Field(default=50, ge=1, description="Steps between validations.")
+    validation_interval: int = Field(default=100, ge=1, description="Steps between validations.")
     target_drmsd: float = Field(
         default=5.0, gt=0.0, description="Validation dRMSD in A to reach; the clock of time to target stops there."
     )
-    ranks: int = Field(
-        default=1, ge=1, description="Processes that train data-parallel, each on its part of a batch."
-    )
+    ranks: int = Field(default=1, ge=1, description="Processes that train data-parallel, each on its part of a batch.")
     fasta: str = Field(default="", description="Sequences to predict: a FASTA file; a PDB file each is written.")
     database: str = Field(
         default="", description="Sequence database (FASTA) for the profiles of these sequences; empty predicts without."
@@ -60,7 +58,7 @@ class RGNSettings(Settings):
         min_length=1,
         description="Lengths of the random sequences that prediction is timed on: those of CASP12's 39 targets.",
     )
-    timings: int = Field(default=5, ge=1, description="Times each target is predicted, after one to warm up.")
+    timings: int = Field(default=3, ge=1, description="Times each target is predicted, after one to warm up.")
     deterministic: bool = Field(
         default=False, description="One thread and deterministic sums: the same seed gives the same last digit."
     )
@@ -77,14 +75,17 @@ class RGNSettings(Settings):
         },
         "tiny": {},
         "small": {
-            "families": 3000,
-            "longest": 160,
-            "steps": 6000,
-            "validation_interval": 250,
+            "families": 1500,
+            "members": 2,
+            "longest": 120,
+            "steps": 8000,
+            "validation_interval": 500,
+            "timings": 10,
         },
         "paper": {
             "data": "proteinnet-casp12",
             "preset": "casp12",
+            "batch_size": 32,
             "steps": 100_000,
             "validation_interval": 1000,
             "target_drmsd": 10.6,

@@ -31,12 +31,12 @@ from levinthal.workloads.rgn.checkpoint import (
     save_checkpoint,
     save_weights,
 )
-from levinthal.workloads.rgn.curriculum import window_drmsd_nm
+from levinthal.workloads.rgn.curriculum import torsion_distance, window_drmsd_nm
 from levinthal.workloads.rgn.history import History, Step, Validation
-from levinthal.workloads.rgn.model import RGNModel
+from levinthal.workloads.rgn.model import Prediction, RGNModel
 from levinthal.workloads.rgn.optimiser import Adam, Update
 from levinthal.workloads.rgn.training_settings import TrainingSettings
-from levinthal.workloads.rgn.validation import device_of, evaluate, predicted_ca_nm, rank_and_size, sum_over_ranks
+from levinthal.workloads.rgn.validation import device_of, evaluate, predicted, rank_and_size, sum_over_ranks
 
 __all__ = ["BEST_WEIGHTS", "train"]
 
@@ -196,13 +196,20 @@ class _Loop:
         window = 0
         if (course := self.settings.curriculum) is not None:
             window = course.window(self._progress(), int(self.train_set.lengths.max()))
-        drmsd_nm, weights = self._losses(batch, window)
+        prediction = predicted(self.network, batch, self.precision)
+        drmsd_nm, weights = self._losses(prediction, batch, window)
         weighted = (weights * drmsd_nm).sum()
-        sums = torch.stack([weighted.detach().double(), weights.double().sum(), drmsd_nm.new_tensor(padded).double()])
-        total, weight, padded_residues = sum_over_ranks(sums, self.device).tolist()
+        torsions, n_torsions, torsion_weight_nm = self._torsions(prediction, batch)
+        sums = torch.stack(
+            [weighted.detach(), weights.sum(), drmsd_nm.new_tensor(padded), n_torsions.to(drmsd_nm.dtype)]
+        ).double()
+        total, weight, padded_residues, n_known = sum_over_ranks(sums, self.device).tolist()
         if weight > 0:
-            # the process group averages gradients over ranks: n_ranks / weight makes that the mean over the batch
-            (weighted * (self.n_ranks / weight)).backward()
+            objective_nm = weighted / weight
+            if n_known > 0:
+                objective_nm = objective_nm + torsion_weight_nm * torsions / n_known
+            # the process group averages gradients over ranks: times n_ranks that is the mean over the batch
+            (objective_nm * self.n_ranks).backward()
             update = self.adam.step(self.settings.optimiser.learning_rate_at(self._progress()))
             loss_nm = total / weight
         else:
@@ -215,9 +222,20 @@ class _Loop:
         self._check_finite(step)
         return step
 
-    def _losses(self, batch: Batch, window: int) -> tuple[Tensor, Tensor]:
+    def _torsions(self, prediction: Prediction, batch: Batch) -> tuple[Tensor, Tensor, float]:
+        """Return the torsion distance of the batch, of how many residues, and what it counts now."""
+        course = self.settings.curriculum
+        weight_nm = 0.0 if course is None else course.torsions_nm(self._progress())
+        if weight_nm == 0.0:
+            nothing = prediction.dihedrals_rad.new_zeros(())
+            return nothing, nothing, 0.0
+        distance, n_residues = torsion_distance(prediction.dihedrals_rad, batch.backbone_nm, batch.mask)
+        counted = batch.weights > 0
+        return (distance * counted).sum(), (n_residues * counted).sum(), weight_nm
+
+    def _losses(self, prediction: Prediction, batch: Batch, window: int) -> tuple[Tensor, Tensor]:
         """Return dRMSD and weight of each protein, or of each stretch of each."""
-        ca_nm = predicted_ca_nm(self.network, batch, self.precision)
+        ca_nm = prediction.atoms_nm[:, :, 1].contiguous()
         if window == 0:
             return distance_rmsd(ca_nm, batch.ca_nm, batch.mask), batch.weights
         drmsd_nm, weights = window_drmsd_nm(ca_nm, batch.ca_nm, batch.mask, batch.lengths, window)

@@ -13,8 +13,9 @@ from torch import Tensor, distributed, nn
 
 from levinthal.proteins.distance_rmsd import distance_rmsd
 from levinthal.workloads.rgn.batches import Batch, ProteinSet, make_batch
+from levinthal.workloads.rgn.model import Prediction
 
-__all__ = ["Evaluation", "device_of", "evaluate", "predicted_ca_nm", "rank_and_size", "sum_over_ranks"]
+__all__ = ["Evaluation", "device_of", "evaluate", "predicted", "rank_and_size", "sum_over_ranks"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -75,7 +76,7 @@ def evaluate(
         indices = order[start : start + batch_size]
         if start // batch_size % n_ranks == rank:
             batch = make_batch(proteins, indices).to(device)
-            ca_nm = predicted_ca_nm(model, batch, precision)
+            ca_nm = predicted(model, batch, precision).atoms_nm[:, :, 1]
             found[0, indices] = distance_rmsd(ca_nm, batch.ca_nm, batch.mask).double().cpu()
             found[1, indices] = batch.weights.double().cpu()
     model.train(training)
@@ -85,11 +86,11 @@ def evaluate(
     return Evaluation(drmsd_nm, weights, proteins.groups)
 
 
-def predicted_ca_nm(network: nn.Module, batch: Batch, precision: str) -> Tensor:
-    """Return predicted CA (proteins, residues, 3) of a batch; layers in `precision`, positions in fp32."""
+def predicted(network: nn.Module, batch: Batch, precision: str) -> Prediction:
+    """Return torsions and atoms of a batch; layers in `precision`, what follows them in fp32."""
     with torch.autocast(batch.features.device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
-        atoms_nm: Tensor = network(batch.features, batch.lengths).atoms_nm
-    return atoms_nm[:, :, 1].float()
+        found = network(batch.features, batch.lengths)
+    return Prediction(found.dihedrals_rad.float(), found.atoms_nm.float())
 
 
 def device_of(model: nn.Module) -> torch.device:

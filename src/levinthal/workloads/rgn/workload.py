@@ -23,6 +23,7 @@ from levinthal.proteins.structure_scores import StructureScores, score_structure
 from levinthal.workloads.rgn.checkpoint import Provenance, load_weights, save_weights
 from levinthal.workloads.rgn.config import PRESETS, flops_per_residue
 from levinthal.workloads.rgn.corpus import Corpus, read_corpus
+from levinthal.workloads.rgn.curriculum import Curriculum
 from levinthal.workloads.rgn.evaluation import (
     IDEAL_HELIX_RAD,
     constant_backbones,
@@ -135,6 +136,7 @@ def _train(run: Run, settings: RGNSettings, corpus: Corpus, peaks: Peaks) -> tup
         precision="bf16" if run.precision == "bf16" else "fp32" if run.precision == "fp32" else "auto",
         deterministic=settings.deterministic,
         validation_interval=settings.validation_interval,
+        curriculum=Curriculum() if settings.preset == "fast" else None,
     )
     with run.phase("train", total=settings.steps) as phase:
         if settings.ranks > 1:

@@ -1,7 +1,7 @@
 """What an LSTM cell does with its sums: sigmoid, tanh and their derivatives, in loops that become vector instructions.
 
-The cell is that of Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000, in torch.nn.LSTM's order of
-gates: i, f, g, o = sigmoid, sigmoid, tanh, sigmoid of the sums; c' = f c + i g; h = o tanh(c').
+The cell is that of Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000, its gates in the order of
+torch.nn.LSTM: i, f, g, o = sigmoid, sigmoid, tanh, sigmoid of the sums; c' = f c + i g; h = o tanh(c').
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numba.extending import intrinsic, overload
 __all__ = ["cell_backward", "cell_forward", "sigmoid", "tanh"]
 
 _LOG2_E = 1.4426950408889634
-# ln 2 in two parts: the first has so few bits that its product with a small whole number is exact (Cody and Waite 1980).
+# ln 2 in two parts; the first has so few bits that its product with a small whole number is exact (Cody, Waite 1980).
 _LN2_HIGH = 0.693359375
 _LN2_LOW = math.log(2.0) - _LN2_HIGH
 _ROUNDER = 12582912.0  # 1.5 * 2**23: adding it to a float32 below 2**22 rounds it to a whole number
@@ -79,21 +79,21 @@ def _tanh_of(x):  # type: ignore[no-untyped-def]
             return minus_one / (minus_one + numba.float32(2))
 
         return single
-    return lambda x: math.tanh(x)
+    return lambda x: math.tanh(x)  # noqa: PLW0108 numba compiles Python functions only
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def sigmoid(values):  # type: ignore[no-untyped-def]
     """Replace values (n,), float32 or float64, by 1 / (1 + exp(-values)) in place."""
     for i in range(values.size):
-        values[i] = _sigmoid(values[i])
+        values[i] = _sigmoid(values[i])  # type: ignore[no-untyped-call]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def tanh(values):  # type: ignore[no-untyped-def]
     """Replace values (n,), float32 or float64, by their hyperbolic tangents in place."""
     for i in range(values.size):
-        values[i] = _tanh(values[i])
+        values[i] = _tanh(values[i])  # type: ignore[no-untyped-call]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

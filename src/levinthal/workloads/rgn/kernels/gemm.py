@@ -5,8 +5,8 @@ B lies in panels of 16 columns, each contiguous, so that it is read from memory 
 - floats: rows of A times panels of B with fused multiply-add; every element of C is summed in the order of k, whatever
   m is, so that a row alone gives the same bits as in a batch;
 - 16-bit integers: pairs of neighbours in k are multiplied and added exactly in 32 bits (``vpmaddwd`` on x86), and every
-  `SUM_LENGTH` elements the sums move on to float32. With half the bytes and twice the products per instruction this is
-  twice as fast as float32 on AVX2. Overflow is excluded by how the weights are scaled (`levinthal.workloads.rgn.kernels.pack`).
+  `SUM_LENGTH` elements the sums move on to float32: half the bytes and twice the products per instruction of float32.
+  How `levinthal.workloads.rgn.kernels.pack` scales the weights excludes overflow.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Both directions of an LSTM layer over rows of residues: for training by automatic differentiation, and for prediction."""
+"""Both directions of an LSTM layer over rows of residues: to train by automatic differentiation, and to predict."""
 
 from __future__ import annotations
 
@@ -150,9 +150,10 @@ def predict_layer(rows: Tensor, layout: Layout, directions: Sequence[FloatWeight
     gates = _projected(inputs, directions)
     n_hidden = len(directions[0].bias) // 4
     hidden = np.empty((len(inputs), 2 * n_hidden), inputs.dtype)
-    together([
-        partial(_predict, weights, gates[d], hidden, d, part) for part in layout.parts for d, weights in enumerate(directions)
-    ])  # fmt: skip
+    tasks = []
+    for part in layout.parts:
+        tasks += [partial(_predict, weights, gates[d], hidden, d, part) for d, weights in enumerate(directions)]
+    together(tasks)
     return torch.from_numpy(hidden)
 
 
@@ -206,7 +207,8 @@ def train_layer(rows: Tensor, layout: Layout, directions: Sequence[tuple[Tensor,
     directions : two tuples of Tensors
         Weights (4 H, D) of the inputs and (4 H, H) recurrent, and bias (4 H,), of forward and backward.
     """
-    hidden: Tensor = _Layer.apply(layout, rows, *(tensor for each in directions for tensor in each))
+    tensors = (tensor for each in directions for tensor in each)
+    hidden: Tensor = _Layer.apply(layout, rows, *tensors)  # type: ignore[no-untyped-call]
     return hidden
 
 
@@ -246,15 +248,14 @@ class _Layer(torch.autograd.Function):
         return hidden
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         rows, *parameters = ctx.saved_tensors
         gradient = gradient.contiguous()
+        needs_rows = ctx.needs_input_grad[1]
         found: list[list[Tensor]] = [[] for _ in ctx.kept]
         tasks = [
-            partial(
-                _backward, rows, parameters[3 * d : 3 * d + 2], gradient, d, part, kept, ctx.needs_input_grad[1], out
-            )
+            partial(_backward, rows, parameters[3 * d : 3 * d + 2], gradient, d, part, kept, needs_rows, out)
             for (d, part, kept), out in zip(ctx.kept, found, strict=True)
         ]
         together(tasks)
@@ -264,7 +265,7 @@ class _Layer(torch.autograd.Function):
                 terms = [out[k] for (direction, _, _), out in zip(ctx.kept, found, strict=True) if direction == d]
                 of_weights.append(sum(terms[1:], start=terms[0]))
         d_rows: Tensor | None = None
-        if ctx.needs_input_grad[1]:
+        if needs_rows:
             d_rows = torch.cat([found[k][3] + found[k + 1][3] for k in range(0, len(found), 2)])
         return (None, d_rows, *of_weights)
 
