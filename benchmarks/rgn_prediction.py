@@ -1,0 +1,270 @@
+"""From sequence to backbone with the published network: Levinthal against what a user would write in torch.
+
+The user's version is nn.LSTM (2 layers, 800 units, both directions), a linear layer, the alphabet, and the textbook
+NeRF loop over atoms; one protein at a time. Both sides have the same weights, the same features (one-hot, empty
+profile) and all cores. The 12 targets are proteins of CASP12 that lie as PDB files in a folder. Measurements are
+interleaved; medians are compared. How far our coordinates are from the user's in float64 is measured first, for weights
+as they start and for larger ones, because 16-bit weights may count only where that is below 0.05 A of dRMSD.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gemmi
+import torch
+from torch import Tensor, nn
+
+from levinthal.proteins.backbone import BOND_ANGLES_RAD, BOND_LENGTHS_NM, build_backbone
+from levinthal.proteins.distance_rmsd import distance_rmsd
+from levinthal.workloads.rgn.config import PRESETS
+from levinthal.workloads.rgn.features import features_of, pad_features
+from levinthal.workloads.rgn.model import RGNModel
+
+ALLOWED_DRMSD_A = 0.05
+TARGETS = {"batch 1, total": 2.0, "12 in a batch": 3.0}
+GEOMETRY_SHARE = 0.05
+STAGES = ("LSTM", "angles", "geometry")
+
+
+class UsersNetwork(nn.Module):
+    """The same network, written plainly."""
+
+    def __init__(self, model: RGNModel) -> None:
+        super().__init__()
+        config = model.config
+        self.lstm = nn.LSTM(config.n_inputs, config.n_hidden, config.n_layers, batch_first=True, bidirectional=True)
+        with torch.no_grad():
+            for number, layer in enumerate(model.layers):
+                for name, parameter in layer.recurrence.named_parameters():
+                    getattr(self.lstm, name.replace("l0", f"l{number}")).copy_(parameter)
+        self.projection, self.alphabet = model.projection, model.alphabet
+
+    def torsions(self, hidden: Tensor) -> Tensor:
+        """Return the mean torsions of the letters."""
+        letters = torch.softmax(self.projection(hidden), dim=-1)
+        return torch.atan2(letters @ torch.sin(self.alphabet), letters @ torch.cos(self.alphabet))
+
+
+def textbook_nerf(dihedrals: Tensor) -> Tensor:
+    """Place the atoms of one protein (residues, 3) one after the other (Parsons et al., J. Comput. Chem. 26:1063)."""
+    n_ca, ca_c, c_n = BOND_LENGTHS_NM
+    c_n_ca, n_ca_c, ca_c_n = BOND_ANGLES_RAD
+    like = dihedrals.new_tensor
+    atoms = [
+        like([0.0, 0.0, 0.0]),
+        like([n_ca, 0.0, 0.0]),
+        like([n_ca - ca_c * math.cos(n_ca_c), ca_c * math.sin(n_ca_c), 0.0]),
+    ]
+    for i in range(1, len(dihedrals)):
+        for length, angle, dihedral in (
+            (c_n, ca_c_n, dihedrals[i - 1, 2]),
+            (n_ca, c_n_ca, dihedrals[i, 0]),
+            (ca_c, n_ca_c, dihedrals[i, 1]),
+        ):
+            a, b, c = atoms[-3:]
+            bond = (c - b) / torch.linalg.norm(c - b)
+            normal = torch.linalg.cross(b - a, bond)
+            normal = normal / torch.linalg.norm(normal)
+            frame = torch.stack([bond, torch.linalg.cross(normal, bond), normal])
+            along, across = -length * math.cos(angle), length * math.sin(angle)
+            place = torch.stack([like(along), across * torch.cos(dihedral), across * torch.sin(dihedral)])
+            atoms.append(c + place @ frame)
+    return torch.stack(atoms).view(-1, 3, 3)
+
+
+class Laps:
+    """Seconds of each stage."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self._last = time.perf_counter()
+
+    def lap(self) -> None:
+        """End a stage."""
+        now = time.perf_counter()
+        self.seconds.append(now - self._last)
+        self._last = now
+
+
+def users_prediction(user: UsersNetwork, features: Tensor) -> tuple[Tensor, list[float]]:
+    laps = Laps()
+    hidden, _ = user.lstm(features[None])
+    laps.lap()
+    dihedrals = user.torsions(hidden)
+    laps.lap()
+    atoms = textbook_nerf(dihedrals[0])
+    laps.lap()
+    return atoms, laps.seconds
+
+
+def our_prediction(model: RGNModel, features: Tensor, lengths: Tensor) -> tuple[Tensor, list[float]]:
+    laps = Laps()
+    hidden = model.recur(features, lengths)
+    laps.lap()
+    dihedrals = model.torsions(hidden)
+    laps.lap()
+    atoms = build_backbone(dihedrals)
+    laps.lap()
+    return atoms, laps.seconds
+
+
+def read_sequences(folder: Path) -> dict[str, str]:
+    """Return the sequence of each PDB file's first chain, the shortest first."""
+    found = {}
+    for path in folder.glob("*.pdb"):
+        chain = gemmi.read_structure(str(path))[0][0]
+        found[path.stem] = gemmi.one_letter_code([residue.name for residue in chain if residue.find_atom("CA", "*")])
+    if not found:
+        raise SystemExit(f"no PDB files in {folder}: give another folder with --targets")
+    return dict(sorted(found.items(), key=lambda item: len(item[1])))
+
+
+def set_precision(model: RGNModel, precision: str) -> None:
+    for layer in model.layers:
+        layer.inference_precision = precision
+
+
+def drmsd_a(atoms: Tensor, reference: Tensor) -> float:
+    ca, reference_ca = atoms[None, :, 1].double(), reference[None, :, 1].double()
+    return 10.0 * float(distance_rmsd(ca, reference_ca, torch.ones(ca.shape[:2], dtype=torch.bool)))
+
+
+def movement(sequences: dict[str, str], weights: str, precisions: list[str]) -> dict[str, Any]:
+    """Return the worst dRMSD in A of each precision, and of the user's float32, from the user's network in float64."""
+    model = RGNModel(PRESETS["casp12"], seed=1).eval()
+    if weights == "larger":
+        torch.manual_seed(2)
+        for layer in model.layers:
+            layer.recurrence.reset_parameters()  # torch's start, 3.5 times larger
+        nn.init.normal_(model.projection.weight, std=0.5)
+    user = UsersNetwork(model).eval()
+    exact = copy.deepcopy(user).double()
+    references = {}
+    for name, sequence in sequences.items():
+        references[name], _ = users_prediction(exact, torch.from_numpy(features_of(sequence, None)).double())
+    worst: dict[str, Any] = {"user, fp32": 0.0} | dict.fromkeys(precisions, 0.0)
+    for name, sequence in sequences.items():
+        features = torch.from_numpy(features_of(sequence, None))
+        atoms, _ = users_prediction(user, features)
+        worst["user, fp32"] = max(worst["user, fp32"], drmsd_a(atoms, references[name]))
+        for precision in precisions:
+            set_precision(model, precision)
+            atoms, _ = our_prediction(model, features[None], torch.tensor([len(sequence)]))
+            worst[precision] = max(worst[precision], drmsd_a(atoms[0], references[name]))
+    return worst
+
+
+def interleaved(contenders: dict[str, Callable[[], list[float]]], rounds: int) -> dict[str, list[float]]:
+    """Return the median seconds of each contender's stages; the first round, to warm up, does not count."""
+    taken: dict[str, list[list[float]]] = {name: [] for name in contenders}
+    for _ in range(rounds + 1):
+        for name, predict in contenders.items():
+            taken[name].append(predict())
+    return {
+        name: [statistics.median(stage) for stage in zip(*values[1:], strict=True)] for name, values in taken.items()
+    }
+
+
+def measure(sequences: dict[str, str], precision: str, rounds: int) -> dict[str, Any]:
+    model = RGNModel(PRESETS["casp12"], seed=1).eval()
+    user = UsersNetwork(model).eval()
+    set_precision(model, precision)
+    features = {name: torch.from_numpy(features_of(sequence, None)) for name, sequence in sequences.items()}
+    rows = []
+    for name, each in features.items():
+        length = torch.tensor([len(each)])
+        took = interleaved(
+            {
+                "user": lambda each=each: users_prediction(user, each)[1],  # type: ignore[misc]
+                "ours": lambda each=each, length=length: our_prediction(model, each[None], length)[1],  # type: ignore[misc]
+            },
+            rounds,
+        )
+        rows.append({"target": name, "residues": len(each), "user_ms": took["user"], "ours_ms": took["ours"]})
+        for side in ("user_ms", "ours_ms"):
+            rows[-1][side] = [1e3 * value for value in rows[-1][side]]
+        rows[-1]["ratio"] = sum(rows[-1]["user_ms"]) / sum(rows[-1]["ours_ms"])
+    batch, lengths = pad_features([each.numpy() for each in features.values()])
+
+    def user_one_by_one() -> list[float]:
+        return [sum(column) for column in zip(*(users_prediction(user, f)[1] for f in features.values()), strict=True)]
+
+    took = interleaved(
+        {"user": user_one_by_one, "ours": lambda: our_prediction(model, batch, lengths)[1]}, max(rounds // 2, 3)
+    )
+    user_s, ours_s = sum(sum(row["user_ms"]) for row in rows), sum(sum(row["ours_ms"]) for row in rows)
+    return {
+        "targets": rows,
+        "batch 1, total": user_s / ours_s,
+        "12 in a batch": sum(took["user"]) / sum(took["ours"]),
+        "user_batch_1_total_ms": user_s,
+        "ours_batch_1_total_ms": ours_s,
+        "user_one_by_one_ms": [1e3 * value for value in took["user"]],
+        "ours_batch_ms": [1e3 * value for value in took["ours"]],
+        "geometry_share": sum(row["ours_ms"][2] for row in rows) / ours_s,
+    }
+
+
+def told(stages_ms: list[float]) -> str:
+    parts = ", ".join(f"{name} {value:.2f}" for name, value in zip(STAGES, stages_ms, strict=True))
+    return f"{sum(stages_ms):.1f} ms ({parts})"
+
+
+@torch.no_grad()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--targets", type=Path, required=True, help="folder with the targets' PDB files")
+    parser.add_argument("--rounds", type=int, default=7, help="measurements of each side (default 7)")
+    parser.add_argument("--precisions", nargs="+", default=["int16", "fp32"], help="of our weights (default both)")
+    options = parser.parse_args()
+    sequences = read_sequences(options.targets)
+    moved = {weights: movement(sequences, weights, options.precisions) for weights in ("casp12", "larger")}
+    for weights, worst in moved.items():
+        said = ", ".join(f"{name} {value:.5f} A" for name, value in worst.items())
+        print(f"worst dRMSD from float64, weights {weights}: {said}")
+    results = {}
+    for precision in options.precisions:
+        result = measure(sequences, precision, options.rounds)
+        counts = max(worst[precision] for worst in moved.values()) < ALLOWED_DRMSD_A
+        print(f"\n{precision}{'' if counts else ': does not count, the coordinates move too far'}")
+        for row in result["targets"]:
+            user, ours = told(row["user_ms"]), told(row["ours_ms"])
+            print(f"{row['target']:>16} {row['residues']:4d}: user {user}, ours {ours}, ratio {row['ratio']:.2f}")
+        print(
+            f"one by one: user {told(result['user_one_by_one_ms'])}; ours in one batch {told(result['ours_batch_ms'])}"
+        )
+        for name, goal in TARGETS.items():
+            met = counts and result[name] >= goal
+            print(f"{name}: {result[name]:.2f}, at least {goal}: {'met' if met else 'missed'}")
+        share = result["geometry_share"]
+        print(f"geometry: {share:.1%}, at most {GEOMETRY_SHARE:.0%}: {'met' if share <= GEOMETRY_SHARE else 'missed'}")
+        results[precision] = {**result, "counts": counts}
+    counting = [result for result in results.values() if result["counts"]]
+    best = max(counting, key=lambda result: result["batch 1, total"], default=None)
+    print(
+        json.dumps(
+            {
+                "what": f"features to backbone, 2 x 800 units, 12 targets, {torch.get_num_threads()} threads",
+                "unit": "ms",
+                "ours": best and best["ours_batch_1_total_ms"],
+                "peer": best and best["user_batch_1_total_ms"],
+                "ratio": best and best["batch 1, total"],
+                "ratio_in_a_batch": best and best["12 in a batch"],
+                "moved_a": moved,
+                "cases": results,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
