@@ -40,7 +40,7 @@ class RGNSettings(Settings):
     preset: Literal["fast", "casp12"] = Field(
         default="fast", description="Model and optimiser: fast (ours, for a CPU) or casp12 (as published)."
     )
-    steps: int = Field(default=800, ge=0, description="Most training steps; 0 leaves the weights untrained.")
+    steps: int = Field(default=1200, ge=0, description="Most training steps; 0 leaves the weights untrained.")
     batch_size: int = Field(default=16, ge=1, description="Proteins of a training step, over all ranks.")
     max_length: int = Field(default=700, ge=20, description="Longer records are left out of training.")
     validation_interval: int = Field(default=100, ge=1, description="Steps between validations.")
