@@ -11,13 +11,16 @@ import numpy.typing as npt
 import torch
 
 from levinthal.proteins.backbone import build_backbone, internal_coordinates
+from levinthal.proteins.distance_rmsd import distance_rmsd
 from levinthal.proteins.records import ProteinRecord
 from levinthal.proteins.structure_scores import StructureScores
 
-__all__ = ["IDEAL_HELIX_RAD", "constant_backbones", "mean_torsions", "median_by_group"]
+__all__ = ["IDEAL_HELIX_RAD", "best_constant_torsions", "constant_backbones", "mean_torsions", "median_by_group"]
 
 IDEAL_HELIX_RAD = (math.pi, math.radians(-57.8), math.radians(-47.0))
 """omega, phi and psi of the alpha helix (IUPAC-IUB 1970)."""
+
+_GRID_DEG = 15.0
 
 Floats = npt.NDArray[np.float32]
 
@@ -43,6 +46,34 @@ def mean_torsions(records: Iterable[ProteinRecord]) -> tuple[float, float, float
             cosines += np.cos(dihedrals).sum(axis=0)
     omega, phi, psi = np.arctan2(sines, cosines)
     return float(omega), float(phi), float(psi)
+
+
+def best_constant_torsions(records: Sequence[ProteinRecord]) -> tuple[float, float, float]:
+    """Return the omega, phi and psi that, given to every residue, come nearest to the records in mean dRMSD.
+
+    The best that can be said without looking at the sequence, from a grid of 15 degrees with trans omega. A network
+    that learns nothing ends there.
+
+    Parameters
+    ----------
+    records : sequence of ProteinRecord
+        With coordinates; a few dozen are enough.
+    """
+    angles = torch.arange(-math.pi, math.pi, math.radians(_GRID_DEG))
+    phi, psi = (each.flatten() for each in torch.meshgrid(angles, angles, indexing="ij"))
+    triplets = torch.stack([torch.full_like(phi, math.pi), phi, psi], dim=1)
+    longest = max(len(record) for record in records)
+    ca_nm = build_backbone(triplets[:, None].expand(-1, longest, 3).contiguous())[:, :, 1]
+    total = torch.zeros(len(triplets))
+    for record in records:
+        truth = torch.from_numpy(np.asarray(record.coordinates_nm, np.float32)[:, 1].copy())
+        mask = torch.from_numpy(record.resolved.copy())
+        shape = (len(triplets), len(record))
+        total += distance_rmsd(
+            ca_nm[:, : len(record)].contiguous(), truth.expand(*shape, 3).contiguous(), mask.expand(shape).contiguous()
+        )
+    best = triplets[int(total.argmin())].tolist()
+    return best[0], best[1], best[2]
 
 
 def constant_backbones(torsions_rad: tuple[float, float, float], lengths: Sequence[int]) -> list[Floats]:
