@@ -58,26 +58,20 @@ def textbook_nerf(dihedrals: Tensor) -> Tensor:
     """Place the atoms of one protein (residues, 3) one after the other (Parsons et al., J. Comput. Chem. 26:1063)."""
     n_ca, ca_c, c_n = BOND_LENGTHS_NM
     c_n_ca, n_ca_c, ca_c_n = BOND_ANGLES_RAD
-    like = dihedrals.new_tensor
-    atoms = [
-        like([0.0, 0.0, 0.0]),
-        like([n_ca, 0.0, 0.0]),
-        like([n_ca - ca_c * math.cos(n_ca_c), ca_c * math.sin(n_ca_c), 0.0]),
-    ]
-    for i in range(1, len(dihedrals)):
-        for length, angle, dihedral in (
-            (c_n, ca_c_n, dihedrals[i - 1, 2]),
-            (n_ca, c_n_ca, dihedrals[i, 0]),
-            (ca_c, n_ca_c, dihedrals[i, 1]),
-        ):
-            a, b, c = atoms[-3:]
-            bond = (c - b) / torch.linalg.norm(c - b)
-            normal = torch.linalg.cross(b - a, bond)
-            normal = normal / torch.linalg.norm(normal)
-            frame = torch.stack([bond, torch.linalg.cross(normal, bond), normal])
-            along, across = -length * math.cos(angle), length * math.sin(angle)
-            place = torch.stack([like(along), across * torch.cos(dihedral), across * torch.sin(dihedral)])
-            atoms.append(c + place @ frame)
+    # N is placed by the psi of the residue before, CA by omega, C by phi
+    turns = torch.cat([dihedrals[:-1, 2:], dihedrals[1:, :2]], dim=1).reshape(-1, 1)
+    lengths = dihedrals.new_tensor([c_n, n_ca, ca_c]).repeat(len(dihedrals) - 1)[:, None]
+    angles = dihedrals.new_tensor([ca_c_n, c_n_ca, n_ca_c]).repeat(len(dihedrals) - 1)[:, None]
+    across = lengths * torch.sin(angles)
+    places = torch.cat([-lengths * torch.cos(angles), across * torch.cos(turns), across * torch.sin(turns)], dim=1)
+    start = [[0.0, 0.0, 0.0], [n_ca, 0.0, 0.0], [n_ca - ca_c * math.cos(n_ca_c), ca_c * math.sin(n_ca_c), 0.0]]
+    atoms = list(dihedrals.new_tensor(start))
+    for place in places:
+        a, b, c = atoms[-3:]
+        bond = c - b
+        normal = torch.linalg.cross(b - a, bond)
+        frame = torch.stack([bond, torch.linalg.cross(normal, bond), normal])
+        atoms.append(c + place @ (frame / frame.norm(dim=1, keepdim=True)))
     return torch.stack(atoms).view(-1, 3, 3)
 
 

@@ -227,7 +227,8 @@ def vamp2_score(seed: int) -> tuple[Estimate, float]:
 
 def vamp2_cross_validated(seed: int) -> tuple[Estimate, float]:
     projected = [features(run[::20]) for run in runs(seed, 60_000)]
-    return cross_validated_vamp2(projected, 10, n_folds=8, seed=seed), exact_vamp2(200)
+    found = cross_validated_vamp2(projected, 10, n_folds=8, seed=seed)  # a lower bound: only its lower limit is checked
+    return Estimate(found.value, found.low, math.inf, found.confidence, found.method), exact_vamp2(200)
 
 
 def as_estimate(ratio: PolicyRatio) -> Estimate:
@@ -272,7 +273,7 @@ CHECKS: dict[str, Check] = {
     "slowest implied timescale": slowest_timescale,
     "autocorrelation time": autocorrelation_time,
     "VAMP-2": vamp2_score,
-    "VAMP-2 cross-validated": vamp2_cross_validated,
+    "VAMP-2 cross-validated, as a lower bound": vamp2_cross_validated,
     "faster, all arrived": ratio_complete,
     "faster, some never arrived": ratio_censored,
     "faster, no difference": ratio_of_the_same,

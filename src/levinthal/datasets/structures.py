@@ -1,4 +1,4 @@
-"""Real structures that the dependency openmmtools carries; its code, which is heavy and prints warnings, is not imported."""
+"""Real structures that the dependency openmmtools carries, found without importing its code, which is heavy."""
 
 from __future__ import annotations
 

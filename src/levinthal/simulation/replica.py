@@ -22,6 +22,9 @@ PLATFORMS = ("Reference", "CPU", "CUDA", "HIP", "OpenCL")
 
 # The CPU platform needs at least 0.5 ms a step, whatever the size; below about 170 atoms Reference is faster.
 _REFERENCE_BELOW_ATOMS = 170
+# A Go model's forces are cheaper and its pairs fewer within the cutoff: there Reference is faster below about 100 beads
+# (benchmarks/go_model.py).
+_REFERENCE_BELOW_BEADS = 100
 # A chunk that gains more potential energy than this, in kT an atom, or ends this many times too hot, has exploded:
 # heating a minimised structure to its temperature takes 1.5 kT an atom.
 _EXPLODED_KT_PER_ATOM = 10.0
@@ -106,6 +109,13 @@ def choose_platform(n_atoms: int, device: str = "cpu") -> str:
     raise UsageError(
         f"device {device!r}: this OpenMM has no GPU platform: pip install 'openmm[cuda12]', or choose the device cpu"
     )
+
+
+def _automatic(system: MolecularSystem) -> str:
+    """Return the fastest platform of the CPU; a system of nothing but CA atoms is a Go model."""
+    if system.n_atoms == system.n_residues:
+        return "Reference" if system.n_atoms < _REFERENCE_BELOW_BEADS else "CPU"
+    return choose_platform(system.n_atoms)
 
 
 def _new_context(system: MolecularSystem, platform: str, threads: int) -> openmm.Context:
@@ -205,7 +215,7 @@ def start_replica(
         Positions of another shape, or not finite.
     """
     positions = _checked_positions(system, positions_nm, "start positions")
-    platform = choose_platform(system.n_atoms) if platform == "auto" else platform
+    platform = _automatic(system) if platform == "auto" else platform
     with _undisturbed(platform):
         context = _context(system, platform, threads, seed)
         context.setPositions(positions)
@@ -327,7 +337,7 @@ def advance(
     temperature = system.temperature_k if temperature_k is None else temperature_k
     if not temperature > 0:
         raise UsageError(f"the temperature is {temperature} K: it must be positive")
-    platform = choose_platform(system.n_atoms) if platform == "auto" else platform
+    platform = _automatic(system) if platform == "auto" else platform
     with _undisturbed(platform):
         context = _context(system, platform, threads, seed)
         context.getIntegrator().setTemperature(temperature * unit.kelvin)
