@@ -60,6 +60,8 @@ class Corpus:
         Whether the validation records are others than the training records.
     faults : mapping of str to int
         How many records were left out, by fault.
+    n_without_relatives : int or None
+        Profiles, searched here, that rest on the sequence alone; null where none was searched.
     """
 
     origin: Origin
@@ -68,6 +70,7 @@ class Corpus:
     test: RecordCache | None
     held_out: bool
     faults: Mapping[str, int] = field(default_factory=dict)
+    n_without_relatives: int | None = None
 
     @property
     def sha256(self) -> str:

@@ -46,11 +46,7 @@ def make_corpus(run: Run, settings: RGNSettings, seed: int) -> Corpus:
         profiles = search_profiles(
             [(member.name, member.sequence) for member in chosen], database, recipe=recipe, n_workers=run.n_workers
         )
-    run.metric("profile search", len(chosen) / run.duration_s("profile"), unit="sequence/s", better="higher")
     found = {profile.name: profile for profile in profiles}
-    run.metric(
-        "profiles without a hit", sum(each.n_hits < 2 for each in profiles), unit="1", better="lower", kind="quality"
-    )
     with run.phase("load", items=len(chosen)):
         order = np.random.default_rng(seed).permutation(len(families))
         ends = np.round(np.cumsum([0.0, *_PARTS.values()]) * len(families)).astype(int)
@@ -71,6 +67,7 @@ def make_corpus(run: Run, settings: RGNSettings, seed: int) -> Corpus:
         caches["validation"],
         caches["test"],
         held_out=True,
+        n_without_relatives=sum(each.n_hits < 2 for each in profiles),
     )
 
 

@@ -59,12 +59,12 @@ def time_figure(timings: Sequence[Timing], growth: Growth | None, what: str) -> 
     return svg_of(figure)
 
 
-def score_figure(drmsd_nm: Mapping[str, npt.NDArray[np.floating]]) -> str:
+def score_figure(drmsd_angstrom: Mapping[str, npt.NDArray[np.floating]]) -> str:
     """Draw the cumulative distribution of dRMSD of each predictor.
 
     Parameters
     ----------
-    drmsd_nm : mapping of str to ndarray
+    drmsd_angstrom : mapping of str to ndarray
         By predictor, the dRMSD of each protein.
 
     Returns
@@ -74,8 +74,8 @@ def score_figure(drmsd_nm: Mapping[str, npt.NDArray[np.floating]]) -> str:
     """
     figure = new_figure(4.6, 3.2)
     axes = figure.subplots()
-    for (name, values), colour in zip(drmsd_nm.items(), PALETTE, strict=False):
-        ordered = np.sort(10 * np.asarray(values))
+    for (name, values), colour in zip(drmsd_angstrom.items(), PALETTE, strict=False):
+        ordered = np.sort(np.asarray(values))
         axes.step(ordered, np.arange(1, len(ordered) + 1) / len(ordered), where="post", color=colour, label=name)
     axes.set(xlabel="dRMSD (Å)", ylabel="share of proteins at or below", ylim=(0, 1.02))
     axes.set_xlim(left=0)

@@ -84,19 +84,22 @@ class RGNWorkload:
         with run.phase("calibrate"):
             peaks = run.peaks()
         if given is not None:
-            model, provenance = given
+            (model, provenance), history = given, None
         else:
             assert corpus is not None
-            model, provenance = _train(run, settings, corpus, peaks)
+            model, provenance, history = _train(run, settings, corpus, peaks)
         run.note(warning_of(provenance))
         if corpus is not None:
             _measure(run, settings, model, corpus, trained=provenance.steps > 0)
+            _tell_profiles(run, corpus)
         else:
             digest = hashlib.sha256(Path(settings.fasta).read_bytes()).hexdigest()
             run.dataset(Path(settings.fasta).name, version="1", sha256=digest, synthetic=False)
         _time(run, settings, model, _targets(settings, requests, corpus, run.seed_for("targets") % 2**31), peaks)
         if requests:
             write_predictions(run, model, provenance, requests)
+        if history is not None:
+            _tell_updates(run, history)
         run.metric("peak memory", process_tree_usage().peak_rss_bytes / 1e6, unit="MB", better="lower")
 
 
@@ -128,11 +131,13 @@ def _corpus(run: Run, settings: RGNSettings) -> Corpus:
     return corpus
 
 
-def _train(run: Run, settings: RGNSettings, corpus: Corpus, peaks: Peaks) -> tuple[RGNModel, Provenance]:
+def _train(
+    run: Run, settings: RGNSettings, corpus: Corpus, peaks: Peaks
+) -> tuple[RGNModel, Provenance, History | None]:
     config = PRESETS[settings.preset]
     weights_seed = run.seed_for("weights") % 2**31
     if settings.steps == 0:
-        return RGNModel(config, seed=weights_seed).to(run.device).eval(), Provenance()
+        return RGNModel(config, seed=weights_seed).to(run.device).eval(), Provenance(), None
     how = TrainingSettings(
         steps=settings.steps,
         batch_size=settings.batch_size,
@@ -182,7 +187,7 @@ def _train(run: Run, settings: RGNSettings, corpus: Corpus, peaks: Peaks) -> tup
         history.validations[-1].drmsd_nm if corpus.held_out else None,
     )
     save_weights(run.folder / "weights.safetensors", model, provenance)
-    return model, provenance
+    return model, provenance, history
 
 
 @contextmanager
@@ -212,8 +217,6 @@ def _tell_training(run: Run, settings: RGNSettings, history: History, peaks: Pea
         peaks, history.precision,
     )  # fmt: skip
     run.metric("padding efficiency", history.padding_efficiency, unit="1", better="higher")
-    run.metric("clipped updates", history.clip_rate, unit="1", better="lower", kind="quality")
-    run.metric("updates without a finite gradient", history.n_skipped, unit="1", better="lower", kind="quality")
     last = [_between(history, i) for i in range(len(history.validations))]
     run.samples("curve/dRMSD/x", [validation.step for validation in history.validations], unit="training step")
     run.samples("curve/dRMSD/training", last, unit="A")
@@ -221,6 +224,20 @@ def _tell_training(run: Run, settings: RGNSettings, history: History, peaks: Pea
     for group in history.validations[-1].drmsd_nm_by_group:
         values = [_ANGSTROM_PER_NM * each.drmsd_nm_by_group[group] for each in history.validations]
         run.samples(f"curve/dRMSD/{group}", values, unit="A")
+
+
+def _tell_updates(run: Run, history: History) -> None:
+    run.metric("clipped updates", history.clip_rate, unit="1", better="lower", kind="quality")
+    run.metric("updates without a finite gradient", history.n_skipped, unit="1", better="lower", kind="quality")
+
+
+def _tell_profiles(run: Run, corpus: Corpus) -> None:
+    if corpus.n_without_relatives is None:
+        return
+    n_searched = len(corpus.train) + len(corpus.validation) + (0 if corpus.test is None else len(corpus.test))
+    rate = n_searched / run.duration_s("profile")
+    run.metric("profile search, training data", rate, unit="sequence/s", better="higher")
+    run.metric("profiles without relatives", corpus.n_without_relatives, unit="1", better="lower", kind="quality")
 
 
 def _between(history: History, number: int) -> float:
