@@ -7,11 +7,15 @@ import csv
 import gemmi
 import numpy as np
 import pytest
+import torch
 
 from levinthal.harness.store import load_result
 from levinthal.proteins.structure_files import read_backbone
 from levinthal.workloads.rgn.checkpoint import load_weights
-from levinthal.workloads.rgn.prediction import Timing, fit_growth, length_bins
+from levinthal.workloads.rgn.config import RGNConfig
+from levinthal.workloads.rgn.features import features_of
+from levinthal.workloads.rgn.model import RGNModel
+from levinthal.workloads.rgn.prediction import Timing, fit_growth, length_bins, lower_precision
 from levinthal.workloads.rgn.targets import CASP12_TARGETS, random_sequences
 
 SMALL = (
@@ -142,3 +146,17 @@ def test_the_targets_are_those_of_casp12(shared_data):
     rows = [line.split("\t") for line in (shared_data / "casp12/casp12_targets.tsv").read_text().splitlines()[1:]]
     assert {(t.group, t.name, t.n_residues) for t in CASP12_TARGETS} == {(r[0], r[1], int(r[2])) for r in rows}
     assert [len(s) for s in random_sequences([5, 70], 0)] == [5, 70]
+
+
+@pytest.mark.parametrize("scale", [0.01, 40.0])
+def test_low_precision_is_used_only_where_it_moves_nothing(scale):
+    model = RGNModel(RGNConfig(n_hidden=16, initial_scale=0.01, initial_alphabet="ramachandran"), seed=0).eval()
+    with torch.no_grad():
+        model.projection.weight.mul_(scale / 0.01)
+        for layer in model.layers:
+            layer.recurrence.weight_hh_l0.mul_(min(scale, 3.0) / 0.01)
+    features = [features_of(each, None) for each in random_sequences((30, 300), 0)]
+    moved_nm = lower_precision(model, features)
+    used = {layer.inference_precision for layer in model.layers}
+    assert used == ({"int16"} if moved_nm < 0.005 else {"fp32"})
+    assert (moved_nm < 0.005) == (scale == 0.01)

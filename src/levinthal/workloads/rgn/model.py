@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from levinthal.proteins.backbone import build_backbone
 from levinthal.workloads.rgn.config import RGNConfig
-from levinthal.workloads.rgn.lstm import BidirectionalLSTM
+from levinthal.workloads.rgn.lstm import BidirectionalLSTM, InferencePrecision
 
 __all__ = ["Prediction", "RGNModel"]
 
@@ -65,6 +65,12 @@ class RGNModel(nn.Module):
                 nn.init.uniform_(self.projection.weight, -config.initial_scale, config.initial_scale)
             nn.init.zeros_(self.projection.bias)
             self.alphabet = nn.Parameter(_initial_alphabet(config))
+
+    def set_inference_precision(self, precision: InferencePrecision) -> None:
+        """Say how the layers keep their weights for prediction on a CPU: "fp32" or "int16"."""
+        for layer in self.layers:
+            assert isinstance(layer, BidirectionalLSTM)
+            layer.inference_precision = precision
 
     def forward(self, features: Tensor, lengths: Tensor) -> Prediction:
         """Predict a padded batch.

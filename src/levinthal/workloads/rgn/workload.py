@@ -37,7 +37,15 @@ from levinthal.workloads.rgn.figures import score_figure, time_figure
 from levinthal.workloads.rgn.history import History
 from levinthal.workloads.rgn.model import RGNModel
 from levinthal.workloads.rgn.optimiser import OPTIMISERS
-from levinthal.workloads.rgn.prediction import STAGES, fit_growth, length_bins, predict, time_batch, time_target
+from levinthal.workloads.rgn.prediction import (
+    STAGES,
+    fit_growth,
+    length_bins,
+    lower_precision,
+    predict,
+    time_batch,
+    time_target,
+)
 from levinthal.workloads.rgn.ranks import train_on_ranks
 from levinthal.workloads.rgn.requests import Request, read_requests, warning_of, write_predictions
 from levinthal.workloads.rgn.settings import RGNSettings
@@ -348,12 +356,17 @@ def _targets(settings: RGNSettings, requests: Sequence[Request], corpus: Corpus 
 
 def _time(run: Run, settings: RGNSettings, model: RGNModel, targets: _Targets, peaks: Peaks) -> None:
     """Predict each target against the clock, alone and all together."""
+    moved_nm = lower_precision(model, [features for _, features in targets.proteins])
     with run.phase("time", items=len(targets.proteins), total=len(targets.proteins)) as phase:
         timings = []
         for sequence, features in targets.proteins:
             timings.append(time_target(model, sequence, features, run.folder, timings=settings.timings))
             phase.advance()
         batched_s = time_batch(model, [features for _, features in targets.proteins], timings=settings.timings)
+    run.metric(
+        "dRMSD that 16-bit weights would move a structure by", _ANGSTROM_PER_NM * moved_nm, unit="A", better="lower",
+        kind="quality",
+    )  # fmt: skip
     ordered = sorted(timings, key=lambda timing: timing.n_residues)
     run.samples("prediction/residues", [timing.n_residues for timing in ordered], unit="residue")
     run.samples("prediction/total", [1e3 * np.median(timing.total_s) for timing in ordered], unit="ms")
