@@ -20,10 +20,13 @@ class Frames:
         CA atoms in order of residues.
     step : ndarray of int64, shape (n_frames,)
         The replica's step at each frame.
+    states : ndarray of float64, shape (n_frames, 2, n_atoms, 3), or None
+        Positions (nm) and velocities (nm/ps) of all atoms at each frame, where they were asked for.
     """
 
     coordinates_nm: npt.NDArray[np.float32]
     step: npt.NDArray[np.int64]
+    states: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.step)

@@ -238,7 +238,12 @@ def _broken(system: MolecularSystem, step: int, what: str) -> SimulationError:
 
 
 def _take_frames(
-    system: MolecularSystem, context: openmm.Context, begin: int, n_steps: int, frame_interval: int
+    system: MolecularSystem,
+    context: openmm.Context,
+    begin: int,
+    n_steps: int,
+    frame_interval: int,
+    full_states: bool,
 ) -> Frames:
     """Make the steps, and keep CA atoms wherever the replica's step is a multiple of the interval."""
     integrator = context.getIntegrator()
@@ -246,18 +251,23 @@ def _take_frames(
     frame_steps = np.arange(begin // frame_interval + 1, end // frame_interval + 1, dtype=np.int64) * frame_interval
     carbons = np.array(system.ca_indices, np.intp)
     coordinates = np.empty((len(frame_steps), len(carbons), 3), np.float32)
+    states = np.empty((len(frame_steps), 2, system.n_atoms, 3)) if full_states else None
     try:
         for k, frame_step in enumerate(frame_steps):
             integrator.step(int(frame_step) - step)
             step = int(frame_step)
-            coordinates[k] = _numbers(context.getState(positions=True).getPositions(asNumpy=True))[carbons]
+            found = context.getState(positions=True, velocities=full_states)
+            positions = _numbers(found.getPositions(asNumpy=True))
+            coordinates[k] = positions[carbons]
+            if states is not None:
+                states[k] = positions, _numbers(found.getVelocities(asNumpy=True))
             if not np.isfinite(coordinates[k]).all():
                 raise _broken(system, step, "a position is not a number")
         if step < end:
             integrator.step(end - step)
     except openmm.OpenMMException as error:
         raise _broken(system, step, f"OpenMM says {error}") from None
-    return Frames(coordinates, frame_steps)
+    return Frames(coordinates, frame_steps, states)
 
 
 def _end_state(
@@ -289,6 +299,7 @@ def advance(
     platform: str = "auto",
     threads: int = 1,
     temperature_k: float | None = None,
+    full_states: bool = False,
 ) -> tuple[ReplicaState, Frames]:
     """Simulate a replica for some steps of Langevin dynamics (LangevinMiddle, Zhang et al., J. Phys. Chem. A 123:6056).
 
@@ -313,6 +324,8 @@ def advance(
         Threads of the CPU platform; two are slower than one below some thousand atoms.
     temperature_k : float, optional
         Another temperature than the system's, to heat a start structure.
+    full_states : bool
+        Whether positions and velocities of all atoms are kept at each frame, so that one can go on from there.
 
     Returns
     -------
@@ -348,7 +361,7 @@ def advance(
         energy = state.potential_energy_kj_mol
         if energy is None:
             energy = float(_numbers(context.getState(energy=True).getPotentialEnergy()))
-        frames = _take_frames(system, context, state.step, n_steps, frame_interval)
+        frames = _take_frames(system, context, state.step, n_steps, frame_interval, full_states)
         kt = _BOLTZMANN_KJ_MOL_K * temperature
         finished = _end_state(system, context, state, energy, state.step + n_steps, kt)
     return replace(finished, lineage=(*state.lineage, seed)), frames

@@ -1,0 +1,1 @@
+"""Adaptive sampling: simulations that go on where a model of what they have seen says it is worth it."""

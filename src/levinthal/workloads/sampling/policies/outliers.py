@@ -1,0 +1,205 @@
+"""Restarts from outliers of the embedding: DBSCAN's noise, and large local outlier factors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from levinthal.errors import UsageError
+from levinthal.workloads.sampling.policies.density import (
+    Reference,
+    local_outlier_factors,
+    noise_radii,
+    outlier_factors_outside,
+    reference,
+)
+from levinthal.workloads.sampling.policies.restarting import Bools, Novelty, Ranking, Restarting
+from levinthal.workloads.sampling.policies.settings import RestartSettings, check_range
+from levinthal.workloads.sampling.policies.view import View
+
+__all__ = ["DbscanPolicy", "DbscanSettings", "LofPolicy", "LofSettings", "choose_eps"]
+
+Doubles = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+# Where ties make it impossible to have about the wanted number of outliers, at most this share of the frames.
+_MOST_OUTLIERS = 0.1
+
+
+@dataclass(frozen=True)
+class DbscanSettings(RestartSettings):
+    """DBSCAN.
+
+    Attributes
+    ----------
+    min_samples : int
+        A core point has so many points within eps, itself included.
+    outliers : int
+        How many outliers to aim at.
+    least_ratio : float
+        An outlier is at least so many times the median frame's radius away from all core points.
+    reference_frames : int
+        Core points are looked for among so many frames.
+    order : {"random", "furthest"}
+        Which outliers come first.
+    """
+
+    min_samples: int = 10
+    outliers: int = 50
+    least_ratio: float = 1.5
+    reference_frames: int = 5000
+    order: Literal["random", "furthest"] = "random"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, "min_samples", 2, 1000)
+        check_range(self, "outliers", 1)
+        check_range(self, "least_ratio", 1.0)
+        check_range(self, "reference_frames", 100, 50_000)
+        if self.order not in ("random", "furthest"):
+            raise UsageError(f"policy setting order is {self.order!r}: choose random or furthest")
+
+
+def choose_eps(radii: Doubles, n_outliers: int, least: float) -> float:
+    """Return the eps that leaves about so many outliers, no less than `least`.
+
+    Parameters
+    ----------
+    radii : ndarray of float64, shape (n_points,)
+        The eps below which each point is noise; see `noise_radii`.
+    n_outliers : int
+        How many to aim at; at most so many, or with ties up to a tenth of the points.
+    least : float
+        Smaller than this it is not, however few outliers there are.
+    """
+    if n_outliers >= len(radii):
+        return least
+    eps = float(np.partition(radii, -n_outliers - 1)[-n_outliers - 1])
+    if np.count_nonzero(radii > eps) < n_outliers / 2 and np.count_nonzero(radii >= eps) <= _MOST_OUTLIERS * len(radii):
+        # many points have this same radius, as on a grid: take them all rather than none
+        eps = float(np.nextafter(eps, 0.0))
+    return max(eps, least)
+
+
+def _far_from(tree: cKDTree, radius: float) -> Novelty:
+    """Call new what is further than `radius` from all points of a tree."""
+
+    def novel(frames: Indices, view: View) -> Bools:
+        distance, _ = tree.query(np.asarray(view.embedding[frames], np.float64))
+        return np.asarray(distance > radius, np.bool_)
+
+    return novel
+
+
+class DbscanPolicy(Restarting):
+    """The paper's: restarts from DBSCAN's noise in the embedding (Ma et al. 2020; Lee et al., arXiv 1909.07817).
+
+    There, eps grows by trial until there are few enough outliers; here the eps that leaves the wanted number is found
+    exactly (`noise_radii`). Frames that lie no further from the dense ones than frames usually do are no outliers: so
+    there may be too few, and then slots go on.
+    """
+
+    name = "dbscan"
+
+    def __init__(self, settings: DbscanSettings | None = None) -> None:
+        self.settings = settings or DbscanSettings()
+        super().__init__(self.settings)
+
+    def rank(self, view: View, points: Doubles, rng: np.random.Generator) -> Ranking:
+        """Find eps and the outliers."""
+        settings = self.settings
+        found = reference(points, settings.reference_frames, settings.min_samples - 1, rng)
+        radii = noise_radii(points, found)
+        eps = choose_eps(radii, settings.outliers, settings.least_ratio * float(np.median(radii)))
+        outliers = np.flatnonzero(radii > eps)
+        order = rng.permutation(len(outliers))
+        if settings.order == "furthest":
+            order = order[np.argsort(-radii[outliers[order]], kind="stable")]
+        chosen = outliers[order]
+        core = found.distance[:, -1] <= eps
+        novel = _far_from(cKDTree(points[found.chosen[core]]), eps) if core.any() else _nothing_is_new
+        return Ranking(
+            frames=chosen,
+            scores=radii[chosen] / eps if eps > 0 else radii[chosen],
+            reason=f"one of {len(chosen)} outliers of DBSCAN at eps {eps:.3g}, at {{score}} eps from the core",
+            nothing=f"DBSCAN finds no outlier at eps {eps:.3g}",
+            novel=novel,
+            neighbourhood=eps,
+        )
+
+
+def _nothing_is_new(frames: Indices, view: View) -> Bools:
+    return np.zeros(len(frames), np.bool_)
+
+
+@dataclass(frozen=True)
+class LofSettings(RestartSettings):
+    """Local outlier factors.
+
+    Attributes
+    ----------
+    neighbours : int
+        How many a frame is compared with.
+    outliers : int
+        Most frames that count as outliers.
+    least_factor : float
+        An outlier has at least this factor; amid others it is 1.
+    reference_frames : int
+        Neighbours are looked for among so many frames.
+    """
+
+    neighbours: int = 20
+    outliers: int = 50
+    least_factor: float = 1.5
+    reference_frames: int = 5000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, "neighbours", 2, 1000)
+        check_range(self, "outliers", 1)
+        check_range(self, "least_factor", 1.0)
+        check_range(self, "reference_frames", 100, 50_000)
+
+
+class LofPolicy(Restarting):
+    """Restarts from the frames of the largest local outlier factors (Breunig et al., SIGMOD 2000)."""
+
+    name = "lof"
+
+    def __init__(self, settings: LofSettings | None = None) -> None:
+        self.settings = settings or LofSettings()
+        super().__init__(self.settings)
+
+    def rank(self, view: View, points: Doubles, rng: np.random.Generator) -> Ranking:
+        """Find the largest factors."""
+        settings = self.settings
+        found = reference(points, settings.reference_frames, settings.neighbours, rng)
+        factors = local_outlier_factors(points, found)
+        order = np.argsort(-factors, kind="stable")[: settings.outliers]
+        outliers = order[factors[order] > settings.least_factor]
+        return Ranking(
+            frames=outliers,
+            scores=factors[outliers],
+            reason=f"one of {len(outliers)} outliers, with the local outlier factor {{score}}",
+            nothing=f"no frame has a local outlier factor above {settings.least_factor:g}",
+            novel=_lonely(factors, found, settings.least_factor),
+            neighbourhood=float(np.median(found.distance[:, -1])),
+        )
+
+
+def _lonely(factors: Doubles, found: Reference, least_factor: float) -> Novelty:
+    """Call new what has a large factor; of frames that came later it is found when it is asked for."""
+
+    def novel(frames: Indices, view: View) -> Bools:
+        later = frames >= len(factors)
+        answer = np.empty(len(frames))
+        answer[~later] = factors[frames[~later]]
+        if later.any():
+            answer[later] = outlier_factors_outside(np.asarray(view.embedding[frames[later]], np.float64), found)
+        return np.asarray(answer > least_factor, np.bool_)
+
+    return novel

@@ -1,0 +1,74 @@
+"""What a policy may look at, and what it may answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Decision", "Policy", "View"]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """All a policy may look at: there is no reference structure in it.
+
+    Attributes
+    ----------
+    embedding : ndarray of float32, shape (n_frames, d)
+        All frames, embedded by the current model.
+    trajectory : ndarray of int64, shape (n_frames,)
+        The unbroken segment each frame belongs to.
+    step : ndarray of int64, shape (n_frames,)
+        The segment's step at each frame.
+    restarts : ndarray of int64, shape (n_frames,)
+        How often each frame has been used as a restart.
+    latest : ndarray of int64, shape (n_slots,)
+        The newest frame of each slot, -1 where it has none yet.
+    frames : ndarray of float32, shape (n_frames, *frame_shape)
+        Memory-mapped.
+    model_version : int
+        Of the model that embedded; 0 without one.
+    """
+
+    embedding: npt.NDArray[np.float32]
+    trajectory: npt.NDArray[np.int64]
+    step: npt.NDArray[np.int64]
+    restarts: npt.NDArray[np.int64]
+    latest: npt.NDArray[np.int64]
+    frames: npt.NDArray[np.float32]
+    model_version: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Go on (`frame` is None) or restart from a frame; why, and the policy's own score."""
+
+    frame: int | None
+    reason: str
+    score: float | None = None
+
+
+class Policy(Protocol):
+    """Decides what a slot does next.
+
+    Attributes
+    ----------
+    name : str
+        For the record.
+    directed : bool
+        Whether it knows where to go; such a policy is told apart in every report.
+    """
+
+    name: str
+    directed: bool
+
+    def refresh(self, view: View, rng: np.random.Generator) -> None:
+        """Look at all frames; called when there are many more, or another model."""
+        ...
+
+    def decide(self, slot: int, view: View, rng: np.random.Generator) -> Decision:
+        """Say what a slot does next."""
+        ...
