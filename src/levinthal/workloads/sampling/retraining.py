@@ -105,7 +105,7 @@ def train(
     embedding = np.asarray(model.embed(data), np.float32)
     if embedding.ndim != 2 or len(embedding) != n_frames:
         raise UsageError(
-            f"learner {learner.name} gave {n_frames} frames an embedding of shape {embedding.shape}: it must be (frames, d)"
+            f"learner {learner.name} gave {n_frames} frames the shape {embedding.shape}: it must be (frames, d)"
         )
     return Trained(
         model=model,
