@@ -77,12 +77,12 @@ def pinned_pool(n_workers: int) -> ProcessPoolExecutor:
     """
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(
-        n_workers, context, initializer=_start_worker, initargs=(context.Value("i", 0), available_cores())
+        n_workers, context, initializer=_start_worker, initargs=(context.Value("i", 0), available_cores(), os.getpid())
     )
 
 
-def _start_worker(started: Any, cores: tuple[int, ...]) -> None:
-    die_with_parent()
+def _start_worker(started: Any, cores: tuple[int, ...], maker: int) -> None:
+    die_with_parent(maker)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENMM_CPU_THREADS"):
         os.environ[name] = "1"
     with started.get_lock():
