@@ -49,3 +49,10 @@ def test_a_forked_child_starts_threads_of_its_own():
         child.kill()
     assert not alive
     assert child.exitcode == 0
+
+
+def test_parts_within_parts_end():
+    def inner(first, last):
+        return sum(in_parts(lambda a, b: b - a, [first, first + 1, last]))
+
+    assert in_parts(inner, [0, 4, 9, 20]) == [4, 5, 11]

@@ -14,7 +14,7 @@ from torch.nn import functional
 from levinthal.workloads.cvae.kernels.convolution import Layer, convolution_stack, supports
 from levinthal.workloads.cvae.kernels.dense import dense
 from levinthal.workloads.cvae.kernels.gemm import multiply
-from levinthal.workloads.cvae.kernels.threads import compute_threads, in_parts, n_compute_threads
+from levinthal.workloads.kernel_threads import compute_threads, in_parts, n_compute_threads
 
 
 def layer(transposed: bool, size: int, big: int, small: int, stride: int, relu: bool) -> Layer:

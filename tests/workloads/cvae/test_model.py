@@ -10,10 +10,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from levinthal.errors import UsageError
 from levinthal.workloads.cvae.config import PRESETS, CVAEConfig, flops_per_frame
-from levinthal.workloads.cvae.kernels.threads import compute_threads
 from levinthal.workloads.cvae.model import CVAEModel, Output, evidence_loss
 from levinthal.workloads.cvae.plain import PlainCVAE, convert_weights
 from levinthal.workloads.cvae.precision import Execution, candidates, choose_execution, execution_context
+from levinthal.workloads.kernel_threads import compute_threads
 
 CONFIGS = [
     CVAEConfig(size=22, filters=(16,) * 4),

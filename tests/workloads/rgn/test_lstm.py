@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from levinthal.errors import UsageError
+from levinthal.workloads.kernel_threads import compute_threads, together
 from levinthal.workloads.rgn.kernels.gates import sigmoid, tanh
 from levinthal.workloads.rgn.kernels.gemm import PANEL, SUM_LENGTH, multiply, multiply_integers
 from levinthal.workloads.rgn.kernels.pack import ROW_LIMIT, float_panels, integer_panels, quantise_row
-from levinthal.workloads.rgn.kernels.threads import compute_threads, together
 from levinthal.workloads.rgn.lstm import BidirectionalLSTM
 
 RAGGED = [40, 100, 7, 1, 63, 100, 12, 33, 90, 5, 5, 61, 18]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from levinthal.errors import UsageError
 from levinthal.workloads.cvae.kernels.optimise import rmsprop_range, squared_norm_range
-from levinthal.workloads.cvae.kernels.threads import in_parts
+from levinthal.workloads.kernel_threads import in_parts
 
 __all__ = ["OptimizerSettings", "RMSprop"]
 

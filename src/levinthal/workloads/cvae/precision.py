@@ -15,8 +15,8 @@ import torch
 
 from levinthal.errors import UsageError
 from levinthal.workloads.cvae.config import CVAEConfig
-from levinthal.workloads.cvae.kernels.threads import compute_threads, n_compute_threads
 from levinthal.workloads.cvae.model import CVAEModel, evidence_loss
+from levinthal.workloads.kernel_threads import compute_threads, n_compute_threads
 
 __all__ = ["Execution", "candidates", "choose_execution", "execution_context"]
 

@@ -19,7 +19,6 @@ from torch import Tensor
 from levinthal.workloads.cvae.kernels.gemm import CHANNEL_MULTIPLE
 from levinthal.workloads.cvae.kernels.store import store_gated
 from levinthal.workloads.cvae.kernels.thin import gather_frames, spread_frames, thin_weight_gradient_frames
-from levinthal.workloads.cvae.kernels.threads import in_parts
 from levinthal.workloads.cvae.kernels.toom import down, same, tiles_along, up
 from levinthal.workloads.cvae.kernels.winograd import (
     KIND_DOWN,
@@ -28,6 +27,7 @@ from levinthal.workloads.cvae.kernels.winograd import (
     filter_frames,
     weight_gradient_frames,
 )
+from levinthal.workloads.kernel_threads import in_parts
 
 __all__ = ["Layer", "convolution_stack", "supports"]
 

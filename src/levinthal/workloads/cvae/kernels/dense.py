@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from levinthal.workloads.cvae.kernels.store import add_and_rectify, gate_columns
-from levinthal.workloads.cvae.kernels.threads import in_parts, n_compute_threads
+from levinthal.workloads.kernel_threads import in_parts, n_compute_threads
 
 __all__ = ["dense"]
 

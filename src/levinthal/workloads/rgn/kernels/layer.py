@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from levinthal.workloads.kernel_threads import n_compute_threads, together
 from levinthal.workloads.rgn.kernels import recurrence
 from levinthal.workloads.rgn.kernels.gemm import PANEL, multiply, multiply_integers
 from levinthal.workloads.rgn.kernels.pack import IntegerMatrix, float_panels, integer_panels, integer_size, quantise_row
-from levinthal.workloads.rgn.kernels.threads import n_compute_threads, together
 
 __all__ = ["FloatWeights", "IntegerWeights", "Layout", "Part", "predict_layer", "train_layer"]
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
 
 import torch
 
-__all__ = ["compute_threads", "n_compute_threads", "together"]
+from levinthal.proteins import compiled
+
+__all__ = ["compute_threads", "in_parts", "n_compute_threads", "together"]
+
+T = TypeVar("T")
 
 
 class _Local(threading.local):
@@ -18,9 +22,6 @@ class _Local(threading.local):
 
 
 _local = _Local()
-_pools: dict[int, ThreadPoolExecutor] = {}
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pools.clear)  # threads do not survive a fork
 
 
 def n_compute_threads() -> int:
@@ -44,30 +45,23 @@ def compute_threads(count: int | None = None) -> Iterator[None]:
         torch.set_num_threads(torch_before)
 
 
+def in_parts(work: Callable[[int, int], T], n: int, n_threads: int | None = None) -> list[T]:
+    """Call ``work(first, last)`` on consecutive parts of range(n), one for each thread; results in order.
+
+    The parts depend only on `n` and the number of threads, so that sums over them are the same each time.
+    """
+    count = max(1, min(n_threads or n_compute_threads(), n))
+    return compiled.in_parts(work, [n * k // count for k in range(count + 1)])
+
+
 def together(tasks: Sequence[Callable[[], None]]) -> None:
-    """Call all tasks on the threads of `n_compute_threads`, this one among them; an error of any is raised."""
+    """Call all tasks, dealt in turn to the threads of `n_compute_threads`; an error of any is raised."""
     with compute_threads():
         count = min(len(tasks), n_compute_threads())
-        if count <= 1:
-            for task in tasks:
-                task()
-            return
-        pool = _pools.get(count)
-        if pool is None:
-            # torch's number of threads belongs to the calling thread
-            pool = _pools[count] = ThreadPoolExecutor(
-                count - 1, "levinthal-lstm", initializer=torch.set_num_threads, initargs=(1,)
-            )
-        waiting = [pool.submit(_run, tasks[first::count]) for first in range(1, count)]
-        try:
-            _run(tasks[::count])
-        finally:
-            errors = [future.exception() for future in waiting]
-        for error in errors:
-            if error is not None:
-                raise error
+        compiled.run_together([partial(_run, tasks[first::count]) for first in range(count)])
 
 
 def _run(tasks: Sequence[Callable[[], None]]) -> None:
+    torch.set_num_threads(1)  # it belongs to the calling thread
     for task in tasks:
         task()
