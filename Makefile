@@ -5,11 +5,11 @@ BIN    := $(VENV)/bin
 OUT    ?= results/bench-$(shell date -u +%Y%m%dT%H%M%SZ)
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: bench test lint types tests format lock clean help
+.PHONY: bench test lint types tests coverage format lock clean help
 
 help:
 	@echo "make bench   set up, run every workload at size tiny, write and name the report"
-	@echo "make test    set up, then lint, types and tests with coverage"
+	@echo "make test    set up, then lint, types and tests;  make coverage  tests with coverage, one by one"
 	@echo "make format  format the code;  make lock  pin the versions installed;  make clean  remove what was made"
 
 bench: $(VENV)/.bench
@@ -25,6 +25,10 @@ types: $(VENV)/.test
 	$(BIN)/mypy
 
 tests: $(VENV)/.test
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 -m "not alone"
+	$(BIN)/python -m pytest -m alone
+
+coverage: $(VENV)/.test
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 

@@ -13,6 +13,8 @@ torch = pytest.importorskip("torch")
 from levinthal.metrics import peaks  # noqa: E402
 from levinthal.metrics.peaks import measure_peaks  # noqa: E402
 
+pytestmark = pytest.mark.alone
+
 FIGURES = ("fp32_gflop_s", "bf16_gflop_s", "copy_gb_s", "copy_one_thread_gb_s")
 
 

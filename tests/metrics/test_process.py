@@ -62,6 +62,7 @@ def test_memory_grows_with_what_is_held_and_the_peak_stays() -> None:
     assert after.peak_rss_bytes >= during.rss_bytes * 0.95
 
 
+@pytest.mark.alone
 def test_a_reading_is_cheap() -> None:
     process_tree_usage()
     times = []

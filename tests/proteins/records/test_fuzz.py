@@ -6,12 +6,15 @@ import importlib.util
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 SOURCE = Path(__file__).parents[3] / "benchmarks" / "fuzz_records.py"
 _spec = importlib.util.spec_from_file_location("fuzz_records", SOURCE)
 fuzz_records = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(fuzz_records)
 
 
+@pytest.mark.alone
 def test_mutated_files_are_read_or_refused():
     result = fuzz_records.fuzz(range(1_000_000, 1_000_540))
     assert result["failures"] == []
