@@ -124,6 +124,70 @@ def run(
 
 
 @app.command()
+def scale(
+    name: Annotated[str, typer.Argument(help="A workload whose training can be spread over ranks.")],
+    world_sizes: Annotated[str, typer.Option(metavar="N,N,...", help="Numbers of ranks; the first is the baseline.")],
+    batch_sizes: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[CASE=]N,N,...", help="Batch sizes, of all cases or of one [the workload's own]."),
+    ] = None,
+    cases: Annotated[str, typer.Option(metavar="CASE,...", help="Which problem sizes [all of the workload's].")] = "",
+    mode: Annotated[str, typer.Option(help="strong: ranks share a batch; weak: each has its own.")] = "strong",
+    nodes: Annotated[int, typer.Option(help="Nodes to deal ranks out to, inside a Slurm allocation.")] = 1,
+    seconds: Annotated[float, typer.Option(help="How long the steps of a point are timed at least.")] = 5.0,
+    size: Size = "tiny",
+    assignments: Assignments = None,
+    config: Config = None,
+    repeats: Annotated[int, typer.Option(help="How many times each point is measured.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the first repeat; the next has the next number.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto (the faster one here), fp32 or bf16.")] = "auto",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command of each point and do nothing.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Run folder [results/<workload>-<UTC time>].")] = None,
+) -> None:
+    """Train on more and more ranks under torchrun; write time per epoch, speed-up and parallel efficiency."""
+    from levinthal.harness.execute import start_run
+    from levinthal.harness.plan import default_folder
+    from levinthal.harness.progress import make_watcher
+    from levinthal.harness.registry import load_workload
+    from levinthal.harness.scaling import plan_scaling, study_commands
+    from levinthal.harness.settings import make_settings, parse_assignments, read_settings_file
+
+    settings = {**(read_settings_file(config) if config else {}), **parse_assignments(assignments or [])}
+    workload = load_workload(name)
+    scaling = plan_scaling(
+        workload,
+        world_sizes=world_sizes,
+        batch_sizes=batch_sizes or [],
+        cases=[case.strip() for case in cases.split(",") if case.strip()],
+        mode=mode,
+        nodes=nodes,
+        seconds=seconds,
+    )
+    folder = out or default_folder(name)
+    if dry_run:
+        chosen = make_settings(workload.Settings, size, settings)
+        for line in study_commands(
+            workload, scaling, size, chosen, folder, repeats=repeats, seed=seed, device=device, precision=precision
+        ):
+            print(line)
+        return
+    result = start_run(
+        name,
+        settings,
+        size=size,
+        repeats=repeats,
+        seed=seed,
+        device=device,
+        precision=precision,
+        scaling=scaling,
+        out=folder,
+        watcher=make_watcher(),
+    )
+    _conclude([(folder, result)], folder)
+
+
+@app.command()
 def resume(folder: Annotated[Path, typer.Argument(help="The folder of a run that was stopped.")]) -> None:
     """Complete the repeats that a stopped run lacks."""
     from levinthal.harness.execute import resume_run
@@ -139,7 +203,7 @@ def resume(folder: Annotated[Path, typer.Argument(help="The folder of a run that
 
 def _conclude(results: list[tuple[Path, Result]], folder: Path) -> None:
     """Print the headline figures, write the report, and leave with the verdict's status."""
-    from levinthal.harness.headline import summary_lines
+    from levinthal.harness.headline import efficiency_line, summary_lines
     from levinthal.report import write_report
 
     for _, result in results:
@@ -148,6 +212,9 @@ def _conclude(results: list[tuple[Path, Result]], folder: Path) -> None:
     report = folder / "report.html"
     write_report(results, report)
     print(f"report: {report}")
+    for _, result in results:
+        if result.scaling is not None:
+            print(efficiency_line(result))
     if any(result.verdict != "passed" for _, result in results):
         raise typer.Exit(1)
 

@@ -32,6 +32,7 @@ from levinthal.harness.plan import (
 )
 from levinthal.harness.registry import load_workload
 from levinthal.harness.result import Dataset, Phase, Repeat, Result, WorkloadId
+from levinthal.harness.scaling_points import Scaling
 from levinthal.harness.settings import division_of, make_settings
 from levinthal.harness.store import RESULT_FILE, load_result, read_repeat, write_result
 from levinthal.harness.summary import summarise
@@ -87,6 +88,7 @@ def start_run(
     device: str = "auto",
     precision: str = "auto",
     engine: str = "local",
+    scaling: Scaling | None = None,
     out: Path | None = None,
     watcher: Watcher | None = None,
 ) -> Result:
@@ -106,6 +108,8 @@ def start_run(
         The seed of the first repeat.
     device, precision, engine : str
         See `Run`.
+    scaling : Scaling, optional
+        Measure the workload's training on more and more ranks instead of running it; see `scaling.plan_scaling`.
     out : Path, optional
         The run folder; `results/<workload>-<UTC time>` by default.
     watcher : Watcher, optional
@@ -143,6 +147,7 @@ def start_run(
         precision=precision,
         engine=engine,
         created_utc=_now(),
+        scaling=scaling,
         machine=describe_machine(),
         software=software(),
     )
@@ -340,6 +345,7 @@ def _assemble(plan: Plan, repeats: list[Repeat]) -> Result:
         size=plan.size,
         division=plan.division,
         settings=plan.settings,
+        scaling=plan.scaling,
         machine=machine,
         software=plan.software,
         repeats=tuple(repeats),

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from levinthal.errors import ResultError, UsageError
+from levinthal.harness.scaling_points import Scaling
 from levinthal.harness.store import RESULT_FILE, read_json, validated, write_atomically
 
 __all__ = [
@@ -47,6 +48,7 @@ class Plan(BaseModel):
     created_utc: str
     machine: Mapping[str, Any]
     software: Mapping[str, Any]
+    scaling: Scaling | None = None
 
 
 def default_folder(name: str) -> Path:

@@ -2,7 +2,8 @@
 
 History of the file format
 --------------------------
-- 1: the first. `notes` of a repeat came later; files without it have none.
+- 1: the first. `notes` of a repeat came later; files without it have none. So did `scaling`, which says what a
+  scaling study varied; files without it are of ordinary runs.
 
 A figure that was not measured is `None` and carries a `reason`. Environment variables are never stored.
 """
@@ -14,6 +15,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from levinthal.harness.scaling_points import Scaling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,6 +195,8 @@ class Result(_Record):
         What was run, on which data, with which settings.
     machine, software : mapping
         Where it was run.
+    scaling : Scaling or None
+        What a scaling study varied; null for an ordinary run.
     repeats : tuple of Repeat
         Every execution with its raw samples.
     summary : mapping of str to Summary
@@ -206,6 +211,7 @@ class Result(_Record):
     size: str
     division: Literal["closed", "open"]
     settings: Mapping[str, Any]
+    scaling: Scaling | None = None
     machine: Mapping[str, Any]
     software: Mapping[str, Any]
     repeats: tuple[Repeat, ...]

@@ -19,6 +19,7 @@ from levinthal.harness.plan import read_plan, repeat_folder
 from levinthal.harness.processes import die_with_parent
 from levinthal.harness.registry import load_workload
 from levinthal.harness.run import Run
+from levinthal.harness.scaling import ScalingStudy
 from levinthal.harness.store import write_atomically
 
 __all__ = ["REPEAT_FILE", "main"]
@@ -53,7 +54,10 @@ def main(folder: Path, index: int) -> None:
         with run.phase("load"):
             workload = load_workload(plan.workload)
             settings = workload.Settings.model_validate(plan.settings)
-        workload.run(run, settings)
+        if plan.scaling is None:
+            workload.run(run, settings)
+        else:
+            ScalingStudy(workload, plan.scaling, plan.size).run(run, settings)
     except (UsageError, DataError, MissingExtraError, ResultError) as error:
         mistake = error
     except LevinthalError as error:

@@ -7,17 +7,27 @@ the first pair in the lowest bit of the first byte: `numpy.packbits(..., bitorde
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError, UsageError
 
-__all__ = ["CONTACT_CUTOFF_NM", "expand_contacts", "n_pairs", "pack_contacts", "packed_size", "unpack_pairs"]
+__all__ = [
+    "CONTACT_CUTOFF_NM",
+    "ContactMaps",
+    "expand_contacts",
+    "n_pairs",
+    "pack_contacts",
+    "pack_maps",
+    "packed_size",
+    "unpack_pairs",
+]
 
 CONTACT_CUTOFF_NM = 0.8
 
@@ -25,6 +35,28 @@ Coordinates: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Packed: TypeAlias = npt.NDArray[np.uint8]
 T = TypeVar("T")
 
+
+class ContactMaps(NamedTuple):
+    """Contact maps of one molecule as bits.
+
+    Attributes
+    ----------
+    packed : ndarray of uint8, shape (n_frames, packed_size(n_residues))
+    n_residues : int
+    """
+
+    packed: Packed
+    n_residues: int
+
+    def sha256(self) -> str:
+        """Return the digest of the number of residues and all maps, in order; it depends on no file format."""
+        digest = hashlib.sha256(f"{self.n_residues}\n".encode())
+        for frame in range(0, len(self.packed), _FRAMES_AT_ONCE):
+            digest.update(np.ascontiguousarray(self.packed[frame : frame + _FRAMES_AT_ONCE]).tobytes())
+        return digest.hexdigest()
+
+
+_FRAMES_AT_ONCE = 4096
 # Below this many pairs a second thread costs more than it brings (a thread starts in about 50 us).
 _PAIRS_WORTH_THREADS = 2_000_000
 # The squared distance is off by at most 5 roundings (difference counted twice, square, two sums); 32 is generous.
@@ -120,6 +152,29 @@ def pack_contacts(
             "drop the frame, or find out why the simulation broke"
         )
     return packed
+
+
+def pack_maps(maps: npt.NDArray[Any]) -> Packed:
+    """Return dense maps as bits; what is above the diagonal counts.
+
+    Parameters
+    ----------
+    maps : ndarray of bool or numbers, shape (n_frames, n_residues, n_residues)
+        A contact is anything but 0.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n_frames, packed_size(n_residues))
+
+    Raises
+    ------
+    DataError
+        Maps that are not square.
+    """
+    if maps.ndim != 3 or maps.shape[1] != maps.shape[2]:
+        raise DataError(f"maps have the shape {maps.shape}: give (frames, residues, residues)")
+    rows, columns = np.triu_indices(maps.shape[1], 1)
+    return np.packbits(maps[:, rows, columns] != 0, axis=1, bitorder="little")
 
 
 def _checked_packed(packed: Packed, n_residues: int) -> Packed:

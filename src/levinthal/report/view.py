@@ -26,6 +26,7 @@ from levinthal.report.figures import (
 from levinthal.report.machine import Group, described, machine_words
 from levinthal.report.reproduce import command, settings_toml
 from levinthal.report.rounding import duration, moment
+from levinthal.report.scaling import ScalingView, headline_names, scaling_view
 from levinthal.report.shares import WallTime, wall_time
 from levinthal.report.timeline import Key, Lane, lanes_of, phase_keys
 
@@ -86,6 +87,7 @@ class ResultView:
     repeats: tuple[RepeatView, ...]
     time_ticks: tuple[Tick, ...]
     account: Account
+    scaling: ScalingView | None
     plots: tuple[Plot, ...]
     samples: tuple[SampleRow, ...]
     pictures: tuple[PictureSet, ...]
@@ -112,7 +114,9 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
     earlier : sequence of ResultView
         Those above it: a machine that was described once is referred to.
     """
-    rows = figure_rows(result)
+    every_row = figure_rows(result)
+    scaling = scaling_view(result, every_row)
+    rows = tuple(row for row in every_row if scaling is None or row.name not in scaling.names)
     times = [wall_time(repeat) for repeat in result.repeats]
     keys = phase_keys(share.name for time in times for share in time.phases)
     axis_s = max((time.total_s for time in times), default=0.0)
@@ -124,7 +128,7 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
     passed = [time.total_s for time, repeat in zip(times, result.repeats, strict=True) if repeat.verdict == "passed"]
     return ResultView(
         anchor=f"result-{number}",
-        title=f"{result.workload.name}, {result.size}",
+        title=f"{result.workload.name}, {'scaling' if result.scaling else result.size}",
         result=result,
         machine=machine,
         where=_where(result),
@@ -135,7 +139,7 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
         or any(r.dataset is not None and r.dataset.synthetic for r in result.repeats),
         n_passed=len(passed),
         typical=duration(statistics.median(passed)) if passed and result.verdict == "passed" else "",
-        headline=headline(rows, result.verdict),
+        headline=_headline(result, every_row),
         figures=rows,
         no_interval=common_reason(rows),
         gates=gate_rows(result),
@@ -144,6 +148,7 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
             for position, (repeat, time) in enumerate(zip(result.repeats, times, strict=True))
         ),
         time_ticks=linear_axis(0.0, axis_s).ticks if axis_s > 0 else (),
+        scaling=scaling,
         account=account_of(result, times, keys),
         plots=plots_of(result.repeats),
         samples=sample_rows(result),
@@ -155,6 +160,15 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
         command=command(result, config=False),
         command_with_config=command(result, config=True),
         settings_toml=settings_toml(result.settings),
+    )
+
+
+def _headline(result: Result, rows: Sequence[FigureRow]) -> tuple[FigureRow, ...]:
+    if result.scaling is None:
+        return headline(rows, result.verdict)
+    wanted = headline_names(result.scaling)
+    return headline(
+        sorted((row for row in rows if row.name in wanted), key=lambda row: wanted.index(row.name)), result.verdict
     )
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 from levinthal.errors import UsageError
 
-__all__ = ["PRESETS", "CVAEConfig", "flops_per_frame"]
+__all__ = ["PRESETS", "CVAEConfig", "flops_per_frame", "strides_for"]
+
+_MOST_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,21 @@ class CVAEConfig:
             return cls(**data)
         except TypeError as error:
             raise UsageError(f"CVAE architecture is incomplete or has a value of the wrong type: {error}") from None
+
+
+def strides_for(size: int, n_layers: int = 4) -> tuple[int, ...]:
+    """Return strides of 1 and 2 that bring a map of `size` rows to 64 or fewer, at least one of them 2.
+
+    Up to 128 rows these are the strides of Ma et al. 2020 (1, 2, 1, 1); from 513 on every layer halves the map, as in
+    DeepDriveMD's runs on 448 rows. The rule bounds the dense layers, which grow with the square of the last map: with
+    the paper's strides a map of 1,024 rows would need 2 x 2.1e9 weights there, 52 GB with gradient and RMSprop.
+    The first layer is the last to halve, because it sees the pairs themselves.
+    """
+    halvings = 1
+    while halvings < n_layers and size > _MOST_ROWS << halvings:
+        halvings += 1
+    halving = {*range(1, 1 + min(halvings, n_layers - 1))} | ({0} if halvings >= n_layers else set())
+    return tuple(2 if layer in halving else 1 for layer in range(n_layers))
 
 
 def flops_per_frame(config: CVAEConfig, *, training: bool = True) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,19 @@ import numpy.typing as npt
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.contact_maps import expand_contacts, packed_size
 
-__all__ = ["DenseMaps", "MapSource", "PackedMaps", "Split", "as_source", "split_by_block"]
+__all__ = [
+    "DenseMaps",
+    "Indices",
+    "LaggedMaps",
+    "MapSource",
+    "Maps",
+    "PackedMaps",
+    "Split",
+    "TargetSource",
+    "as_source",
+    "lagged_pairs",
+    "split_by_block",
+]
 
 Indices = npt.NDArray[np.int64]
 Maps = npt.NDArray[np.float32]
@@ -32,6 +44,15 @@ class MapSource(Protocol):
 
     def batch(self, frames: Indices, out: Maps | None = None) -> Maps:
         """Return maps (len(frames), size, size) of 0 and 1, in `out` if given."""
+        ...
+
+
+@runtime_checkable
+class TargetSource(MapSource, Protocol):
+    """Frames of which something else is to be decoded than what is encoded."""
+
+    def targets(self, frames: Indices, out: Maps | None = None) -> Maps:
+        """Return the maps (len(frames), size, size) that the model is to decode to, in `out` if given."""
         ...
 
 
@@ -110,6 +131,62 @@ class DenseMaps:
             out[:] = 0
         out[:, :n, :n] = self.maps[frames]
         return out
+
+
+@dataclass(frozen=True)
+class LaggedMaps:
+    """Pairs of frames a lag time apart: the first is encoded, the second decoded to (Hernandez et al. 2018).
+
+    Attributes
+    ----------
+    source : MapSource
+        All frames.
+    first, second : ndarray of int64, shape (n_pairs,)
+        Which frames of `source` make the pairs; see `lagged_pairs`.
+    """
+
+    source: MapSource
+    first: Indices
+    second: Indices
+
+    @property
+    def size(self) -> int:
+        """Rows and columns of a map."""
+        return self.source.size
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        return len(self.first)
+
+    def batch(self, frames: Indices, out: Maps | None = None) -> Maps:
+        """Return the first maps of some pairs, shape (len(frames), size, size)."""
+        return self.source.batch(self.first[frames], out)
+
+    def targets(self, frames: Indices, out: Maps | None = None) -> Maps:
+        """Return the second maps of some pairs, shape (len(frames), size, size)."""
+        return self.source.batch(self.second[frames], out)
+
+
+def lagged_pairs(blocks: Sequence[Indices], lag: int) -> tuple[Indices, Indices]:
+    """Return the frames t and t + lag of every pair that lies within one block of frames that follow each other.
+
+    Raises
+    ------
+    UsageError
+        A lag below 1.
+    DataError
+        No block is longer than the lag.
+    """
+    if lag < 1:
+        raise UsageError(f"a lag of {lag} frames: it must be at least 1")
+    long_enough = [block for block in blocks if len(block) > lag]
+    if not long_enough:
+        longest = max(map(len, blocks), default=0)
+        raise DataError(
+            f"the longest stretch of frames that follow each other has {longest}: a lag of {lag} frames leaves no "
+            "pair; take a shorter lag or longer trajectories"
+        )
+    return np.concatenate([b[:-lag] for b in long_enough]), np.concatenate([b[lag:] for b in long_enough])
 
 
 def as_source(data: MapSource | npt.NDArray[Any], size: int | None = None, n_residues: int | None = None) -> MapSource:

@@ -10,6 +10,7 @@ lie in memory; `plain.py` has the model in torch's usual layout and converts wei
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
 import torch
@@ -19,6 +20,7 @@ from torch.nn import functional
 from levinthal.workloads.cvae.config import CVAEConfig
 from levinthal.workloads.cvae.kernels.convolution import Layer, convolution_stack, supports
 from levinthal.workloads.cvae.kernels.dense import dense
+from levinthal.workloads.cvae.memory import MemoryPlan, convolve_in_strips, recomputed
 
 __all__ = ["LOG_VAR_LIMIT", "CVAEModel", "Losses", "Output", "evidence_loss", "initialise"]
 
@@ -71,12 +73,15 @@ class CVAEModel(nn.Module):
     ----------
     compiled : bool
         Whether the convolutions run in `kernels` (CPU, fp32 or fp64) instead of torch; see `can_compile`.
+    memory : MemoryPlan
+        What is computed again in the backward pass instead of kept; changes no result beyond rounding.
     """
 
     def __init__(self, config: CVAEConfig, seed: int = 0) -> None:
         super().__init__()
         self.config = config
         self.compiled = False
+        self.memory = MemoryPlan()
         with torch.random.fork_rng(devices=[]):  # torch's layers draw weights that are replaced below
             self._build(config)
         initialise(self, torch.Generator().manual_seed(seed))
@@ -101,15 +106,18 @@ class CVAEModel(nn.Module):
 
     @property
     def can_compile(self) -> bool:
-        """Whether the kernels can compute every convolution of this architecture on the device it is on."""
+        """Whether the kernels can compute every convolution of this architecture on the device it is on.
+
+        They know no strips: a model that spares memory by them is computed by torch.
+        """
         whole = all(
             supports(layer, kernel) for layer, kernel in zip(self._encoder_layers, self.config.kernels, strict=True)
         )
-        return whole and next(self.parameters()).device.type == "cpu"
+        return whole and not self.memory.strip_rows and next(self.parameters()).device.type == "cpu"
 
     def encode(self, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of the posterior, each (frames, latent), of maps (frames, size, size)."""
-        features = self._convolve(maps) if self.compiled else self._convolve_by_torch(maps)
+        features = self._recomputed(self._convolve if self.compiled else self._convolve_by_torch, maps)
         features = functional.dropout(features, self.config.dropout, self.training)
         hidden = self._dense(self.encoder_dense, features)
         mean, log_var = self.z_mean(hidden).to(maps.dtype), self.z_log_var(hidden).to(maps.dtype)
@@ -121,14 +129,7 @@ class CVAEModel(nn.Module):
         wide = self._dense(self.decoder_wide, hidden)
         size, channels = self.config.sizes[-1], self.config.filters[-1]
         features = wide.view(-1, size, size, channels)
-        if self.compiled:
-            return convolution_stack(features, self._decoder_layers, _parameters(self.decoder_convolutions)).squeeze(-1)
-        x = features.permute(0, 3, 1, 2)
-        for i, layer in enumerate(self.decoder_convolutions):
-            x = layer(x)
-            if i < len(self.decoder_convolutions) - 1:
-                x = functional.relu(x, inplace=True)
-        return x.squeeze(1)
+        return self._recomputed(self._deconvolve if self.compiled else self._deconvolve_by_torch, features)
 
     def forward(self, maps: Tensor, noise: Tensor | None = None) -> Output:
         """Encode, sample and decode.
@@ -147,15 +148,38 @@ class CVAEModel(nn.Module):
     def _dense(self, layer: nn.Linear, x: Tensor) -> Tensor:
         return dense(x, layer.weight, layer.bias) if self.compiled else functional.relu(layer(x))
 
+    def _recomputed(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        # strips see to it themselves
+        return recomputed(function, x) if self.memory.recompute and not self.memory.strip_rows else function(x)
+
     def _convolve(self, maps: Tensor) -> Tensor:
         parameters = _parameters(self.encoder_convolutions)
         return convolution_stack(maps.unsqueeze(-1), self._encoder_layers, parameters).flatten(1)
 
+    def _deconvolve(self, features: Tensor) -> Tensor:
+        return convolution_stack(features, self._decoder_layers, _parameters(self.decoder_convolutions)).squeeze(-1)
+
     def _convolve_by_torch(self, maps: Tensor) -> Tensor:
         x = maps.unsqueeze(1)
-        for layer in self.encoder_convolutions:
-            x = functional.relu(layer(x), inplace=True)
+        if self.memory.strip_rows:
+            layers = list(self.encoder_convolutions)
+            x = convolve_in_strips(x, layers, self.config.sizes, self.memory.strip_rows, relu_last=True)
+        else:
+            for layer in self.encoder_convolutions:
+                x = functional.relu(layer(x), inplace=True)
         return x.permute(0, 2, 3, 1).flatten(1)
+
+    def _deconvolve_by_torch(self, features: Tensor) -> Tensor:
+        x = features.permute(0, 3, 1, 2)
+        if self.memory.strip_rows:
+            layers = list(self.decoder_convolutions)
+            x = convolve_in_strips(x, layers, self.config.sizes[::-1], self.memory.strip_rows, relu_last=False)
+            return x.squeeze(1)
+        for i, layer in enumerate(self.decoder_convolutions):
+            x = layer(x)
+            if i < len(self.decoder_convolutions) - 1:
+                x = functional.relu(x, inplace=True)
+        return x.squeeze(1)
 
 
 def _layers(config: CVAEConfig) -> tuple[list[Layer], list[Layer]]:

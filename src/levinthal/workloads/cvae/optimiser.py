@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +75,31 @@ class RMSprop:
         """Forget the gradients."""
         for parameter in self.parameters:
             parameter.grad = None
+
+    def state(self) -> list[Tensor]:
+        """Return the running mean of the squared gradient of each parameter, in their order; zeros before a step."""
+        if self._by_torch is None:
+            return self._square
+        kept = self._by_torch.state
+        return [kept[p]["square_avg"] if p in kept else torch.zeros_like(p) for p in self.parameters]
+
+    @torch.no_grad()
+    def load_state(self, squares: Sequence[Tensor]) -> None:
+        """Take up what `state` returned.
+
+        Raises
+        ------
+        ValueError
+            The tensors are not those of these parameters.
+        """
+        if [square.shape for square in squares] != [p.shape for p in self.parameters]:
+            raise ValueError("the state is of other parameters")
+        if self._by_torch is None:
+            for mine, kept in zip(self._square, squares, strict=True):
+                mine.copy_(kept)
+            return
+        for p, kept in zip(self.parameters, squares, strict=True):
+            self._by_torch.state[p] = {"step": torch.zeros(()), "square_avg": torch.empty_like(p).copy_(kept)}
 
     @torch.no_grad()
     def step(self) -> None:

@@ -6,70 +6,30 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 
 from levinthal.errors import DataError, UsageError
 from levinthal.workloads.cvae.allocator import keep_freed_memory
+from levinthal.workloads.cvae.checkpoint import Checkpoint, has_checkpoint, load_checkpoint, save_checkpoint
 from levinthal.workloads.cvae.data import MapSource
+from levinthal.workloads.cvae.history import Epoch, Evaluation, History
 from levinthal.workloads.cvae.model import CVAEModel, evidence_loss
-from levinthal.workloads.cvae.optimiser import OptimizerSettings, RMSprop
-from levinthal.workloads.cvae.precision import Execution, choose_execution, execution_context
+from levinthal.workloads.cvae.optimiser import OptimizerSettings
+from levinthal.workloads.cvae.precision import Execution, candidates, choose_execution, execution_context
+from levinthal.workloads.cvae.stepper import Stepper, fingerprint_of
+from levinthal.workloads.process_group import rank_and_size, sum_over_ranks
 
 __all__ = ["Epoch", "Evaluation", "History", "decode", "encode", "evaluate", "reconstruct", "train"]
 
 OnStep = Callable[[int, Tensor], None]
 Floats = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Loss on frames that are not trained on, in nats a frame; ``total = reconstruction + beta * kl``."""
-
-    total: float
-    reconstruction: float
-    kl: float
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One pass over the training frames (the last may be shorter).
-
-    Attributes
-    ----------
-    steps, frames : int
-        Optimiser steps and frames trained on, since the start of training.
-    train : Evaluation
-        Mean over the steps of this epoch, while the weights moved.
-    validation : Evaluation or None
-        After the epoch, on all validation frames.
-    train_s, validation_s : float
-        Seconds of each in this epoch.
-    """
-
-    steps: int
-    frames: int
-    train: Evaluation
-    validation: Evaluation | None
-    train_s: float
-    validation_s: float
-
-
-@dataclass(frozen=True)
-class History:
-    """What happened in training, and how it was computed."""
-
-    execution: Execution
-    epochs: tuple[Epoch, ...] = field(default=())
-
-    @property
-    def frames_per_s(self) -> float:
-        """Training frames a second over all epochs, without validation."""
-        return self.epochs[-1].frames / sum(epoch.train_s for epoch in self.epochs)
 
 
 @contextmanager
@@ -103,8 +63,14 @@ def train(
     deterministic: bool = False,
     on_step: OnStep | None = None,
     on_epoch: Callable[[Epoch], bool | None] | None = None,
+    checkpoint_folder: Path | None = None,
+    checkpoint_interval: int | None = None,
+    resume: bool = False,
 ) -> History:
     """Train `model` in place.
+
+    Within an initialised `torch.distributed` process group the ranks share each batch; the losses are then those of
+    one process with the same batches, but for rounding (and for dropout, which each rank draws for itself).
 
     Parameters
     ----------
@@ -116,7 +82,7 @@ def train(
     epochs, steps : int
         How long; exactly one is given.
     batch_size : int
-        Frames a step; no more than there are.
+        Frames a step, over all ranks; no more than there are.
     optimizer : OptimizerSettings, optional
         RMSprop as in the paper's lineage.
     seed : int
@@ -127,9 +93,16 @@ def train(
     deterministic : bool
         One thread, fp32 unless bf16 is asked for, nothing measured: the same digits each time on the same machine.
     on_step : callable, optional
-        Called after each step with its number (from 1) and the loss, a tensor on the device.
+        Called after each step with its number (from 1) and the loss of this rank's frames, a tensor on the device.
     on_epoch : callable, optional
-        Called after each epoch; training ends when it returns True.
+        Called after each epoch; training ends when it returns True (on every rank).
+    checkpoint_folder : Path, optional
+        Where to keep the state of training, in one file that is replaced.
+    checkpoint_interval : int, optional
+        Steps between two states; without it only the last is kept.
+    resume : bool
+        Go on from the state in that folder, if there is one; in deterministic mode the losses are then those of
+        training that was never interrupted, to the last digit.
 
     Returns
     -------
@@ -138,14 +111,19 @@ def train(
     Raises
     ------
     UsageError
-        Not exactly one of epochs and steps, or a value out of range.
+        Not exactly one of epochs and steps, a value out of range, or resume without a folder.
     DataError
-        Maps of another size than the model's, no frames, or a loss that is not finite.
+        Maps of another size than the model's, no frames, a loss that is not finite, or a checkpoint that is damaged
+        or of another training.
     """
     if (epochs is None) == (steps is None):
         raise UsageError("training needs exactly one of epochs and steps")
     if (epochs or steps or 0) < 1 or batch_size < 1:
         raise UsageError("epochs, steps and batch_size must be at least 1")
+    if checkpoint_interval is not None and checkpoint_interval < 1:
+        raise UsageError("checkpoint_interval must be at least 1")
+    if resume and checkpoint_folder is None:
+        raise UsageError("there is nothing to resume from: give checkpoint_folder")
     for frames in (source, validation):
         if frames is not None:
             _check(model, frames)
@@ -153,80 +131,159 @@ def train(
     place = next(model.parameters()).device
     keep_freed_memory()
     with _deterministic(deterministic), torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
-        torch.manual_seed(seed)
         if deterministic:
             execution = Execution(
                 "bf16" if precision == "bf16" else "fp32", compiled=precision != "bf16" and model.can_compile
             )
         else:
-            execution = choose_execution(model, precision, batch_size)
+            execution = execution_of_ranks(model, precision, batch_size)
         batch_size = min(batch_size, len(source))
-        per_epoch = len(source) // batch_size
-        total = steps if steps is not None else per_epoch * (epochs or 0)
-        stepper = _Stepper(model, source, batch_size, optimizer or OptimizerSettings(), seed, execution)
-        done: list[Epoch] = []
-        at = 0
-        while at < total:
-            count = min(per_epoch, total - at)
-            losses, train_s = stepper.run(at, count, on_step)
-            at += count
-            start = time.perf_counter()
-            held_out = None
-            if validation is not None:
-                held_out = evaluate(model, validation, batch_size=batch_size, execution=execution)
-            epoch = Epoch(at, at * batch_size, losses, held_out, train_s, time.perf_counter() - start)
-            done.append(epoch)
-            if on_epoch is not None and on_epoch(epoch):
-                break
+        stepper = Stepper(model, source, batch_size, optimizer or OptimizerSettings(), seed, execution)
+        keeper = _Keeper(stepper, checkpoint_folder, checkpoint_interval)
+        try:
+            if resume:
+                keeper.resume()
+            total = steps if steps is not None else stepper.steps_per_epoch * (epochs or 0)
+            history = _loop(stepper, keeper, total, validation, on_step, on_epoch)
+        finally:
+            stepper.close()
     model.eval()
-    return History(execution, tuple(done))
+    return history
 
 
-class _Stepper:
-    """Draws batches and takes optimiser steps."""
+def execution_of_ranks(model: CVAEModel, precision: str, batch_size: int) -> Execution:
+    """Return the fastest way to compute, as the first rank measures it: all ranks compute in the same way."""
+    if rank_and_size()[1] == 1:
+        return choose_execution(model, precision, batch_size)
+    allowed = candidates(model, precision)
+    chosen = allowed.index(replace(choose_execution(model, precision, batch_size), measured_frames_per_s=()))
+    code = torch.tensor(chosen, device=next(model.parameters()).device)
+    distributed.broadcast(code, 0)
+    return allowed[int(code)]
 
-    def __init__(
-        self,
-        model: CVAEModel,
-        source: MapSource,
-        batch_size: int,
-        optimizer: OptimizerSettings,
-        seed: int,
-        execution: Execution,
-    ) -> None:
-        self.model, self.source, self.batch_size, self.execution = model, source, batch_size, execution
-        self.device = next(model.parameters()).device
-        self.optimizer = RMSprop(model.parameters(), optimizer)
-        self.order = np.random.default_rng(seed)
-        self.noise = torch.Generator(self.device).manual_seed(seed)
-        self.maps = np.empty((batch_size, source.size, source.size), np.float32)
 
-    def run(self, done: int, count: int, on_step: OnStep | None) -> tuple[Evaluation, float]:
-        """Take `count` steps over a new order of the frames; return the mean losses and the seconds it took."""
-        start = time.perf_counter()
-        model, n = self.model.train(), self.batch_size
-        order = self.order.permutation(len(self.source))
-        sums = torch.zeros(3, device=self.device, dtype=torch.float64)
-        with execution_context(model, self.execution):
-            for k in range(count):
-                # ascending order within a batch reads memory once through and changes nothing else
-                frames = np.sort(order[k * n : (k + 1) * n])
-                maps = torch.from_numpy(self.source.batch(frames, self.maps)).to(self.device, non_blocking=True)
-                noise = torch.randn(n, model.config.latent, device=self.device, generator=self.noise)
-                self.optimizer.zero_grad()
-                losses = evidence_loss(model(maps, noise), maps, model.config.beta)
-                losses.total.backward()  # type: ignore[no-untyped-call]
-                self.optimizer.step()
-                sums += torch.stack(losses).detach()
-                if on_step is not None:
-                    on_step(done + k + 1, losses.total.detach())
-        means = (sums / count).tolist()
+def _loop(
+    stepper: Stepper,
+    keeper: _Keeper,
+    total: int,
+    validation: MapSource | None,
+    on_step: OnStep | None,
+    on_epoch: Callable[[Epoch], bool | None] | None,
+) -> History:
+    """Train until `total` steps are taken, or `on_epoch` says enough."""
+    resumed_at, stopped = stepper.taken, False
+    while stepper.taken < total and not stopped:
+        end = min((stepper.taken // stepper.steps_per_epoch + 1) * stepper.steps_per_epoch, total)
+        n_steps = end - (keeper.epochs[-1].steps if keeper.epochs else 0)
+        waited_s, start = stepper.loader.waited_s, time.perf_counter()
+        while stepper.taken < end:
+            losses = stepper.step()
+            keeper.sums += losses
+            if on_step is not None:
+                on_step(stepper.taken, losses[0].float() * (stepper.batch_size / stepper.share))
+            if keeper.due and stepper.taken < end:
+                keeper.keep(keeper.train_s + time.perf_counter() - start)
+        means = (sum_over_ranks(keeper.sums, stepper.device) / n_steps).tolist()
         if not all(map(math.isfinite, means)):
             raise DataError(
-                f"the loss was not finite within steps {done + 1} to {done + count}: lower learning_rate or set "
+                f"the loss was not finite within steps {end - n_steps + 1} to {end}: lower learning_rate or set "
                 "clip_norm"
             )
-        return Evaluation(*means), time.perf_counter() - start
+        train_s = keeper.train_s + time.perf_counter() - start
+        start = time.perf_counter()
+        held_out = None
+        if validation is not None:
+            held_out = evaluate(stepper.model, validation, batch_size=stepper.batch_size, execution=stepper.execution)
+        epoch = Epoch(
+            steps=end,
+            frames=end * stepper.batch_size,
+            train=Evaluation(*means),
+            validation=held_out,
+            train_s=train_s,
+            validation_s=time.perf_counter() - start,
+            loading_s=stepper.loader.waited_s - waited_s,
+        )
+        keeper.close_epoch(epoch)
+        stopped = on_epoch is not None and on_epoch(epoch) is True
+        if keeper.due or stopped or end == total:
+            keeper.keep(0.0)
+    return History(stepper.execution, tuple(keeper.epochs), resumed_at)
+
+
+class _Keeper:
+    """What of the training under way is not in the weights, and the file that holds all of it."""
+
+    def __init__(self, stepper: Stepper, folder: Path | None, interval: int | None) -> None:
+        self.stepper, self.folder, self.interval = stepper, folder, interval
+        self.epochs: list[Epoch] = []
+        self.sums = torch.zeros(3, device=stepper.device, dtype=torch.float64)
+        self.train_s = 0.0
+
+    @property
+    def due(self) -> bool:
+        """Whether the state is to be kept after the step that was taken last."""
+        return self.interval is not None and self.stepper.taken % self.interval == 0
+
+    def close_epoch(self, epoch: Epoch) -> None:
+        self.epochs.append(epoch)
+        self.sums.zero_()
+        self.train_s = 0.0
+
+    def keep(self, train_s: float) -> None:
+        """Write the state, by the first rank; `train_s` is the time of the epoch under way."""
+        if self.folder is None:
+            return
+        total, reconstruction, kl = sum_over_ranks(self.sums.clone(), self.stepper.device).tolist()
+        if self.stepper.rank != 0:
+            return
+        save_checkpoint(
+            self.folder,
+            Checkpoint(
+                fingerprint=self._fingerprint(),
+                steps=self.stepper.taken,
+                sums=(total, reconstruction, kl),
+                train_s=train_s,
+                epochs=tuple(self.epochs),
+                weights=self.stepper.model.state_dict(),
+                moments=tuple(self.stepper.optimizer.state()),
+            ),
+        )
+
+    def resume(self) -> None:
+        """Take up the state in the folder, if there is one.
+
+        Raises
+        ------
+        DataError
+            The checkpoint is damaged or of another training.
+        """
+        if self.folder is None or not has_checkpoint(self.folder):
+            return
+        kept, mine = load_checkpoint(self.folder), self._fingerprint()
+        for name, value in mine.items():
+            if kept.fingerprint.get(name) != value:
+                raise DataError(
+                    f"the checkpoint in {self.folder} is of another training ({name} is {kept.fingerprint.get(name)}, "
+                    f"not {value}): use another folder, or do not resume"
+                )
+        try:
+            self.stepper.model.load_state_dict(kept.weights)
+            self.stepper.optimizer.load_state(kept.moments)
+        except (RuntimeError, ValueError):
+            raise DataError(f"the checkpoint in {self.folder} is of another model: do not resume") from None
+        self.stepper.taken, self.epochs, self.train_s = kept.steps, list(kept.epochs), kept.train_s
+        if self.stepper.rank == 0:  # the other ranks add nothing to a sum that is whole
+            self.sums += torch.tensor(kept.sums, device=self.sums.device, dtype=torch.float64)
+
+    def _fingerprint(self) -> dict[str, Any]:
+        stepper = self.stepper
+        return {
+            "architecture": stepper.model.config.to_dict(),
+            "optimizer": asdict(stepper.optimizer.settings),
+            "batch_size": stepper.batch_size,
+            "seed": stepper.seed,
+            "frames": fingerprint_of(stepper.source),
+        }
 
 
 def _check(model: CVAEModel, source: MapSource) -> None:

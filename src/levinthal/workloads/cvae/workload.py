@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 
 from levinthal.errors import DataError
-from levinthal.harness import Run, Settings
+from levinthal.harness import Rank, Run, ScalingCase, Settings
 from levinthal.metrics.peaks import Peaks
 from levinthal.metrics.process import process_tree_usage
 from levinthal.proteins.contact_maps import pack_contacts, unpack_pairs
@@ -30,6 +30,7 @@ from levinthal.workloads.cvae.frames import TrajectorySet, read_trajectories, si
 from levinthal.workloads.cvae.model import CVAEModel
 from levinthal.workloads.cvae.optimiser import OptimizerSettings
 from levinthal.workloads.cvae.precision import Execution, choose_execution
+from levinthal.workloads.cvae.scaling import CASES, CVAETrainer, store_frames
 from levinthal.workloads.cvae.settings import CVAESettings
 from levinthal.workloads.cvae.training import Epoch, History, decode, encode, evaluate, train
 
@@ -71,16 +72,14 @@ class CVAEWorkload:
     name: ClassVar[str] = "cvae"
     version: ClassVar[int] = 1
     Settings: ClassVar[type[Settings]] = CVAESettings
+    scaling_cases: ClassVar[Mapping[str, ScalingCase]] = CASES
+    item: ClassVar[str] = "frame"
 
     def run(self, run: Run, settings: CVAESettings) -> None:
         """Simulate or read frames, train on their contact maps, embed and cluster them."""
         if settings.deterministic:
             torch.set_num_threads(1)
-        trajectories = (
-            read_trajectories(settings.trajectory, settings.topology)
-            if settings.trajectory
-            else simulate(run, settings)
-        )
+        trajectories = _trajectories(run, settings)
         run.dataset(
             trajectories.name,
             version=trajectories.version,
@@ -104,6 +103,21 @@ class CVAEWorkload:
         rate = trajectories.n_frames / run.duration_s("featurise")
         run.metric("featurisation", rate, unit="frame/s", better="higher")
         run.metric("peak memory", process_tree_usage().peak_rss_bytes / 1e6, unit="MB", better="lower")
+
+    def prepare_training(self, run: Run, settings: CVAESettings) -> None:
+        """Simulate or read frames for the ranks of a scaling study."""
+        store_frames(run, _trajectories(run, settings))
+
+    def trainer(self, rank: Rank, settings: CVAESettings) -> CVAETrainer:
+        """Return the trainer of one rank; the maps are those of `map_size`."""
+        config = _architecture(settings, settings.map_size)
+        return CVAETrainer(rank, config, settings.batch_size, OptimizerSettings(settings.learning_rate))
+
+
+def _trajectories(run: Run, settings: CVAESettings) -> TrajectorySet:
+    if settings.trajectory:
+        return read_trajectories(settings.trajectory, settings.topology)
+    return simulate(run, settings)
 
 
 def _architecture(settings: CVAESettings, size: int) -> CVAEConfig:

@@ -6,25 +6,20 @@ needs no state of a random generator.
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import zlib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from levinthal.errors import DataError, UsageError
 from levinthal.workloads.rgn.config import RGNConfig
 from levinthal.workloads.rgn.history import Step, Validation, steps_as_rows, steps_from_rows
 from levinthal.workloads.rgn.model import RGNModel
+from levinthal.workloads.tensor_file import DAMAGED, below, read_tensors, write_tensors
 
 __all__ = [
     "CHECKPOINT",
@@ -42,7 +37,6 @@ CHECKPOINT = "training.safetensors"
 
 _WEIGHTS_FORMAT = "levinthal.rgn.weights/1"
 _TRAINING_FORMAT = "levinthal.rgn.training/1"
-_WHAT_TO_DO = "it is damaged or no file of Levinthal's: use another, or train again"
 
 
 @dataclass(frozen=True)
@@ -128,7 +122,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         "n_updates": checkpoint.n_updates,
         "validations": [asdict(validation) for validation in checkpoint.validations],
     }
-    _write(folder / CHECKPOINT, tensors, _TRAINING_FORMAT, about)
+    write_tensors(folder / CHECKPOINT, tensors, _TRAINING_FORMAT, about)
 
 
 def has_checkpoint(folder: Path) -> bool:
@@ -145,7 +139,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         The file is missing, damaged or of another kind.
     """
     path = folder / CHECKPOINT
-    tensors, about = _read(path, _TRAINING_FORMAT)
+    tensors, about = read_tensors(path, _TRAINING_FORMAT)
     try:
         return Checkpoint(
             fingerprint=dict(about["fingerprint"]),
@@ -155,11 +149,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             n_updates=int(about["n_updates"]),
             steps=tuple(steps_from_rows(tensors["steps"].numpy())),
             validations=tuple(Validation(**each) for each in about["validations"]),
-            weights=_below("weights/", tensors),
-            moments=_below("moments/", tensors),
+            weights=below("weights/", tensors),
+            moments=below("moments/", tensors),
         )
     except (KeyError, TypeError, ValueError):
-        raise DataError(f"{path} lacks parts of a checkpoint: {_WHAT_TO_DO}") from None
+        raise DataError(f"{path} lacks parts of a checkpoint: {DAMAGED}") from None
 
 
 def save_weights(path: str | Path, model: RGNModel, provenance: Provenance) -> None:
@@ -173,7 +167,7 @@ def save_weights(path: str | Path, model: RGNModel, provenance: Provenance) -> N
     # JSON has no NaN, and null says the same
     origin = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(provenance).items()}
     about = {"architecture": model.config.to_dict(), "provenance": origin}
-    _write(Path(path), model.state_dict(), _WEIGHTS_FORMAT, about)
+    write_tensors(Path(path), model.state_dict(), _WEIGHTS_FORMAT, about)
 
 
 def load_weights(path: str | Path, *, device: str | torch.device = "cpu") -> tuple[RGNModel, Provenance]:
@@ -185,7 +179,7 @@ def load_weights(path: str | Path, *, device: str | torch.device = "cpu") -> tup
         The file is missing, damaged, of another kind, or holds numbers that are not finite.
     """
     path = Path(path)
-    tensors, about = _read(path, _WEIGHTS_FORMAT)
+    tensors, about = read_tensors(path, _WEIGHTS_FORMAT)
     try:
         config = RGNConfig.from_dict(about["architecture"])
         provenance = Provenance(**about["provenance"])
@@ -195,58 +189,7 @@ def load_weights(path: str | Path, *, device: str | torch.device = "cpu") -> tup
         model = RGNModel(config)
         model.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, UsageError):
-        raise DataError(f"{path} holds no weights of the architecture it names: {_WHAT_TO_DO}") from None
+        raise DataError(f"{path} holds no weights of the architecture it names: {DAMAGED}") from None
     if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
         raise DataError(f"weights {path} are not finite: train again with a lower learning rate")
     return model.to(device).eval(), provenance
-
-
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _write(path: Path, tensors: Mapping[str, Tensor], form: str, about: Mapping[str, Any]) -> None:
-    # a copy, since safetensors refuses tensors that share memory
-    copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-    metadata = {"format": form, "about": json.dumps(about), "crc32": _crc32(copies)}
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(copies, partial, metadata)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise DataError(f"{path} cannot be written: {error}: choose a folder with space that is yours") from None
-
-
-def _read(path: Path, form: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist: name a file that training wrote") from None
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{path} cannot be read ({error}): {_WHAT_TO_DO}") from None
-    if metadata.get("format") != form:
-        raise DataError(f"{path} is of format {metadata.get('format')!r}, expected {form!r}: {_WHAT_TO_DO}")
-    if metadata.get("crc32") != _crc32(tensors):
-        raise DataError(f"{path} does not hold what was written to it: {_WHAT_TO_DO}")
-    try:
-        about = json.loads(metadata["about"])
-    except (KeyError, ValueError):
-        raise DataError(f"{path} has no readable description: {_WHAT_TO_DO}") from None
-    if not isinstance(about, dict):
-        raise DataError(f"{path} has no readable description: {_WHAT_TO_DO}")
-    return tensors, about
-
-
-def _crc32(tensors: Mapping[str, Tensor]) -> str:
-    checksum = 0
-    for name in sorted(tensors):
-        checksum = zlib.crc32(name.encode(), checksum)
-        checksum = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, checksum)
-    return f"{checksum:08x}"

@@ -16,11 +16,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,7 +26,8 @@ import torch
 from torch import distributed
 
 from levinthal.errors import DataError, LevinthalError, UsageError
-from levinthal.harness.processes import available_cores, die_with_parent
+from levinthal.harness.processes import die_with_parent
+from levinthal.harness.ranks import become_launcher, end_ranks, place_of_rank, start_ranks
 from levinthal.proteins.records.cache import RecordCache
 from levinthal.workloads.rgn.batches import MAX_LENGTH, ProteinSet
 from levinthal.workloads.rgn.checkpoint import Provenance, load_checkpoint, load_weights, save_weights
@@ -45,7 +43,6 @@ WEIGHTS = "weights.safetensors"
 """File in the output folder that holds the weights at the end of training."""
 
 _SUMMARY, _ERROR, _LOG, _CONFIG = "summary.json", "error.txt", "ranks.log", "config.json"
-_GRACE_S = 10.0
 
 
 def train_on_ranks(
@@ -112,21 +109,14 @@ def train_on_ranks(
     arguments += ["--validation", validation] if validation is not None else []
     arguments += ["--resume"] if resume else []
     with (out / _LOG).open("wb") as log:
-        launcher = subprocess.Popen(
-            [sys.executable, "-m", __name__, "--ranks", str(n_ranks), *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            start_new_session=True,
-        )
+        launcher = start_ranks(n_ranks, __name__, [str(argument) for argument in arguments], log=log)
         try:
             assert launcher.stdout is not None
             for line in launcher.stdout:
                 _tell(line, on_step, on_validation)
             status = launcher.wait()
         finally:
-            _end(launcher)
+            end_ranks(launcher)
     if status != 0:
         known = (out / _ERROR).read_text() if (out / _ERROR).exists() else ""
         raise DataError(known or f"training on {n_ranks} ranks failed: the reason is at the end of {out / _LOG}")
@@ -152,40 +142,6 @@ def _tell(
         on_validation(Validation(**message["validation"]))
 
 
-def _end(launcher: subprocess.Popen[str]) -> None:
-    """Stop the launcher, which stops its ranks; after a while the kernel does."""
-    if launcher.stdout is not None:
-        launcher.stdout.close()
-    if launcher.poll() is not None:
-        return
-    with suppress(ProcessLookupError):
-        os.killpg(launcher.pid, signal.SIGTERM)
-    try:
-        launcher.wait(_GRACE_S)
-    except subprocess.TimeoutExpired:
-        # its ranks die with it
-        launcher.kill()
-        launcher.wait()
-
-
-def _launch(n_ranks: int, arguments: Sequence[str]) -> None:
-    """Become the process that starts ranks and watches over them."""
-    from torch.distributed import run
-
-    die_with_parent()
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(available_cores()) // n_ranks)))
-    run.main(["--standalone", "--nproc-per-node", str(n_ranks), "-m", __spec__.name, *arguments])
-
-
-def _place_of(device: str, local_rank: int, n_local: int) -> torch.device:
-    n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device == "cpu" or (device == "auto" and n_gpus < n_local):
-        return torch.device("cpu")
-    if n_gpus < n_local:
-        raise UsageError(f"{n_local} ranks need a GPU each and there are {n_gpus}: start fewer, or set device cpu")
-    return torch.device("cuda", local_rank)
-
-
 def _train_as_rank(options: argparse.Namespace) -> None:
     try:
         document = json.loads(options.config.read_text())
@@ -194,7 +150,7 @@ def _train_as_rank(options: argparse.Namespace) -> None:
         seed = int(document.pop("seed", 0))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{options.config} holds no model and training settings: {error}") from None
-    place = _place_of(options.device, int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"]))
+    place = place_of_rank(options.device)
     if place.type == "cuda":
         torch.cuda.set_device(place)
     train_set, validation = (
@@ -258,7 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train as one rank, or start ranks; a user's mistake is one line on stderr and exit status 2."""
     options, passed_on = _options(arguments)
     if options.ranks is not None:
-        _launch(options.ranks, passed_on)
+        become_launcher(options.ranks, __spec__.name, passed_on)
         return
     if "RANK" not in os.environ:
         sys.exit("start this with torch.distributed.run, or give --ranks N")

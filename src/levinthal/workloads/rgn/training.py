@@ -22,6 +22,7 @@ from torch import Tensor, distributed, nn
 
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.distance_rmsd import distance_rmsd
+from levinthal.workloads.process_group import rank_and_size, sum_over_ranks
 from levinthal.workloads.rgn.batches import Batch, ProteinSet, make_batch, plan_epoch, share_of_rank
 from levinthal.workloads.rgn.checkpoint import (
     Checkpoint,
@@ -36,7 +37,7 @@ from levinthal.workloads.rgn.history import History, Step, Validation
 from levinthal.workloads.rgn.model import Prediction, RGNModel
 from levinthal.workloads.rgn.optimiser import Adam, Update
 from levinthal.workloads.rgn.training_settings import TrainingSettings
-from levinthal.workloads.rgn.validation import device_of, evaluate, predicted, rank_and_size, sum_over_ranks
+from levinthal.workloads.rgn.validation import device_of, evaluate, predicted
 
 __all__ = ["BEST_WEIGHTS", "train"]
 

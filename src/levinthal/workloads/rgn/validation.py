@@ -9,13 +9,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, distributed, nn
+from torch import nn
 
 from levinthal.proteins.distance_rmsd import distance_rmsd
+from levinthal.workloads.process_group import rank_and_size, sum_over_ranks
 from levinthal.workloads.rgn.batches import Batch, ProteinSet, make_batch
 from levinthal.workloads.rgn.model import Prediction
 
-__all__ = ["Evaluation", "device_of", "evaluate", "predicted", "rank_and_size", "sum_over_ranks"]
+__all__ = ["Evaluation", "device_of", "evaluate", "predicted"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -96,20 +97,3 @@ def predicted(network: nn.Module, batch: Batch, precision: str) -> Prediction:
 def device_of(model: nn.Module) -> torch.device:
     """Return where a model's parameters are."""
     return next(model.parameters()).device
-
-
-def rank_and_size() -> tuple[int, int]:
-    """Return this process's rank and the number of ranks; 0 and 1 outside of a process group."""
-    if distributed.is_available() and distributed.is_initialized():
-        return distributed.get_rank(), distributed.get_world_size()
-    return 0, 1
-
-
-def sum_over_ranks(values: Tensor, device: torch.device) -> Tensor:
-    """Return the sum over the ranks of values; `device` is what the ranks compute on."""
-    if rank_and_size()[1] == 1:
-        return values
-    # nccl moves what is on the GPU only
-    shared = values.to(device)
-    distributed.all_reduce(shared)
-    return shared.to(values.device)

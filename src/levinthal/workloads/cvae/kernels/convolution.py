@@ -240,7 +240,8 @@ class _Stack(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         layers: tuple[Layer, ...] = ctx.layers
         depth = len(layers)
-        maps, weights = ctx.saved_tensors[: depth + 1], ctx.saved_tensors[depth + 1 :]
+        saved = ctx.saved_tensors  # asked for once: recomputation hands them out only once
+        maps, weights = saved[: depth + 1], saved[depth + 1 :]
         (gradient,) = gradients
         n, dtype = len(maps[0]), _flat(gradient).dtype
         wanted_x = ctx.needs_input_grad[0]

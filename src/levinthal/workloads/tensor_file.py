@@ -1,0 +1,105 @@
+"""Tensors and what they are, in one safetensors file: written whole or not at all, checked when read.
+
+A reader sees the old file or the new one, also after a kill or a power cut. Nothing in a file is executed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from levinthal.errors import DataError
+
+__all__ = ["DAMAGED", "below", "read_tensors", "write_tensors"]
+
+DAMAGED = "it is damaged or no file of Levinthal's: use another, or train again"
+"""The mend for a file that cannot be used."""
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], form: str, about: Mapping[str, Any]) -> None:
+    """Write tensors with a description; the folder is made if need be.
+
+    Parameters
+    ----------
+    path : Path
+    tensors : mapping of str to Tensor
+        On any device, in any layout.
+    form : str
+        Name and version of the format, for example "levinthal.cvae.training/1".
+    about : mapping
+        The description, anything that JSON holds.
+
+    Raises
+    ------
+    DataError
+        The file cannot be written; an old one of that name is untouched.
+    """
+    # a copy, since safetensors refuses tensors that share memory
+    copies = {
+        name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
+    metadata = {"format": form, "about": json.dumps(about), "crc32": _crc32(copies)}
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(copies, partial, metadata)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise DataError(f"{path} cannot be written: {error}: choose a folder with space that is yours") from None
+
+
+def read_tensors(path: Path, form: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `write_tensors` wrote.
+
+    Raises
+    ------
+    DataError
+        The file is missing, damaged, or of another format than `form`.
+    """
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist: name a file that training wrote") from None
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path} cannot be read ({error}): {DAMAGED}") from None
+    if metadata.get("format") != form:
+        raise DataError(f"{path} is of format {metadata.get('format')!r}, expected {form!r}: {DAMAGED}")
+    if metadata.get("crc32") != _crc32(tensors):
+        raise DataError(f"{path} does not hold what was written to it: {DAMAGED}")
+    try:
+        about = json.loads(metadata["about"])
+    except (KeyError, ValueError):
+        raise DataError(f"{path} has no readable description: {DAMAGED}") from None
+    if not isinstance(about, dict):
+        raise DataError(f"{path} has no readable description: {DAMAGED}")
+    return tensors, about
+
+
+def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _crc32(tensors: Mapping[str, Tensor]) -> str:
+    checksum = 0
+    for name in sorted(tensors):
+        checksum = zlib.crc32(name.encode(), checksum)
+        checksum = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, checksum)
+    return f"{checksum:08x}"

@@ -1,0 +1,95 @@
+"""Data-parallel training: two gloo processes have the loss curve of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cvae_examples import CONFIG, example_maps
+from levinthal.errors import UsageError
+from levinthal.harness.ranks import end_ranks, start_ranks
+from levinthal.workloads.cvae import stepper
+from levinthal.workloads.cvae.data import DenseMaps
+from levinthal.workloads.cvae.history import History
+from levinthal.workloads.cvae.model import CVAEModel
+from levinthal.workloads.cvae.training import train
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from torch import distributed
+import test_ranks as t
+
+distributed.init_process_group("gloo")
+out = Path(sys.argv[1])
+history = t.fit(**json.loads(sys.argv[2]), checkpoint_folder=out)
+if distributed.get_rank() == 0:
+    (out / "losses.json").write_text(json.dumps(t.losses(history)))
+distributed.barrier()
+distributed.destroy_process_group()
+"""
+
+
+def fit(**options: object) -> History:
+    maps = example_maps(120)
+    # batches of 15 frames: the shares of two ranks differ in size
+    arguments = {"steps": 16, "batch_size": 15, "seed": 7, "deterministic": True} | options
+    return train(
+        CVAEModel(CONFIG, seed=2), DenseMaps(maps[:100], 14), validation=DenseMaps(maps[100:], 14), **arguments
+    )
+
+
+def losses(history: History) -> list[list[float]]:
+    return [[e.train.total, e.train.reconstruction, e.train.kl, e.validation.total] for e in history.epochs]
+
+
+def fit_on_ranks(n_ranks: int, out: Path, **options: object) -> list[list[float]]:
+    (out / "ranks_program.py").write_text(PROGRAM)
+    path = os.pathsep.join([str(out), str(Path(__file__).parent), str(Path(__file__).parents[2])])
+    with (out / "log").open("wb") as log, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", path)
+        launcher = start_ranks(n_ranks, "ranks_program", [str(out), json.dumps(options)], log=log)
+        try:
+            launcher.communicate(timeout=120)
+        finally:
+            end_ranks(launcher)
+    assert launcher.returncode == 0, (out / "log").read_text()
+    return json.loads((out / "losses.json").read_text())
+
+
+def test_two_ranks_have_the_loss_curve_of_one_process(tmp_path: Path) -> None:
+    alone = losses(fit())
+    shared = fit_on_ranks(2, tmp_path)
+    assert len(shared) == len(alone) == 3
+    for a, b in zip(alone, shared, strict=True):
+        assert b == pytest.approx(a, rel=1e-4)
+
+
+def test_two_ranks_resume_what_two_ranks_began(tmp_path: Path) -> None:
+    alone = losses(fit())
+    fit_on_ranks(2, tmp_path, steps=9)
+    resumed = fit_on_ranks(2, tmp_path, resume=True)
+    assert resumed[-1] == pytest.approx(alone[-1], rel=1e-4)
+
+
+def test_a_batch_smaller_than_the_ranks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stepper, "rank_and_size", lambda: (0, 16))
+    with pytest.raises(UsageError, match="cannot be shared by 16 ranks"):
+        fit()
+
+
+def test_an_interruption_leaves_no_ranks_behind(tmp_path: Path) -> None:
+    (tmp_path / "sleeping_ranks.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(100)\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path))
+        launcher = start_ranks(2, "sleeping_ranks", [], log=subprocess.DEVNULL)
+    assert launcher.stdout is not None
+    processes = [int(launcher.stdout.readline()) for _ in range(2)]
+    end_ranks(launcher)
+    for process in processes:
+        state = Path(f"/proc/{process}/stat")
+        assert not state.exists() or state.read_text().split()[2] == "Z"
