@@ -16,6 +16,7 @@ from levinthal.errors import ResultError, UsageError
 from levinthal.harness.store import RESULT_FILE, read_json, validated, write_atomically
 
 __all__ = [
+    "KEPT_FOLDER",
     "PLAN_FILE",
     "Plan",
     "claim",
@@ -27,6 +28,8 @@ __all__ = [
 ]
 
 PLAN_FILE = "plan.json"
+KEPT_FOLDER = "kept"
+"""In a repeat's folder: what lies in it survives a kill."""
 
 
 class Plan(BaseModel):

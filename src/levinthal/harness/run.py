@@ -19,7 +19,19 @@ import numpy as np
 from levinthal.errors import UsageError
 from levinthal.harness.engine import make_executor
 from levinthal.harness.events import EventLog
-from levinthal.harness.result import Artifact, Better, Dataset, Gate, Kind, Metric, Phase, Repeat, Samples
+from levinthal.harness.plan import KEPT_FOLDER
+from levinthal.harness.result import (
+    Artifact,
+    Better,
+    Comparison,
+    Dataset,
+    Gate,
+    Kind,
+    Metric,
+    Phase,
+    Repeat,
+    Samples,
+)
 from levinthal.harness.store import write_atomically
 from levinthal.metrics.energy import EnergyMeter
 from levinthal.metrics.process import process_tree_usage
@@ -101,6 +113,7 @@ class Run:
         self._metrics: dict[str, Metric] = {}
         self._samples: dict[str, Samples] = {}
         self._gates: dict[str, Gate] = {}
+        self._comparisons: list[Comparison] = []
         self._artifacts: dict[str, Artifact] = {}
         self._dataset: Dataset | None = None
         self._notes: list[str] = []
@@ -143,6 +156,17 @@ class Run:
         from levinthal.harness.engine import parse_engine
 
         return parse_engine(self._engine)[1]
+
+    def new_executor(self) -> Executor:
+        """Return another executor like `executor`, for whoever replaces one that broke; it is the caller's to end."""
+        return make_executor(self._engine)
+
+    @property
+    def kept(self) -> Path:
+        """A folder for what a long repeat can go on from: after a kill and `levinthal resume` it is as it was left."""
+        folder = self.folder / KEPT_FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def peaks(self) -> Peaks:
         """Measure, once a repeat, what this machine can do at best (GEMM and copy rates); takes a few seconds."""
@@ -292,6 +316,42 @@ class Run:
         self._event("gate", **gate.model_dump())
         return passed
 
+    def comparison(
+        self,
+        name: str,
+        *,
+        candidate: str,
+        baseline: str,
+        terms: str,
+        value: float | None,
+        interval: tuple[float, float] | None,
+        n: int,
+        verdict: str,
+        method: str = "",
+        reason: str | None = None,
+    ) -> None:
+        """Record how two methods that the repeat ran on equal terms compare; see `levinthal.harness.result.Comparison`.
+
+        A repeat that misses a gate reports none.
+        """
+        number = None if value is None or not math.isfinite(value) else float(value)
+        low, high = (None, None) if interval is None or not all(map(math.isfinite, interval)) else map(float, interval)
+        comparison = Comparison(
+            name=name,
+            candidate=candidate,
+            baseline=baseline,
+            terms=terms,
+            value=number,
+            low=low,
+            high=high,
+            n=n,
+            verdict=verdict,
+            method=method,
+            reason=None if number is not None else reason or "it has no finite value",
+        )
+        self._comparisons.append(comparison)
+        self._event("comparison", **comparison.model_dump())
+
     def artifact(self, name: str, content: str | bytes, caption: str = "") -> Path:
         """Leave a file in the run's folder; SVG and PNG files are shown in the report under their caption."""
         self._once("artifact", name, self._artifacts)
@@ -346,6 +406,7 @@ class Run:
             metrics=metrics,
             samples=samples,
             gates=tuple(self._gates.values()),
+            comparisons=tuple(self._comparisons) if passed else (),
             artifacts=tuple(self._artifacts.values()),
             dataset=self._dataset,
             notes=tuple(self._notes),
