@@ -16,12 +16,12 @@ from levinthal.workloads.sampling.task import chunk_seed
 from levinthal.workloads.sampling.walkers import Walker
 from levinthal.workloads.sampling.yardstick import Yardstick
 
-__all__ = ["reference_populations"]
+__all__ = ["WALKS", "reference_populations"]
 
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Cells: TypeAlias = npt.NDArray[np.int32]
 
-_WALKS = 8
+WALKS = 8
 _FRAMES_AT_ONCE = 500
 
 
@@ -74,16 +74,16 @@ def reference_populations(
     if file.exists():
         return np.asarray(np.load(file, allow_pickle=False), np.float64)
     walker = system.reference_walker or system.walker
-    steps = max(n_steps // (_WALKS * frame_interval), 1) * frame_interval
+    steps = max(n_steps // (WALKS * frame_interval), 1) * frame_interval
     futures = {
         executor.submit(walk_cells, walker, system.yardstick, number, steps, frame_interval, seed): number
-        for number in range(_WALKS)
+        for number in range(WALKS)
     }
     walks: dict[int, Cells] = {}
     for future in as_completed(futures):
         walks[futures[future]] = future.result()
         on_walk()
-    counts = transition_counts([walks[k] for k in range(_WALKS)], system.yardstick.n_cells, lag)
+    counts = transition_counts([walks[k] for k in range(WALKS)], system.yardstick.n_cells, lag)
     populations = markov_model_of_counts(counts, lag * frame_interval).stationary
     draft = file.with_suffix(".draft")
     with draft.open("wb") as opened:

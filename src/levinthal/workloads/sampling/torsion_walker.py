@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,14 +50,12 @@ def backbone_torsions(topology_pdb: str) -> npt.NDArray[np.int64]:
     DataError
         The topology has more than one residue with both torsions, or none.
     """
-    import io
+    from openmm import app
 
-    import mdtraj
-
-    topology = mdtraj.load_pdb(io.StringIO(topology_pdb)).topology
-    atoms = {(atom.residue.index, atom.name): atom.index for atom in topology.atoms}
+    residues = list(app.PDBFile(io.StringIO(topology_pdb)).topology.residues())
+    atoms = {(k, atom.name): atom.index for k, residue in enumerate(residues) for atom in residue.atoms()}
     found = []
-    for k in range(1, topology.n_residues - 1):
+    for k in range(1, len(residues) - 1):
         names = [(k - 1, "C"), (k, "N"), (k, "CA"), (k, "C"), (k + 1, "N")]
         if all(name in atoms for name in names):
             found.append([atoms[name] for name in names])
