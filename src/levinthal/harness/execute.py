@@ -129,7 +129,7 @@ def start_run(
         raise UsageError(f"seed must not be negative, it is {seed}")
     if precision not in PRECISIONS:
         raise UsageError(f"precision {precision!r} is unknown: choose one of {', '.join(PRECISIONS)}")
-    parse_engine(engine)
+    engine = str(parse_engine(engine))
     folder = (out or default_folder(name)).absolute()
     made = not folder.exists()
     make_run_folder(folder)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from levinthal.errors import UsageError
-from levinthal.harness.engine import make_executor
+from levinthal.harness.engine import Engine, open_engine
 from levinthal.harness.events import EventLog
 from levinthal.harness.plan import KEPT_FOLDER
 from levinthal.harness.result import (
@@ -104,7 +104,8 @@ class Run:
         self._device_asked = device
         self._device: str | None = None
         self._precision_used = "fp32" if precision == "auto" else precision
-        self._engine = engine
+        self._engine_name = engine
+        self._engine: Engine | None = None
         self._executor: Executor | None = None
         self._meter = EnergyMeter()
         self._started_utc = datetime.now(UTC).isoformat(timespec="seconds")
@@ -143,23 +144,36 @@ class Run:
             self._device = _resolve_device(self._device_asked)
         return self._device
 
+    def _open_engine(self) -> Engine:
+        if self._engine is None:
+            self._engine = open_engine(self._engine_name, self.folder)
+        return self._engine
+
     @property
     def executor(self) -> Executor:
         """Where tasks run beside the coordinator: made at the first use, shut down when the repeat ends."""
         if self._executor is None:
-            self._executor = make_executor(self._engine)
+            self._executor = self.new_executor()
         return self._executor
+
+    def new_executor(self) -> Executor:
+        """Return another executor on the same workers, on fresh ones where those broke; it is the caller's to end.
+
+        Ending it leaves the workers, which are warm, to the next.
+        """
+        return self._open_engine().executor()
+
+    def new_training_executor(self) -> Executor:
+        """Return an executor for what trains beside the workers, one task at a time; it is the caller's to end.
+
+        Ending it without waiting ends a training under way, where the engine can.
+        """
+        return self._open_engine().training_executor()
 
     @property
     def n_workers(self) -> int:
         """How many tasks `executor` runs at a time."""
-        from levinthal.harness.engine import parse_engine
-
-        return parse_engine(self._engine)[1]
-
-    def new_executor(self) -> Executor:
-        """Return another executor like `executor`, for whoever replaces one that broke; it is the caller's to end."""
-        return make_executor(self._engine)
+        return self._open_engine().n_workers
 
     @property
     def kept(self) -> Path:
@@ -417,9 +431,11 @@ class Run:
 
     def close(self) -> None:
         """Shut the executor down; tasks that have not begun are dropped."""
-        if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)
-            self._executor = None
+        if self._engine is not None:
+            if self._executor is not None:
+                self._executor.shutdown(wait=True, cancel_futures=True)
+            self._engine.close()
+            self._executor = self._engine = None
 
     def _keep_phase(self, phase: Phase) -> None:
         self._phases.append(phase)
