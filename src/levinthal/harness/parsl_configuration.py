@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levinthal.errors import MissingExtraError, UsageError
-from levinthal.harness.processes import available_cores
 
 if TYPE_CHECKING:
     from parsl.config import Config
@@ -115,7 +114,7 @@ def workers_of(executor: HighThroughputExecutor, path: Path) -> int:
     limits = [float(executor.max_workers_per_node)]
     if executor.available_accelerators:
         limits.append(len(executor.available_accelerators))
-    cores = len(available_cores()) if isinstance(provider, LocalProvider) else getattr(provider, "cores_per_node", None)
+    cores = os.cpu_count() if isinstance(provider, LocalProvider) else getattr(provider, "cores_per_node", None)
     if cores:
         limits.append(math.floor(cores / executor.cores_per_worker))
     a_node = min(limits)

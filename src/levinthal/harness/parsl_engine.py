@@ -33,6 +33,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _LOOK_S = 1.0
+_CLEANUP_S = 60.0
 # Tasks handed to Parsl beyond its workers, so that a worker need not wait for the way there and back.
 _WORKERS_AN_EXTRA_TASK = 8
 
@@ -99,7 +100,8 @@ class _Kernel:
 
         config = load_configuration(path)
         make_ready(config, path, folder)
-        simulation, *others = executors_of(config, path)
+        self._executors = executors_of(config, path)
+        simulation, *others = self._executors
         self.lock = threading.RLock()
         self.handles: set[_Handle] = set()
         self.broken: str | None = None
@@ -120,10 +122,12 @@ class _Kernel:
 
     def _watch(self) -> None:
         while not self._ended.wait(_LOOK_S):
-            for label, executor in self._kernel.executors.items():
-                process = getattr(executor, "interchange_proc", None)
+            for executor in self._executors:
+                process = executor.interchange_proc
                 if process is not None and process.poll() is not None and not self._ended.is_set():
-                    self.fail(f"the interchange of Parsl's executor {label!r} ended with status {process.returncode}")
+                    self.fail(
+                        f"the interchange of Parsl's executor {executor.label!r} ended with status {process.returncode}"
+                    )
                     return
 
     def fail(self, message: str) -> None:
@@ -138,8 +142,21 @@ class _Kernel:
         if self._ended.is_set():
             return
         self._ended.set()
+        whole = self.broken is None
         self.fail("Parsl was shut down")
-        self._kernel.cleanup()
+        # Without its interchange Parsl's own way of ending waits for an answer for ever.
+        cleanup = threading.Thread(target=self._kernel.cleanup, name="parsl-cleanup", daemon=True)
+        if not whole:
+            self._cancel_blocks()
+        cleanup.start()
+        cleanup.join(_CLEANUP_S if whole else 0.0)
+
+    def _cancel_blocks(self) -> None:
+        """End the jobs that hold workers, past the interchange."""
+        for executor in self._executors:
+            jobs = list(executor.blocks_to_job_id.values())
+            if jobs and executor.provider is not None:
+                executor.provider.cancel(jobs)
 
 
 def call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -83,7 +83,7 @@ def run_campaign(
     UsageError, DataError, ResultError
         As for `CampaignWriter`; a policy that chose what is not there.
     """
-    folder = Path(folder)
+    folder = Path(folder).absolute()  # workers elsewhere have another current folder
     header = CampaignHeader(
         system=walker.name,
         system_sha256=walker.sha256,
@@ -98,7 +98,7 @@ def run_campaign(
     )
     with CampaignWriter(folder, header, resume=resume) as record:
         retraining = None
-        pool = WorkerPool(make_executor)
+        pool = WorkerPool(make_executor, plan.n_workers)
         try:
             if learner is not None:
                 models = record.history()[2]

@@ -55,7 +55,8 @@ class Failures:
 
     def none(self) -> None:
         """Hear that a chunk came back."""
-        self._in_a_row = self._pool.breaks = 0
+        self._in_a_row = 0
+        self._pool.works()
 
     def take(self, flight: Flight, error: BaseException) -> Slot | None:
         """Deal with a chunk that did not come back; return its slot where the chunk was given up.
@@ -71,8 +72,8 @@ class Failures:
             raise error
         lost = isinstance(error, BrokenExecutor)
         message = f"{type(error).__name__}: {error}"
-        if lost:
-            self._pool.replace(flight.executor, message)
+        if isinstance(error, BrokenExecutor):
+            self._pool.lost(flight.executor, error)
         else:
             self._in_a_row += 1
             if self._in_a_row > 2 * self._plan.max_attempts * self._plan.n_slots:

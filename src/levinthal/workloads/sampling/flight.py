@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass, field
 
 from levinthal.errors import SimulationError
+from levinthal.harness.engine import WorkerLostError
 from levinthal.workloads.sampling.task import ChunkTask
 
 __all__ = ["Flight", "WorkerPool"]
@@ -57,29 +58,48 @@ class Flight:
 
 @dataclass
 class WorkerPool:
-    """The executor of the simulations, replaced when it breaks."""
+    """The executor of the simulations, replaced when it breaks.
+
+    Attributes
+    ----------
+    make : callable
+        Gives an executor.
+    n_workers : int
+        Its workers: so many chunks may be lost by one fault.
+    executor : Executor
+        The one in use.
+    """
 
     make: Callable[[], Executor]
-    breaks: int = 0
+    n_workers: int = 1
     executor: Executor = field(init=False)
+    _breaks: int = field(default=0, init=False)
+    _losses: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.executor = self.make()
 
-    def replace(self, broken: Executor | None, message: str) -> None:
-        """Take a new executor, once for each that broke.
+    def works(self) -> None:
+        """Hear that a chunk came back."""
+        self._breaks = self._losses = 0
+
+    def lost(self, executor: Executor | None, error: BrokenExecutor) -> None:
+        """Hear that a chunk was lost with its worker; an executor that broke is replaced, once.
 
         Raises
         ------
         SimulationError
-            They break again and again.
+            No chunk comes back any more.
         """
-        if broken is not self.executor:
-            return
-        self.breaks += 1
-        if self.breaks > _BREAKS_IN_A_ROW:
+        if isinstance(error, WorkerLostError):
+            self._losses += 1
+        elif executor is self.executor:
+            self._breaks += 1
+        if self._breaks > _BREAKS_IN_A_ROW or self._losses > _BREAKS_IN_A_ROW * self.n_workers:
             raise SimulationError(
-                f"the workers died {self.breaks} times in a row ({message}), perhaps for want of memory: take fewer"
+                f"workers died {self._breaks or self._losses} times in a row ({error}), perhaps for want of memory: "
+                "take fewer"
             )
-        self.executor.shutdown(wait=False, cancel_futures=True)
-        self.executor = self.make()
+        if executor is self.executor and not isinstance(error, WorkerLostError):
+            self.executor.shutdown(wait=False, cancel_futures=True)
+            self.executor = self.make()
