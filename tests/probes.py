@@ -24,3 +24,9 @@ def divide(number: int) -> float:
 
 def die(_: int) -> None:
     os._exit(3)
+
+
+def explode(step: int) -> None:
+    from levinthal.errors import SimulationError
+
+    raise SimulationError(f"it broke at step {step}")

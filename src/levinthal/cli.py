@@ -73,6 +73,10 @@ Size = Annotated[str, typer.Option("--size", help="tiny (minutes at most), small
 Assignments = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting; may be repeated.")
 ]
+ENGINE_HELP = (
+    "local, local:N (N pinned worker processes), inline, or parsl:FILE.py: your own Parsl configuration, a Python "
+    "program that is run (see docs/engines.md)."
+)
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings from a TOML file.")]
 
 
@@ -86,7 +90,7 @@ def run(
     seed: Annotated[int, typer.Option(help="Seed of the first repeat; the next has the next number.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto (the faster one here), fp32 or bf16.")] = "auto",
-    engine: Annotated[str, typer.Option(help="local, local:N (N pinned worker processes) or inline.")] = "local",
+    engine: Annotated[str, typer.Option(help=ENGINE_HELP)] = "local",
     out: Annotated[Path | None, typer.Option(help="Run folder [results/<workload>-<UTC time>].")] = None,
 ) -> None:
     """Run a workload, or all of them, and write result.json and report.html."""

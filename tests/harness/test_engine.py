@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
+from concurrent.futures import BrokenExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
 from levinthal.errors import UsageError
-from levinthal.harness.engine import InlineExecutor, make_executor, parse_engine, pinned_pool
+from levinthal.harness.engine import EngineName, InlineExecutor, open_engine, parse_engine, pinned_pool
 from levinthal.harness.processes import available_cores
 from probes import affinity, die, divide
 
@@ -36,10 +38,67 @@ def test_a_dead_worker_is_told():
         pool.submit(die, 0).result(timeout=60)
 
 
-@pytest.mark.parametrize("text", ["", "local:", "local:x", "local:-1", "inline:2", "parsl"])
+@pytest.mark.parametrize("text", ["", "local:x", "local:-1", "inline:2", "parsl", "parsl:"])
 def test_an_unknown_engine_is_refused(text):
-    if text == "local:":
-        assert parse_engine(text) == ("local", len(available_cores()))
-    else:
-        with pytest.raises(UsageError, match="is unknown"):
-            make_executor(text)
+    with pytest.raises(UsageError, match="is unknown"):
+        open_engine(text)
+
+
+def test_names_are_read():
+    assert parse_engine("local") == parse_engine("local:") == EngineName("local", len(available_cores()))
+    assert str(parse_engine("local:3")) == "local:3"
+    assert str(parse_engine("inline")) == "inline"
+
+
+def test_workers_stay_warm_from_one_user_to_the_next_and_are_replaced_when_they_die():
+    engine = open_engine("local:1")
+    try:
+        with engine.executor() as first:
+            pid = first.submit(os.getpid).result(timeout=60)
+        with pytest.raises(RuntimeError, match="shut down"):
+            first.submit(os.getpid)
+        second, beside = engine.executor(), engine.executor()
+        assert second.submit(os.getpid).result(timeout=60) == pid
+        with pytest.raises(BrokenProcessPool):
+            second.submit(die, 0).result(timeout=60)
+        with pytest.raises(BrokenExecutor):
+            beside.submit(os.getpid).result(timeout=60)
+        assert engine.executor().submit(os.getpid).result(timeout=60) != pid
+    finally:
+        engine.close()
+
+
+def test_what_one_user_left_waiting_is_dropped_and_the_others_go_on():
+    engine = open_engine("local:1")
+    try:
+        first, second = engine.executor(), engine.executor()
+        futures = [first.submit(time.sleep, 0.2) for _ in range(20)]
+        kept = second.submit(os.getpid)
+        first.shutdown(wait=False, cancel_futures=True)
+        assert kept.result(timeout=60) > 0
+        assert sum(future.cancelled() for future in futures) >= 15
+    finally:
+        engine.close()
+
+
+def test_a_training_that_is_not_waited_for_is_ended():
+    engine = open_engine("local:1")
+    try:
+        training = engine.training_executor()
+        pid = training.submit(os.getpid).result(timeout=60)
+        endless = training.submit(time.sleep, 600)
+        while not endless.running():
+            time.sleep(0.01)
+        training.shutdown(wait=False, cancel_futures=True)
+        with pytest.raises(BrokenExecutor):
+            endless.result(timeout=60)
+        assert engine.training_executor().submit(os.getpid).result(timeout=60) != pid
+    finally:
+        engine.close()
+
+
+def test_inline_has_one_worker():
+    engine = open_engine("inline")
+    assert engine.n_workers == 1
+    assert engine.training_executor().submit(os.getpid).result() == os.getpid()
+    engine.close()

@@ -22,6 +22,7 @@ from levinthal.harness.engine import parse_engine
 from levinthal.harness.events import EVENTS_FILE, EventLog, EventTail, read_events
 from levinthal.harness.mllog import export_mlperf_log
 from levinthal.harness.plan import (
+    KEPT_FOLDER,
     Plan,
     claim,
     default_folder,
@@ -132,7 +133,7 @@ def start_run(
         raise UsageError(f"seed must not be negative, it is {seed}")
     if precision not in PRECISIONS:
         raise UsageError(f"precision {precision!r} is unknown: choose one of {', '.join(PRECISIONS)}")
-    parse_engine(engine)
+    engine = str(parse_engine(engine))
     folder = (out or default_folder(name)).absolute()
     made = not folder.exists()
     make_run_folder(folder)
@@ -230,9 +231,7 @@ def _execute(plan: Plan, folder: Path, watcher: Watcher | None, *, resumed: bool
 def _run_repeat(plan: Plan, folder: Path, index: int, events: EventLog, watcher: Watcher) -> None:
     own = repeat_folder(folder, index)
     try:
-        if own.exists():  # left by a kill: no half-made file may look like this try's
-            shutil.rmtree(own)
-        own.mkdir()
+        _clear_repeat(own)
         log = (own / "log.txt").open("wb")
     except OSError as error:
         raise ResultError(f"cannot write {own}: {error.strerror}: free the space, then levinthal resume") from None
@@ -262,6 +261,14 @@ def _run_repeat(plan: Plan, folder: Path, index: int, events: EventLog, watcher:
     if not (own / REPEAT_FILE).exists():
         _record_crash(plan, folder, index, child.returncode, events)
         _tell(tail, watcher)
+
+
+def _clear_repeat(own: Path) -> None:
+    """Make the folder of a repeat; of one that a kill left, only what the workload kept to go on from stays."""
+    own.mkdir(exist_ok=True)
+    for child in own.iterdir():  # no half-made file may look like this try's
+        if child.name != KEPT_FOLDER:
+            shutil.rmtree(child) if child.is_dir() else child.unlink()
 
 
 def _tell(tail: EventTail, watcher: Watcher) -> None:

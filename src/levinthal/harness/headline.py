@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from levinthal.harness.result import Result, Summary
+from levinthal.harness.result import Comparison, Result, Summary
 from levinthal.harness.scaling_points import (
     COMMUNICATION,
     EFFICIENCY,
@@ -31,7 +31,7 @@ def summary_lines(result: Result) -> list[str]:
     Returns
     -------
     list of str
-        At most 100 characters each; a metric without a value says why. The repeats' notes stand at the end.
+        A metric without a value says why; after the metrics comparisons, the repeats' notes at the end.
     """
     data = "synthetic data" if result.dataset.synthetic else f"data: {result.dataset.name}"
     passed = sum(repeat.verdict == "passed" for repeat in result.repeats)
@@ -45,6 +45,10 @@ def summary_lines(result: Result) -> list[str]:
     width = max((len(name) for name in result.summary), default=0)
     for name, summary in result.summary.items():
         lines.append(f"  {name:<{width}}  {_figure(summary, reasons.get(name))}")
+    several = len(result.repeats) > 1
+    for repeat in result.repeats:
+        where = f" (repeat {repeat.index + 1})" if several else ""
+        lines += [f"  {_compared(comparison)}{where}" for comparison in repeat.comparisons]
     return [*lines, *_notes(result)]
 
 
@@ -94,3 +98,12 @@ def _figure(summary: Summary, reason: str | None) -> str:
     unit = "" if summary.unit == "1" else f" {summary.unit}"
     interval = "" if summary.ci95 is None else f"  [{summary.ci95[0]:.4g}, {summary.ci95[1]:.4g}]"
     return f"{summary.median:>10.4g}{unit}{interval}"
+
+
+def _compared(comparison: Comparison) -> str:
+    who = f"{comparison.name}, {comparison.candidate} / {comparison.baseline}, {comparison.terms}"
+    if comparison.value is None:
+        return f"{who}: not measured: {comparison.reason}"
+    if comparison.low is None or comparison.high is None:
+        return f"{who}: {comparison.value:.3g}, {comparison.verdict}"
+    return f"{who}: {comparison.value:.3g}  [{comparison.low:.3g}, {comparison.high:.3g}]  {comparison.verdict}"

@@ -17,6 +17,7 @@ from levinthal.harness.scaling_points import Scaling
 from levinthal.harness.store import RESULT_FILE, read_json, validated, write_atomically
 
 __all__ = [
+    "KEPT_FOLDER",
     "PLAN_FILE",
     "Plan",
     "claim",
@@ -28,6 +29,8 @@ __all__ = [
 ]
 
 PLAN_FILE = "plan.json"
+KEPT_FOLDER = "kept"
+"""In a repeat's folder: what lies in it survives a kill."""
 
 
 class Plan(BaseModel):

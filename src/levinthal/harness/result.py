@@ -2,8 +2,8 @@
 
 History of the file format
 --------------------------
-- 1: the first. `notes` of a repeat came later; files without it have none. So did `scaling`, which says what a
-  scaling study varied; files without it are of ordinary runs.
+- 1: the first. `notes` and `comparisons` of a repeat came later; files without them have none. So did `scaling`, which
+  says what a scaling study varied; files without it are of ordinary runs.
 
 A figure that was not measured is `None` and carries a `reason`. Environment variables are never stored.
 """
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "CANNOT_TELL",
     "SCHEMA",
     "Artifact",
     "Better",
+    "Comparison",
     "Dataset",
     "Gate",
     "Kind",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 SCHEMA = 1
+CANNOT_TELL = "can't tell"
 
 Better = Literal["higher", "lower"]
 Kind = Literal["speed", "quality"]
@@ -136,6 +139,37 @@ class Gate(_Record):
         return self
 
 
+class Comparison(_Record):
+    """Two methods that a repeat ran on equal terms: a ratio above 1 where the candidate is ahead, and the verdict.
+
+    `value` is null with a `reason` where there is none; `low` and `high` are null where there is no interval. `terms`
+    says what was equal (`60 core-seconds each`), `n` over how many pairs. The verdict is a word for the direction, or
+    `can't tell` where the interval spans 1 or is missing.
+    """
+
+    name: str
+    candidate: str
+    baseline: str
+    terms: str
+    value: Finite | None
+    low: Finite | None = None
+    high: Finite | None = None
+    confidence: Annotated[Finite, Field(gt=0, lt=1)] = 0.95
+    n: Annotated[int, Field(ge=0)]
+    verdict: str
+    method: str = ""
+    reason: str | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Comparison:
+        if self.value is None and not self.reason:
+            raise ValueError(f"comparison {self.name!r} is null without a reason")
+        told = self.low is not None and self.high is not None and not self.low <= 1.0 <= self.high
+        if told == (self.verdict == CANNOT_TELL):
+            raise ValueError(f"comparison {self.name!r} says {self.verdict!r}, its interval does not")
+        return self
+
+
 class Artifact(_Record):
     """A file the workload left in the run folder; `path` is relative to it."""
 
@@ -158,6 +192,7 @@ class Repeat(_Record):
     metrics: tuple[Metric, ...] = ()
     samples: Mapping[str, Samples] = Field(default_factory=dict)
     gates: tuple[Gate, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     dataset: Dataset | None = None
     notes: tuple[str, ...] = ()

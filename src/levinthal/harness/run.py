@@ -17,9 +17,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from levinthal.errors import UsageError
-from levinthal.harness.engine import make_executor
+from levinthal.harness.engine import Engine, open_engine
 from levinthal.harness.events import EventLog
-from levinthal.harness.result import Artifact, Better, Dataset, Gate, Kind, Metric, Phase, Repeat, Samples
+from levinthal.harness.plan import KEPT_FOLDER
+from levinthal.harness.result import (
+    Artifact,
+    Better,
+    Comparison,
+    Dataset,
+    Gate,
+    Kind,
+    Metric,
+    Phase,
+    Repeat,
+    Samples,
+)
 from levinthal.harness.store import write_atomically
 from levinthal.metrics.energy import EnergyMeter
 from levinthal.metrics.process import process_tree_usage
@@ -92,7 +104,8 @@ class Run:
         self._device_asked = device
         self._device: str | None = None
         self._precision_used = "fp32" if precision == "auto" else precision
-        self._engine = engine
+        self._engine_name = engine
+        self._engine: Engine | None = None
         self._executor: Executor | None = None
         self._meter = EnergyMeter()
         self._started_utc = datetime.now(UTC).isoformat(timespec="seconds")
@@ -101,6 +114,7 @@ class Run:
         self._metrics: dict[str, Metric] = {}
         self._samples: dict[str, Samples] = {}
         self._gates: dict[str, Gate] = {}
+        self._comparisons: list[Comparison] = []
         self._artifacts: dict[str, Artifact] = {}
         self._dataset: Dataset | None = None
         self._notes: list[str] = []
@@ -130,19 +144,43 @@ class Run:
             self._device = _resolve_device(self._device_asked)
         return self._device
 
+    def _open_engine(self) -> Engine:
+        if self._engine is None:
+            self._engine = open_engine(self._engine_name, self.folder)
+        return self._engine
+
     @property
     def executor(self) -> Executor:
         """Where tasks run beside the coordinator: made at the first use, shut down when the repeat ends."""
         if self._executor is None:
-            self._executor = make_executor(self._engine)
+            self._executor = self.new_executor()
         return self._executor
+
+    def new_executor(self) -> Executor:
+        """Return another executor on the same workers, on fresh ones where those broke; it is the caller's to end.
+
+        Ending it leaves the workers, which are warm, to the next.
+        """
+        return self._open_engine().executor()
+
+    def new_training_executor(self) -> Executor:
+        """Return an executor for what trains beside the workers, one task at a time; it is the caller's to end.
+
+        Ending it without waiting ends a training under way, where the engine can.
+        """
+        return self._open_engine().training_executor()
 
     @property
     def n_workers(self) -> int:
         """How many tasks `executor` runs at a time."""
-        from levinthal.harness.engine import parse_engine
+        return self._open_engine().n_workers
 
-        return parse_engine(self._engine)[1]
+    @property
+    def kept(self) -> Path:
+        """A folder for what a long repeat can go on from: after a kill and `levinthal resume` it is as it was left."""
+        folder = self.folder / KEPT_FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def peaks(self) -> Peaks:
         """Measure, once a repeat, what this machine can do at best (GEMM and copy rates); takes a few seconds."""
@@ -292,6 +330,42 @@ class Run:
         self._event("gate", **gate.model_dump())
         return passed
 
+    def comparison(
+        self,
+        name: str,
+        *,
+        candidate: str,
+        baseline: str,
+        terms: str,
+        value: float | None,
+        interval: tuple[float, float] | None,
+        n: int,
+        verdict: str,
+        method: str = "",
+        reason: str | None = None,
+    ) -> None:
+        """Record how two methods that the repeat ran on equal terms compare; see `levinthal.harness.result.Comparison`.
+
+        A repeat that misses a gate reports none.
+        """
+        number = None if value is None or not math.isfinite(value) else float(value)
+        low, high = (None, None) if interval is None or not all(map(math.isfinite, interval)) else map(float, interval)
+        comparison = Comparison(
+            name=name,
+            candidate=candidate,
+            baseline=baseline,
+            terms=terms,
+            value=number,
+            low=low,
+            high=high,
+            n=n,
+            verdict=verdict,
+            method=method,
+            reason=None if number is not None else reason or "it has no finite value",
+        )
+        self._comparisons.append(comparison)
+        self._event("comparison", **comparison.model_dump())
+
     def artifact(self, name: str, content: str | bytes, caption: str = "") -> Path:
         """Leave a file in the run's folder; SVG and PNG files are shown in the report under their caption."""
         self._once("artifact", name, self._artifacts)
@@ -346,6 +420,7 @@ class Run:
             metrics=metrics,
             samples=samples,
             gates=tuple(self._gates.values()),
+            comparisons=tuple(self._comparisons) if passed else (),
             artifacts=tuple(self._artifacts.values()),
             dataset=self._dataset,
             notes=tuple(self._notes),
@@ -356,9 +431,11 @@ class Run:
 
     def close(self) -> None:
         """Shut the executor down; tasks that have not begun are dropped."""
-        if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)
-            self._executor = None
+        if self._engine is not None:
+            if self._executor is not None:
+                self._executor.shutdown(wait=True, cancel_futures=True)
+            self._engine.close()
+            self._executor = self._engine = None
 
     def _keep_phase(self, phase: Phase) -> None:
         self._phases.append(phase)

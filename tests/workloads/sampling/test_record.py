@@ -52,6 +52,7 @@ def chunk(number, slot, position, segment, parent, first_step, **changes):
         crc32=checksum(*data(number)),
         worker="w",
         cpu_s=1.0,
+        core_s=1.0,
         created=0.0,
         submitted=0.0,
         received=0.0,

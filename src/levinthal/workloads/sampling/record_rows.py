@@ -53,6 +53,8 @@ class ChunkRow:
         Host and process.
     cpu_s : float
         Processor time there.
+    core_s : float
+        Core-seconds that the whole campaign had spent when the chunk came back, all sessions together.
     created, submitted, received, started, simulated, ended, returned, committed : float
         Its life: made by the coordinator, handed to the executor, taken up by the worker, simulation begun, simulation
         finished, worker finished, seen by the coordinator, on record.
@@ -74,6 +76,7 @@ class ChunkRow:
     crc32: int
     worker: str
     cpu_s: float
+    core_s: float
     created: float
     submitted: float
     received: float
