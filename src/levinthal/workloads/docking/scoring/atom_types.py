@@ -1,7 +1,7 @@
 """Vina's atom types, found from AutoDock types and distances as Vina finds them.
 
-A carbon is polar beside a heteroatom; nitrogen and oxygen are acceptors by their AutoDock type (NA, OA) and donors beside
-a polar hydrogen (HD): either, neither or both. Metals are donors (AutoDock Vina 1.2.7, `model.cpp` and
+A carbon is polar beside a heteroatom; nitrogen and oxygen are acceptors by their AutoDock type (NA, OA) and donors
+beside a polar hydrogen (HD): either, neither or both. Metals are donors (AutoDock Vina 1.2.7, `model.cpp` and
 `atom_constants.h`; Trott and Olson, J. Comput. Chem. 31:455, 2010).
 """
 

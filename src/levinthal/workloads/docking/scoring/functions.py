@@ -2,8 +2,8 @@
 
 Vina: Trott and Olson, J. Comput. Chem. 31:455, 2010. Vinardo: Quiroga and Villarreal, PLoS ONE 11:e0155183, 2016. Both
 with the values of AutoDock Vina 1.2.7. With s the distance between the surfaces of two atoms, the energy within the
-cutoff is the sum of Gaussians in s, a repulsion s^2 below zero, and two linear steps: one for two hydrophobic atoms, one
-for a donor with an acceptor. Hydrogens count only through the types of the atoms they are bonded to.
+cutoff is the sum of Gaussians in s, a repulsion s^2 below zero, and two linear steps: one for two hydrophobic atoms,
+one for a donor with an acceptor. Hydrogens count only through the types of the atoms they are bonded to.
 """
 
 from __future__ import annotations

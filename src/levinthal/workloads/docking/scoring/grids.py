@@ -131,6 +131,7 @@ def build_grids(
         No receptor, no type, or more nodes than 200 million.
     """
     scoring_function(function)
+    device = torch.device(device)
     stack = [receptors] if isinstance(receptors, Receptor) else list(receptors)
     types = tuple(sorted({int(kind) for kind in ligand_types} - {-1}))
     if not stack or not types:
@@ -167,27 +168,79 @@ def _maps(
     spacing: float,
     shape: tuple[int, ...],
     function: FunctionName,
-    device: torch.device | str,
+    device: torch.device,
 ) -> Tensor:
-    """Return the maps of one conformation before they are softened, shape (T, X, Y, Z), plane by plane."""
+    """Return the maps of one conformation before they are softened, shape (T, X, Y, Z)."""
+    scored = receptor.vina_types >= 0
+    places, kinds = receptor.coordinates_angstrom[scored], receptor.vina_types[scored].astype(np.int64)
+    reach = np.array(low) + spacing * (np.array(shape) - 1) + CUTOFF_ANGSTROM
+    near = ((places > np.array(low) - CUTOFF_ANGSTROM) & (places < reach)).all(axis=1)
+    summed = _maps_compiled if device.type == "cpu" else _maps_by_planes
+    return summed(places[near], kinds[near], types, low, spacing, shape, function, device)
+
+
+def _maps_compiled(
+    places: npt.NDArray[np.float64],
+    kinds: npt.NDArray[np.int64],
+    types: tuple[int, ...],
+    low: Sequence[float],
+    spacing: float,
+    shape: tuple[int, ...],
+    function: FunctionName,
+    _device: torch.device,
+) -> Tensor:
+    from levinthal.proteins.compiled import in_parts
+    from levinthal.workloads.docking.scoring.map_kernels import LANES, sum_maps
+
+    maps = np.empty((len(types), *shape), np.float32)
+    near_first = places.astype(np.float32)[np.argsort(places[:, 2], kind="stable")]
+    kinds = kinds[np.argsort(places[:, 2], kind="stable")]
+    threads = max(1, min(torch.get_num_threads(), shape[0]))
+    bounds = [shape[0] * part // threads for part in range(threads + 1)]
+    for first in range(0, len(types), LANES):
+        group = list(types[first : first + LANES])
+        rows = np.zeros((len(VINA_TYPES), BINS, LANES), np.float32)
+        rows[:, :, : len(group)] = pair_table(function)[:, group].swapaxes(1, 2)
+        out = np.zeros((*shape, LANES), np.float32)
+
+        def work(start: int, stop: int, rows: Any = rows.ravel(), out: Any = out.ravel()) -> None:
+            sum_maps(
+                near_first, kinds, rows, BINS, float(BINS_PER_SQUARE_ANGSTROM), np.array(low, np.float32), spacing,
+                CUTOFF_ANGSTROM, shape, start, stop, out,
+            )  # fmt: skip
+
+        in_parts(work, bounds)
+        maps[first : first + LANES] = np.moveaxis(out[..., : len(group)], -1, 0)
+    return torch.from_numpy(maps)
+
+
+def _maps_by_planes(
+    places: npt.NDArray[np.float64],
+    kinds: npt.NDArray[np.int64],
+    types: tuple[int, ...],
+    low: Sequence[float],
+    spacing: float,
+    shape: tuple[int, ...],
+    function: FunctionName,
+    device: torch.device,
+) -> Tensor:
     x, y, z = (
         torch.arange(n, dtype=torch.float32, device=device) * spacing + start
         for n, start in zip(shape, low, strict=True)
     )
-    scored = receptor.vina_types >= 0
-    places = torch.as_tensor(receptor.coordinates_angstrom[scored], dtype=torch.float32, device=device)
-    kinds = torch.as_tensor(receptor.vina_types[scored].astype(np.int64), device=device)
+    atoms = torch.as_tensor(places, dtype=torch.float32, device=device)
+    kind = torch.as_tensor(kinds, device=device)
     table = torch.as_tensor(
         pair_table(function)[:, list(types)].swapaxes(1, 2).copy(), dtype=torch.float32, device=device
     )
     rows = torch.cat([table, table.new_zeros(len(table), 1, len(types))], dim=1).flatten(0, 1)
     result = torch.zeros(len(types), *shape, device=device)
     for i, here in enumerate(x):
-        near = (places[:, 0] - here).abs() < CUTOFF_ANGSTROM
-        atoms, kind = places[near], kinds[near]
-        flat = (here - atoms[:, 0]).square() + (y[:, None] - atoms[:, 1]).square()
-        for j, row in enumerate(flat):
-            squares = row + (z[:, None] - atoms[:, 2]).square()
-            bins = (squares * BINS_PER_SQUARE_ANGSTROM).long().clamp(max=BINS)
-            result[:, i, j] = rows[kind * (BINS + 1) + bins].sum(dim=1).T
+        near = (atoms[:, 0] - here).abs() < CUTOFF_ANGSTROM
+        row = kind[near] * (BINS + 1)
+        flat = (here - atoms[near, 0]).square() + (y[:, None] - atoms[near, 1]).square()
+        rise = (z[:, None] - atoms[near, 2]).square()
+        for j, beside in enumerate(flat):
+            bins = ((beside + rise) * BINS_PER_SQUARE_ANGSTROM).long().clamp(max=BINS)
+            result[:, i, j] = rows[row + bins].sum(dim=1).T
     return result
