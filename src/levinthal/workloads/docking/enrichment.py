@@ -57,7 +57,7 @@ def enrichment_of(scores: npt.ArrayLike, active: npt.ArrayLike) -> Enrichment | 
     n_decoy = len(marked) - n_active
     if n_active == 0 or n_decoy == 0:
         return None
-    from rdkit.ML.Scoring.Scoring import CalcBEDROC
+    from rdkit.ML.Scoring import Scoring
     from sklearn.metrics import roc_auc_score
 
     # of equal scores the decoys stand first: a tie is no merit
@@ -68,6 +68,6 @@ def enrichment_of(scores: npt.ArrayLike, active: npt.ArrayLike) -> Enrichment | 
         n_active=n_active,
         n_decoy=n_decoy,
         roc_auc=float(roc_auc_score(marked, -scores)),
-        bedroc=float(CalcBEDROC([(bool(each),) for each in ranked], 0, _ALPHA)),
+        bedroc=float(Scoring.CalcBEDROC([(bool(each),) for each in ranked], 0, _ALPHA)),
         enrichment_1_percent=float(ranked[:top].mean() / (n_active / len(ranked))),
     )

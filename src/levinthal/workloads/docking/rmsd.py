@@ -41,7 +41,7 @@ def automorphisms(
     molecule = Chem.RWMol()
     for element in elements:
         atom = Chem.Atom(element)
-        atom.SetNoImplicit(True)  # noqa: FBT003 -- RDKit's signature
+        atom.SetNoImplicit(True)
         molecule.AddAtom(atom)
     for first, second in np.asarray(bonds, np.int64).reshape(-1, 2):
         molecule.AddBond(int(first), int(second), Chem.BondType.SINGLE)
@@ -76,8 +76,6 @@ def symmetric_rmsd(
     origin = reference.mean(axis=0)
     moved, fixed = poses - origin, reference - origin
     products = np.einsum("pak,bk->pab", moved, fixed)
-    best = np.max(
-        [products[:, np.arange(len(fixed)), each].sum(axis=1) for each in symmetries], axis=0
-    )
+    best = np.max([products[:, np.arange(len(fixed)), each].sum(axis=1) for each in symmetries], axis=0)
     squares = (moved**2).sum(axis=(1, 2)) + (fixed**2).sum() - 2.0 * best
-    return np.sqrt(np.maximum(squares, 0.0) / len(fixed))
+    return np.asarray(np.sqrt(np.maximum(squares, 0.0) / len(fixed)))

@@ -48,8 +48,8 @@ class SearchOutcome:
     ----------
     method : str
         Which search it was.
-    coordinates : ndarray, (poses, heavy atoms, 3)
-        Heavy atoms of the final poses in A, best first by `energies_kcal_mol`.
+    coordinates : ndarray, (poses, atoms, 3)
+        All atoms of the ligand in the final poses, in A, best first by `energies_kcal_mol`.
     conformations : ndarray of int, (poses,)
         The receptor conformation that each pose was found in.
     energies_kcal_mol : ndarray, (poses,)
