@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from levinthal.errors import DataError, UsageError
 from levinthal.workloads.docking.molecules import Ligand
 from levinthal.workloads.docking.pose import Poses
 from levinthal.workloads.docking.scoring.grids import GridMaps
@@ -15,9 +18,12 @@ from levinthal.workloads.docking.scoring.rigid import AtomScores, RigidScore, ri
 
 __all__ = ["score_and_gradient", "score_atoms", "score_poses"]
 
+Conformation = int | Tensor | Sequence[int] | None
+Method = Literal["auto", "kernels", "torch"]
+
 
 def score_poses(
-    grids: GridMaps, ligand: Ligand, poses: Poses, conformation: int | Tensor | Sequence[int] | None = None
+    grids: GridMaps, ligand: Ligand, poses: Poses, conformation: Conformation = None, *, method: Method = "auto"
 ) -> Tensor:
     """Return the intermolecular energies of poses in kcal/mol, shape (N,).
 
@@ -26,43 +32,83 @@ def score_poses(
     grids : GridMaps
     ligand : Ligand
     poses : Poses
-        On the maps' device.
+        On the maps' device; results are in their type.
     conformation : int or Tensor of int, shape (N,), optional
         Which receptor conformation each pose is in; by default the first. The conformation's own energy is not added.
+    method : {"auto", "kernels", "torch"}
+        "kernels": compiled loops over maps of 16-bit integers; CPU only, in float32. "torch": any device, in the type of
+        the poses. By default the loops on a CPU, but for poses in float64.
 
     Raises
     ------
     DataError
-        An atom type that has no map.
+        An atom type that has no map, or a conformation that there is not.
+    UsageError
+        A method that does not exist, or the loops away from a CPU.
     """
-    return score_and_gradient(grids, ligand, poses, conformation).energies_kcal_mol
+    return score_and_gradient(grids, ligand, poses, conformation, method=method).energies_kcal_mol
 
 
 def score_and_gradient(
-    grids: GridMaps, ligand: Ligand, poses: Poses, conformation: int | Tensor | Sequence[int] | None = None
+    grids: GridMaps, ligand: Ligand, poses: Poses, conformation: Conformation = None, *, method: Method = "auto"
 ) -> RigidScore:
     """Return energies with the force and torque on the rigid ligand; see `score_poses`."""
-    energies, forces, arms = _atoms(grids, ligand, poses, conformation)
+    layers = _layers(grids, len(poses), conformation)
+    if _compiled(grids, poses, method):
+        from levinthal.workloads.docking.scoring.compiled_score import score_rigid_compiled
+
+        found = score_rigid_compiled(grids.records, *_inputs(grids, ligand, poses), layers)
+        return RigidScore(*(part.to(poses.quaternions.dtype) for part in found))
+    energies, forces, arms = _atoms(grids, ligand, poses, layers)
     return RigidScore(energies.sum(dim=-1), *rigid_sums(forces, arms))
 
 
 def score_atoms(
-    grids: GridMaps, ligand: Ligand, poses: Poses, conformation: int | Tensor | Sequence[int] | None = None
+    grids: GridMaps, ligand: Ligand, poses: Poses, conformation: Conformation = None, *, method: Method = "auto"
 ) -> AtomScores:
     """Return the energy of and the force on each heavy atom; see `score_poses`."""
-    energies, forces, _ = _atoms(grids, ligand, poses, conformation)
+    layers = _layers(grids, len(poses), conformation)
+    if _compiled(grids, poses, method):
+        from levinthal.workloads.docking.scoring.compiled_score import score_atoms_compiled
+
+        found = score_atoms_compiled(grids.records, *_inputs(grids, ligand, poses), layers)
+        return AtomScores(*(part.to(poses.quaternions.dtype) for part in found))
+    energies, forces, _ = _atoms(grids, ligand, poses, layers)
     return AtomScores(energies, forces)
 
 
-def _atoms(
-    grids: GridMaps, ligand: Ligand, poses: Poses, conformation: int | Tensor | Sequence[int] | None
-) -> tuple[Tensor, Tensor, Tensor]:
+def _compiled(grids: GridMaps, poses: Poses, method: Method) -> bool:
+    if method not in ("auto", "kernels", "torch"):
+        raise UsageError(f"there is no method {method} of scoring poses: choose auto, kernels or torch")
+    on_cpu = grids.device.type == "cpu"
+    if method == "kernels" and not on_cpu:
+        raise UsageError(f"the compiled loops run on a CPU and the maps are on {grids.device}: take the method torch")
+    return on_cpu and (method == "kernels" or (method == "auto" and poses.quaternions.dtype != torch.float64))
+
+
+def _inputs(
+    grids: GridMaps, ligand: Ligand, poses: Poses
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], Tensor, Tensor]:
+    return grids.map_of_atoms(ligand), ligand.scored_template_angstrom, poses.quaternions, poses.centres_angstrom
+
+
+def _layers(grids: GridMaps, count: int, conformation: Conformation) -> Tensor:
+    layers = torch.as_tensor(0 if conformation is None else conformation, device=grids.device).long()
+    if layers.ndim > 1 or (layers.ndim == 1 and len(layers) != count):
+        raise DataError(
+            f"conformations have the shape {tuple(layers.shape)}: expected one, or one for each of {count} poses"
+        )
+    if count and not 0 <= int(layers.min()) <= int(layers.max()) < grids.n_conformations:
+        raise DataError(f"a pose is in a conformation that the maps lack: they have {grids.n_conformations}")
+    return layers.expand(count)
+
+
+def _atoms(grids: GridMaps, ligand: Ligand, poses: Poses, layers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     device, dtype = grids.device, poses.quaternions.dtype
     template = torch.as_tensor(ligand.scored_template_angstrom, dtype=dtype, device=device)
     places = poses.coordinates(template)
     maps = torch.as_tensor(grids.map_of_atoms(ligand), device=device)
-    layer = torch.as_tensor(0 if conformation is None else conformation, device=device).long().reshape(-1, 1)
-    energies, gradient = _between_nodes(grids, layer * len(grids.types) + maps, places)
+    energies, gradient = _between_nodes(grids, layers[:, None] * len(grids.types) + maps, places)
     return energies, -gradient, places - poses.centres_angstrom[:, None, :]
 
 

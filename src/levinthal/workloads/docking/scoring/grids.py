@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,9 @@ from levinthal.workloads.docking.scoring.atom_types import VINA_TYPES
 from levinthal.workloads.docking.scoring.exact import soften
 from levinthal.workloads.docking.scoring.functions import CUTOFF_ANGSTROM, FunctionName, scoring_function
 from levinthal.workloads.docking.scoring.tables import BINS, BINS_PER_SQUARE_ANGSTROM, pair_table
+
+if TYPE_CHECKING:
+    from levinthal.workloads.docking.scoring.compiled_score import Records
 
 __all__ = ["SEARCH_CURL", "GridMaps", "build_grids"]
 
@@ -69,6 +73,15 @@ class GridMaps:
     def n_conformations(self) -> int:
         """How many receptor conformations there are, K."""
         return len(self.energies_kcal_mol)
+
+    @cached_property
+    def records(self) -> Records:
+        """The maps as the compiled loops read them; made at the first call, on a CPU only."""
+        from levinthal.workloads.docking.scoring.compiled_score import make_records
+
+        return make_records(
+            self.energies_kcal_mol.numpy(), self.low_angstrom, self.spacing_angstrom, self.outside_slope
+        )
 
     @property
     def device(self) -> torch.device:
@@ -203,10 +216,10 @@ def _maps_compiled(
         rows[:, :, : len(group)] = pair_table(function)[:, group].swapaxes(1, 2)
         out = np.zeros((*shape, LANES), np.float32)
 
-        def work(start: int, stop: int, rows: Any = rows.ravel(), out: Any = out.ravel()) -> None:
+        def work(start: int, stop: int, rows: Any = rows, out: Any = out) -> None:
             sum_maps(
-                near_first, kinds, rows, BINS, float(BINS_PER_SQUARE_ANGSTROM), np.array(low, np.float32), spacing,
-                CUTOFF_ANGSTROM, shape, start, stop, out,
+                near_first, kinds, rows.ravel(), BINS, float(BINS_PER_SQUARE_ANGSTROM), np.array(low, np.float32), spacing,
+                CUTOFF_ANGSTROM, shape, start, stop, out.ravel(),
             )  # fmt: skip
 
         in_parts(work, bounds)

@@ -77,8 +77,8 @@ def sum_maps(
             if abs(dx) >= cutoff:
                 continue
             reach_y = math.sqrt(square - dx * dx)
-            first_y = max(0, int(math.ceil((places[m, 1] - reach_y - low[1]) / spacing)))
-            last_y = min(y_nodes - 1, int(math.floor((places[m, 1] + reach_y - low[1]) / spacing)))
+            first_y = max(0, math.ceil((places[m, 1] - reach_y - low[1]) / spacing))
+            last_y = min(y_nodes - 1, math.floor((places[m, 1] + reach_y - low[1]) / spacing))
             first_row = kinds[m] * n_bins
             for j in range(first_y, last_y + 1):
                 dy = low[1] + spacing * j - places[m, 1]
@@ -86,8 +86,8 @@ def sum_maps(
                 if flat >= square:
                     continue
                 reach_z = math.sqrt(square - flat)
-                first_z = max(0, int(math.ceil((places[m, 2] - reach_z - low[2]) / spacing)))
-                last_z = min(z_nodes - 1, int(math.floor((places[m, 2] + reach_z - low[2]) / spacing)))
+                first_z = max(0, math.ceil((places[m, 2] - reach_z - low[2]) / spacing))
+                last_z = min(z_nodes - 1, math.floor((places[m, 2] + reach_z - low[2]) / spacing))
                 node = (i * y_nodes + j) * z_nodes
                 for k in range(first_z, last_z + 1):
                     dz = low[2] + spacing * k - places[m, 2]
