@@ -68,6 +68,6 @@ def enrichment_of(scores: npt.ArrayLike, active: npt.ArrayLike) -> Enrichment | 
         n_active=n_active,
         n_decoy=n_decoy,
         roc_auc=float(roc_auc_score(marked, -scores)),
-        bedroc=float(Scoring.CalcBEDROC([(bool(each),) for each in ranked], 0, _ALPHA)),
+        bedroc=float(Scoring.CalcBEDROC([(bool(each),) for each in ranked], 0, _ALPHA)),  # type: ignore[no-untyped-call]
         enrichment_1_percent=float(ranked[:top].mean() / (n_active / len(ranked))),
     )
