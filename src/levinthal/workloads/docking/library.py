@@ -62,7 +62,8 @@ def _sdf(text: str, path: Path) -> Iterator[LibraryEntry]:
             continue
         name = record.split("\n", 1)[0].strip() or f"compound {number}"
         _, tagged, rest = record.partition("<active>")
-        mark = rest.lstrip(">").strip().split("\n")[0].strip() if tagged else None
+        # the field's value stands on the line after its tag
+        mark = rest.split("\n")[1].strip() if tagged and "\n" in rest else None
         yield LibraryEntry(name, record, _active(mark or None, f"{path}, record {number}"))
 
 

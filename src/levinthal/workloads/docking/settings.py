@@ -29,8 +29,8 @@ class DockingSettings(Settings):
     )
     pocket: str = Field(
         default="",
-        description="Where to dock: a file of a ligand that sits there, a box x/y/z/length/width/height in A, or residues "
-        "such as A:99/A:102; empty takes the place of the ligand.",
+        description="Where to dock: a file of a ligand that sits there, a box x/y/z/length/width/height in A, or "
+        "residues such as A:99/A:102; empty takes the place of the ligand.",
     )
     padding: float = Field(default=4.0, gt=0.0, le=20.0, description="A added on each side of what marks the pocket.")
     ligands: str = Field(

@@ -77,8 +77,9 @@ def _drawn(scene: Scene, turn: npt.NDArray[np.float64], width: float, height: fl
         seen = screen(part.xyz)
         for first, second in part.bonds:
             middle = (seen[first] + seen[second]) / 2
-            for atom in (first, second):
-                lines.append(_line(seen[atom], middle, _colour(part, int(atom)), _WIDTH[part.name], reach))
+            lines += [
+                _line(seen[atom], middle, _colour(part, int(atom)), _WIDTH[part.name], reach) for atom in (first, second)
+            ]
     for ends in scene.contacts:
         a, b = screen(ends)
         lines.append(_line(a, b, "#0072B2", 1.6, reach, dash=' stroke-dasharray="4 4"'))
