@@ -1,0 +1,343 @@
+"""PDBQT, the file format of AutoDock: read receptors and ligands, write rigid ones for Vina.
+
+A ligand is a tree of rigid fragments (ROOT, BRANCH); its tree is read for the number of torsions only, because the
+ligand is docked as the rigid body that the file shows. A receptor is a list of atoms; fragment tags in it are skipped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from levinthal.errors import DataError
+from levinthal.workloads.docking.molecules import Ligand, Receptor
+from levinthal.workloads.docking.preparation.text import read_text
+from levinthal.workloads.docking.scoring.atom_types import ELEMENTS, PSEUDO_TYPES, find_bonds, vina_types
+
+__all__ = [
+    "AtomLine",
+    "ligand_from_pdbqt",
+    "ligand_to_pdbqt",
+    "read_ligand_pdbqt",
+    "read_receptor_pdbqt",
+    "receptor_from_pdbqt",
+    "receptor_to_pdbqt",
+]
+
+MOST_LIGAND_ATOMS = 500
+MOST_RECEPTOR_ATOMS = 200_000
+_FARTHEST_ANGSTROM = 9_000.0
+_SKIPPED = (
+    "REMARK",
+    "TER",
+    "END",
+    "WARNING",
+    "ROOT",
+    "BRANCH",
+    "TORSDOF",
+    "USER",
+    "COMPND",
+    "AUTHOR",
+    "HEADER",
+    "TITLE",
+)
+_SKIPPED += ("CRYST", "BEGIN_RES", "CONECT", "MASTER", "ANISOU", "EXPDTA", "SEQRES")
+
+
+@dataclass(frozen=True)
+class AtomLine:
+    """One atom of a PDBQT file."""
+
+    serial: str
+    name: str
+    residue: str
+    type: str
+    place_angstrom: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class _Branch:
+    """A fragment: the numbers of the atoms that its bond joins, and how many atoms are its own."""
+
+    parent: str
+    child: str
+    n_atoms: int
+    n_branches: int
+
+
+def read_receptor_pdbqt(path: str | Path, flexible: str | Path | None = None) -> Receptor:
+    """Read a receptor.
+
+    Parameters
+    ----------
+    path : str or Path
+    flexible : str or Path, optional
+        Flexible residues that were cut out of it (Vina's `--flex`): they are put back as they stand.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read; the message names line, atom and residue.
+    """
+    path = Path(path)
+    return receptor_from_pdbqt(read_text(path), path.stem, None if flexible is None else read_text(Path(flexible)))
+
+
+def receptor_from_pdbqt(text: str, name: str, flexible: str | None = None) -> Receptor:
+    """Make a receptor of the text of a PDBQT file; see `read_receptor_pdbqt`."""
+    atoms, notes = _receptor_atoms(text, name)
+    if flexible is not None:
+        known = {(atom.residue, atom.name, atom.place_angstrom) for atom in atoms}
+        added = [
+            atom
+            for atom in _receptor_atoms(flexible, f"{name} (flexible residues)")[0]
+            if (atom.residue, atom.name, atom.place_angstrom) not in known
+        ]
+        atoms += added
+        residues = list(dict.fromkeys(atom.residue for atom in added))
+        notes.append(f"flexible residues put back: {', '.join(residues)}")
+    pseudo = [atom for atom in atoms if atom.type in PSEUDO_TYPES]
+    if pseudo:
+        raise DataError(
+            f"{name}: atom {pseudo[0].name} of {pseudo[0].residue} has the type {pseudo[0].type}, not a receptor's"
+        )
+    if len(atoms) > MOST_RECEPTOR_ATOMS:
+        raise DataError(
+            f"{name} has {len(atoms)} atoms: a receptor has at most {MOST_RECEPTOR_ATOMS}; cut it around the pocket"
+        )
+    waters = {atom.residue for atom in atoms if atom.residue.split(" ")[0] in ("HOH", "WAT", "TIP", "DOD")}
+    if waters:
+        notes.append(f"{len(waters)} waters kept, as in the file")
+    types, places = _types(atoms), _places(atoms)
+    return Receptor(
+        name=name,
+        coordinates_angstrom=places,
+        types=types,
+        vina_types=vina_types(types, find_bonds(types, places)),
+        atom_names=tuple(atom.name for atom in atoms),
+        residues=tuple(atom.residue for atom in atoms),
+        notes=tuple(notes),
+    )
+
+
+def _receptor_atoms(text: str, name: str) -> tuple[list[AtomLine], list[str]]:
+    notes = []
+    lines = text.splitlines()
+    if any(line.startswith("MODEL") for line in lines):
+        lines = _first_model(lines)
+        notes.append("model 1 taken")
+    if any(line.startswith("ROOT") for line in lines):
+        notes.append("fragment tags (ROOT, BRANCH) skipped")
+    atoms = []
+    for number, line in enumerate(lines, 1):
+        if line.startswith(("ATOM", "HETATM")):
+            atoms.append(_atom(line, f"{name}, line {number}"))
+        elif line.strip() and not line.startswith(_SKIPPED):
+            raise DataError(f"{name}, line {number}: {line[:20]!r} is no record of a PDBQT file: remove that line")
+    if not atoms:
+        raise DataError(f"{name} holds no atoms: name a PDBQT file of a receptor")
+    return atoms, notes
+
+
+def read_ligand_pdbqt(path: str | Path) -> Ligand:
+    """Read a ligand; of several models the first.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read; the message names line and atom.
+    """
+    path = Path(path)
+    return ligand_from_pdbqt(read_text(path), path.stem)
+
+
+def ligand_from_pdbqt(text: str, name: str) -> Ligand:
+    """Make a ligand of the text of a PDBQT file; see `read_ligand_pdbqt`."""
+    lines = text.splitlines()
+    notes = []
+    if any(line.startswith("MODEL") for line in lines):
+        lines = _first_model(lines)
+        notes.append("model 1 taken")
+    atoms, branches = _tree(lines, name)
+    pseudo = [atom for atom in atoms if atom.type in PSEUDO_TYPES]
+    if pseudo:
+        notes.append(f"{len(pseudo)} pseudo-atoms (ring closures, water) removed")
+        atoms = [atom for atom in atoms if atom.type not in PSEUDO_TYPES]
+    if not 0 < len(atoms) <= MOST_LIGAND_ATOMS:
+        raise DataError(f"{name} has {len(atoms)} atoms: a ligand has 1 to {MOST_LIGAND_ATOMS}")
+    places, types = _places(atoms), _types(atoms)
+    bonds = find_bonds(types, places)
+    elements = tuple(ELEMENTS[kind] for kind in types)
+    heavy = np.array([element != "H" for element in elements])
+    if not heavy.any():
+        raise DataError(f"{name} has no heavy atom: there is nothing to dock")
+    centre = places[heavy].mean(axis=0)
+    return Ligand(
+        name=name,
+        coordinates_angstrom=places - centre,
+        centre_angstrom=centre,
+        elements=elements,
+        types=types,
+        atom_names=tuple(atom.name for atom in atoms),
+        vina_types=vina_types(types, bonds),
+        bonds=tuple((int(i), int(j)) for i, j in bonds),
+        n_torsions=count_torsions([atom.serial for atom in atoms], heavy, bonds, branches),
+        mol_block=_mol_block(name, elements, places, bonds),
+        mol_block_atoms=np.arange(len(atoms)),
+        notes=(*notes, "bond orders are not in a PDBQT file: all bonds of the output are single"),
+    )
+
+
+def count_torsions(
+    serials: Sequence[str],
+    heavy: npt.NDArray[np.bool_],
+    bonds: npt.NDArray[np.int64],
+    branches: Iterable[_Branch],
+) -> float:
+    """Count rotatable bonds as Vina does: each end counts half, where the other end has another heavy neighbour."""
+    rotors = {frozenset((one.parent, one.child)) for one in branches if one.n_atoms > 1 or one.n_branches}
+    neighbours = np.zeros(len(heavy), np.int64)
+    for i, j in bonds:
+        neighbours[i] += heavy[j]
+        neighbours[j] += heavy[i]
+    count = 0.0
+    for i, j in bonds:
+        if heavy[i] and heavy[j] and frozenset((serials[i], serials[j])) in rotors:
+            count += 0.5 * (int(neighbours[i] > 1) + int(neighbours[j] > 1))
+    return count
+
+
+def ligand_to_pdbqt(ligand: Ligand, coordinates_angstrom: npt.ArrayLike | None = None) -> str:
+    """Write a ligand as one rigid fragment; for Vina it has no torsions.
+
+    Parameters
+    ----------
+    ligand : Ligand
+    coordinates_angstrom : array_like, shape (n, 3), optional
+        Of all its atoms; by default those of the source.
+    """
+    places = ligand.source_coordinates_angstrom if coordinates_angstrom is None else np.asarray(coordinates_angstrom)
+    rows = zip(ligand.atom_names, ["LIG L   1"] * len(places), ligand.types, places, strict=True)
+    return "\n".join(["ROOT", *_lines(rows), "ENDROOT", "TORSDOF 0", ""])
+
+
+def receptor_to_pdbqt(receptor: Receptor) -> str:
+    """Write a receptor as Vina reads it."""
+    residues = [_columns_of_residue(residue) for residue in receptor.residues]
+    rows = zip(receptor.atom_names, residues, receptor.types, receptor.coordinates_angstrom, strict=True)
+    return "\n".join([*_lines(rows), ""])
+
+
+def _lines(rows: Iterable[tuple[str, str, str, npt.NDArray[np.float64]]]) -> list[str]:
+    return [
+        f"ATOM  {number % 100_000:>5} {name[:4] if len(name) > 3 else ' ' + name:<4} {residue:<10}   "
+        f"{x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00     0.000 {kind:<2}"
+        for number, (name, residue, kind, (x, y, z)) in enumerate(rows, 1)
+    ]
+
+
+def _columns_of_residue(residue: str) -> str:
+    name, chain, number = [*residue.split(" "), "", ""][:3]
+    digits = number.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+    return f"{name[:3]:>3} {chain[:1]:1}{digits[-4:]:>4}{number[len(digits) :][:1]:1}"
+
+
+def _places(atoms: Sequence[AtomLine]) -> npt.NDArray[np.float64]:
+    return np.array([atom.place_angstrom for atom in atoms], np.float64)
+
+
+def _types(atoms: Sequence[AtomLine]) -> tuple[str, ...]:
+    return tuple(atom.type for atom in atoms)
+
+
+def _first_model(lines: list[str]) -> list[str]:
+    first: list[str] = []
+    for line in lines:
+        if line.startswith("ENDMDL"):
+            break
+        if not line.startswith("MODEL"):
+            first.append(line)
+    return first
+
+
+def _atom(line: str, where: str) -> AtomLine:
+    name, residue = line[12:16].strip() or "?", _residue(line)
+    kind = line[77:].strip().split(" ")[0]
+    if kind not in ELEMENTS and kind not in PSEUDO_TYPES:
+        raise DataError(
+            f"{where}: atom {name} of {residue}: {kind[:10]!r} in column 78 is no AutoDock type: prepare the file "
+            "anew, with meeko for example"
+        )
+    place = []
+    for column in (30, 38, 46):
+        text = line[column : column + 8]
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not abs(value) < _FARTHEST_ANGSTROM:
+            raise DataError(
+                f"{where}: atom {name} of {residue}: {text!r} in columns {column + 1} to {column + 8} is no "
+                "coordinate: mend that line"
+            )
+        place.append(value)
+    return AtomLine(line[6:11].strip(), name, residue, kind, (place[0], place[1], place[2]))
+
+
+def _residue(line: str) -> str:
+    name, chain, number = line[17:20].strip(), line[21:22].strip(), line[22:27].strip()
+    return f"{name or '?'} {chain or '-'} {number or '?'}"
+
+
+def _tree(lines: Sequence[str], name: str) -> tuple[list[AtomLine], list[_Branch]]:
+    """Return the atoms and the branches of a ligand."""
+    atoms: list[AtomLine] = []
+    branches: list[_Branch] = []
+    open_branches: list[list[str | int]] = []
+    seen_root = False
+    for number, line in enumerate(lines, 1):
+        where = f"{name}, line {number}"
+        if line.startswith(("ATOM", "HETATM")):
+            atoms.append(_atom(line, where))
+            if open_branches:
+                open_branches[-1][2] = int(open_branches[-1][2]) + 1
+        elif line.startswith("ROOT"):
+            seen_root = True
+        elif line.startswith("BRANCH"):
+            ends = line.split()[1:3]
+            if len(ends) < 2 or not all(end.isdecimal() for end in ends):
+                raise DataError(f"{where}: BRANCH needs the numbers of two atoms: prepare the file anew")
+            if open_branches:
+                open_branches[-1][3] = int(open_branches[-1][3]) + 1
+            open_branches.append([*ends, 0, 0])
+        elif line.startswith("ENDBRANCH"):
+            if not open_branches:
+                raise DataError(f"{where}: ENDBRANCH closes no branch: prepare the file anew")
+            parent, child, n_atoms, n_branches = open_branches.pop()
+            branches.append(_Branch(str(parent), str(child), int(n_atoms), int(n_branches)))
+        elif line.strip() and not line.startswith(_SKIPPED):
+            raise DataError(f"{where}: {line[:20]!r} is no record of a ligand's PDBQT file: remove that line")
+    if not atoms or not seen_root:
+        raise DataError(f"{name} holds no ligand: a PDBQT ligand has atoms after ROOT")
+    if open_branches:
+        raise DataError(
+            f"{name}: BRANCH {open_branches[-1][0]} {open_branches[-1][1]} is never closed: the file is cut short"
+        )
+    return atoms, branches
+
+
+def _mol_block(
+    name: str, elements: Sequence[str], places: npt.NDArray[np.float64], bonds: npt.NDArray[np.int64]
+) -> str:
+    """Write an MDL mol block (V2000) with single bonds."""
+    head = [name[:80], "  Levinthal", "", f"{len(elements):>3}{len(bonds):>3}  0  0  0  0  0  0  0  0999 V2000"]
+    atoms = [
+        f"{x:10.4f}{y:10.4f}{z:10.4f} {element:<3} 0  0  0  0  0  0  0  0  0  0  0  0"
+        for element, (x, y, z) in zip(elements, places, strict=True)
+    ]
+    return "\n".join([*head, *atoms, *(f"{i + 1:>3}{j + 1:>3}  1  0" for i, j in bonds), "M  END", ""])

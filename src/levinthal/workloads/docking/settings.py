@@ -1,0 +1,89 @@
+"""What a user may set of the workload `docking`, and its presets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from levinthal.harness.settings import Settings
+
+__all__ = ["METHODS", "DockingSettings", "Method"]
+
+Method = Literal["policy", "restarts", "enumeration", "cma-es", "vina", "vina-tuned"]
+
+METHODS: tuple[Method, ...] = ("policy", "restarts", "enumeration", "cma-es", "vina", "vina-tuned")
+"""Every search that stands in the table, the trained one first."""
+
+
+class DockingSettings(Settings):
+    """Complex, pocket, conformations, training and searches; defaults are those of `tiny`."""
+
+    receptor: str = Field(
+        default="",
+        description="Receptor: a PDB or PDBQT file; empty for T4 lysozyme L99A with p-xylene, a crystal complex.",
+    )
+    ligand: str = Field(
+        default="", description="Ligand: an SDF, MOL2 or PDBQT file, or a SMILES string; empty only with ligands."
+    )
+    pocket: str = Field(
+        default="",
+        description="Where to dock: a file of a ligand that sits there, a box x/y/z/length/width/height in A, or "
+        "residues such as A:99/A:102; empty takes the place of the ligand.",
+    )
+    padding: float = Field(default=4.0, gt=0.0, le=20.0, description="A added on each side of what marks the pocket.")
+    ligands: str = Field(
+        default="",
+        description="Library to screen: a file of SMILES with names (a third column active or decoy marks what is "
+        "known), an SDF file, or l99a for the built-in one; a ranked list is written.",
+    )
+    function: Literal["vina", "vinardo"] = Field(default="vina", description="Scoring function.")
+    spacing: float = Field(default=0.375, ge=0.1, le=1.0, description="A between the nodes of the maps.")
+    conformations: tuple[str, ...] = Field(
+        default=(), description="Files of further receptor conformations in the same frame, atom for atom."
+    )
+    flexible: Literal["none", "modes", "rotamers", "md"] = Field(
+        default="modes",
+        description="How further conformations of the pocket are made: normal modes, side-chain rotamers or molecular "
+        "dynamics; none docks into the conformations that are given.",
+    )
+    n_conformations: int = Field(default=4, ge=1, le=64, description="Conformations in all, the given one included.")
+    training_steps: int = Field(default=60, ge=0, description="Updates of the policy; 0 leaves it untrained.")
+    environments: int = Field(default=512, ge=8, description="Episodes that are trained on side by side.")
+    horizon: int = Field(default=24, ge=2, description="Steps of an episode.")
+    methods: tuple[Method, ...] = Field(
+        default=METHODS, min_length=1, description=f"Searches to compare: {', '.join(METHODS)}."
+    )
+    searches: int = Field(default=3, ge=1, description="Runs of each search, each with a seed of its own.")
+    anytime: tuple[int, ...] = Field(
+        default=(4, 16, 64), description="Exhaustiveness of the shorter tuned Vina runs that draw its anytime curve."
+    )
+    poses: int = Field(default=9, ge=1, le=100, description="Distinct poses kept of each run.")
+    policy: str = Field(default="", description="A trained policy (safetensors) to dock with instead of training one.")
+
+    sizes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "smoke": {
+            "flexible": "none",
+            "n_conformations": 1,
+            "training_steps": 2,
+            "environments": 32,
+            "horizon": 8,
+            "methods": ("policy", "restarts"),
+            "searches": 1,
+            "anytime": (),
+        },
+        "tiny": {},
+        "small": {"n_conformations": 8, "training_steps": 600, "environments": 1024, "searches": 10},
+        "paper": {"n_conformations": 16, "training_steps": 4000, "environments": 4096, "searches": 10},
+    }
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> DockingSettings:
+        if self.receptor and not (self.ligand or self.ligands):
+            raise ValueError("a receptor without a ligand: set ligand=FILE or SMILES, or ligands=FILE to screen")
+        if self.policy and "policy" not in self.methods:
+            raise ValueError("a policy that is not among the methods: add policy to methods")
+        if len(set(self.methods)) < len(self.methods):
+            raise ValueError("a method is named twice")
+        return self
