@@ -19,6 +19,7 @@ from levinthal.harness.store import RESULT_FILE, read_json, validated, write_ato
 __all__ = [
     "PLAN_FILE",
     "Plan",
+    "checkpoint_folder",
     "claim",
     "default_folder",
     "make_run_folder",
@@ -88,6 +89,11 @@ def make_run_folder(folder: Path) -> None:
 def repeat_folder(folder: Path, index: int) -> Path:
     """Return the folder of one repeat inside a run folder."""
     return folder / "repeats" / f"{index:03d}"
+
+
+def checkpoint_folder(folder: Path, index: int) -> Path:
+    """Return where one repeat keeps what its next try can go on from, inside a run folder."""
+    return folder / "checkpoints" / f"{index:03d}"
 
 
 def write_plan(plan: Plan, folder: Path) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from levinthal.errors import UsageError
 from levinthal.harness.engine import make_executor
 from levinthal.harness.events import EventLog
+from levinthal.harness.plan import checkpoint_folder
 from levinthal.harness.result import Artifact, Better, Dataset, Gate, Kind, Metric, Phase, Repeat, Samples
 from levinthal.harness.store import write_atomically
 from levinthal.metrics.energy import EnergyMeter
@@ -143,6 +144,14 @@ class Run:
         from levinthal.harness.engine import parse_engine
 
         return parse_engine(self._engine)[1]
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """A folder that outlives a kill: `levinthal resume` finds what an earlier try of this repeat left there.
+
+        It is not there before it is made, and is removed when the repeat is on record.
+        """
+        return checkpoint_folder(self.folder.parent.parent, self._index)
 
     def peaks(self) -> Peaks:
         """Measure, once a repeat, what this machine can do at best (GEMM and copy rates); takes a few seconds."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import traceback
@@ -71,6 +72,7 @@ def main(folder: Path, index: int) -> None:
         raise mistake
     record = run.record(failure)
     write_atomically(own / REPEAT_FILE, record.model_dump_json(indent=1) + "\n")
+    shutil.rmtree(run.checkpoint_folder, ignore_errors=True)
     events.append("repeat_stop", repeat=index, verdict=record.verdict, duration_s=record.duration_s, error=record.error)
     events.close()
 
