@@ -18,8 +18,8 @@ from levinthal.harness.store import load_result
 from probes import probe_environment
 
 TOP_KEYS = {
-    "schema", "workload", "dataset", "size", "division", "settings", "machine", "software", "repeats", "summary",
-    "verdict",
+    "schema", "workload", "dataset", "size", "division", "settings", "scaling", "machine", "software", "repeats",
+    "summary", "verdict",
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from levinthal.errors import DataError
-from levinthal.harness import Run, Settings
+from levinthal.harness import Rank, Run, ScalingCase, Settings
 
 
 def square(number: int) -> tuple[int, int, tuple[int, ...]]:
@@ -71,6 +71,75 @@ class ProbeWorkload:
         run.metric("rate", settings.steps / run.duration_s("sleep"), unit="step/s", better="higher")
         run.metric("error", 0.5, unit="1", better="lower", kind="quality")
         run.metric("energy", None, unit="J", better="lower", reason="no counter")
+
+
+class SleepingTrainer:
+    """Steps of known length: a tenth of a second of work to share, and exchange and loading that are not shared."""
+
+    n_items = 640
+    execution = "sleep"
+
+    def __init__(self, rank: Rank, batch_size: int) -> None:
+        import torch
+
+        self.rank, self.batch_size, self.loading_s = rank, batch_size, 0.0
+        self.weight = torch.zeros(3)
+        self.steps = 0
+
+    def step(self, *, synchronise: bool = True) -> Any:
+        import torch
+
+        time.sleep(LOADING_S)
+        self.loading_s += LOADING_S
+        time.sleep(WORK_S / self.rank.n_ranks)
+        if synchronise and self.rank.n_ranks > 1:
+            time.sleep(EXCHANGE_S)
+        self.steps += 1
+        self.weight += 1.0
+        return torch.tensor(1.0 / self.steps / self.rank.n_ranks)
+
+    def parameters(self) -> list[Any]:
+        return [self.weight]
+
+    def close(self) -> None:
+        pass
+
+
+WORK_S, LOADING_S, EXCHANGE_S = 0.2, 0.02, 0.06
+
+
+class LadderSettings(Settings):
+    batch_size: int = Field(default=8, ge=1, description="Items of a step.")
+    doomed: int = Field(default=0, ge=0, description="A batch size that kills its last rank.")
+
+    sizes: ClassVar[Mapping[str, Mapping[str, Any]]] = {"tiny": {}, "small": {}, "paper": {}}
+
+
+class LadderWorkload:
+    """Trains by sleeping."""
+
+    name: ClassVar[str] = "ladder"
+    version: ClassVar[int] = 1
+    Settings: ClassVar[type[Settings]] = LadderSettings
+    scaling_cases: ClassVar[Mapping[str, ScalingCase]] = {
+        "short": ScalingCase({}, (8, 16)), "long": ScalingCase({}, (4,)),
+    }  # fmt: skip
+    item: ClassVar[str] = "nap"
+
+    def run(self, run: Run, settings: LadderSettings) -> None:
+        """Do nothing."""
+
+    def prepare_training(self, run: Run, settings: LadderSettings) -> None:
+        """Leave a file."""
+        (run.folder / "bed").write_text("made")
+        run.dataset("naps", version="1", sha256="0" * 64, synthetic=True)
+
+    def trainer(self, rank: Rank, settings: LadderSettings) -> SleepingTrainer:
+        """Return a trainer, unless the batch is doomed."""
+        assert (rank.folder / "bed").read_text() == "made"
+        if settings.batch_size == settings.doomed and rank.rank > 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return SleepingTrainer(rank, settings.batch_size)
 
 
 class UnlikeWorkload:

@@ -22,6 +22,8 @@ from levinthal.harness.result import (
     Summary,
     WorkloadId,
 )
+from levinthal.harness.scaling_points import EPOCH_TIME, FIGURES, RATE, Scaling, figure_name
+from levinthal.harness.summary import summarise
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle cx="5" cy="5" r="4"/></svg>'
 SPEEDS = (500.0, 510.0, 495.0, 505.0, 498.0, 502.0)
@@ -135,6 +137,32 @@ def make_result(make_repeat: Callable[..., Repeat]) -> Callable[..., Result]:
         return Result.model_validate(values | changes)
 
     return make
+
+
+@pytest.fixture
+def study(make_result: Callable[..., Result], make_repeat: Callable[..., Repeat]) -> Result:
+    """Three repeats of a study whose efficiency is 0.9 for each doubling; the largest point of panel B failed."""
+    scaling = Scaling(world_sizes=(1, 2, 4), batch_sizes={"22x22": (256, 2048), "106x106": (32,)})
+    repeats = []
+    for index in range(3):
+        metrics = []
+        for point in scaling.points():
+            lost = (point.case, point.n_ranks) == ("106x106", 4)
+            efficiency = {1: 1.0, 2: 0.9, 4: 0.81}[point.n_ranks] * (1 + 0.01 * (index - 1) * (point.n_ranks > 1))
+            epoch_s = 100.0 / point.n_ranks / efficiency
+            values = (epoch_s, 65536 / epoch_s, efficiency * point.n_ranks, efficiency, 0.05, 0.01, 0.94)
+            for figure, value in zip(FIGURES, values, strict=True):
+                metrics.append(
+                    Metric(
+                        name=figure_name(figure, point),
+                        value=None if lost else value,
+                        unit="s" if figure == EPOCH_TIME else "frame/s" if figure == RATE else "1",
+                        better="lower" if figure == EPOCH_TIME else "higher",
+                        reason="its ranks ended with status -9" if lost else None,
+                    )
+                )
+        repeats.append(make_repeat(index, metrics=tuple(metrics)))
+    return make_result(repeats=tuple(repeats), scaling=scaling, summary=summarise(repeats))
 
 
 @pytest.fixture

@@ -50,8 +50,9 @@ def page(
     make_repeat: Callable[..., Repeat],
     artifact_in: Callable[..., Artifact],
     listener: tuple[str, list[str]],
+    study: Result,
 ) -> Path:
-    """A report with two workloads, long names, a failed repeat and hostile content."""
+    """A report with two workloads, long names, a failed repeat, hostile content, and a scaling study."""
     url, _ = listener
     scripted = artifact_in(tmp_path, "scripted.svg", SCRIPTED.format(url=url).encode(), caption="A hostile picture")
     attack = (
@@ -62,7 +63,7 @@ def page(
     first = make_result(repeats=repeats, settings={LONG: LONG, "attack": attack}, software={attack: attack})
     second = make_result(2, failed=(1,), size=LONG, machine={"cpu": {"model": attack}})
     output = tmp_path / "report.html"
-    write_report([(tmp_path, first), (tmp_path, second)], output)
+    write_report([(tmp_path, first), (tmp_path, second), (None, study)], output)
     return output
 
 
@@ -70,10 +71,11 @@ def test_nothing_runs_and_nothing_is_loaded(
     page: Path, chromium: Callable[..., str], listener: tuple[str, list[str]]
 ) -> None:
     seen = chromium(page)
-    assert "<title>2 results · Levinthal report</title>" in seen
+    assert "<title>3 results · Levinthal report</title>" in seen
     assert listener[1] == []
-    for heading in ("At a glance", "Overview", "Gates", "Figures", "Where the time went", "Curves", "Pictures",
-                    "Each repeat", "Data", "Machine and software", "Settings", "How to reproduce"):  # fmt: skip
+    for heading in ("At a glance", "Overview", "Gates", "Scaling", "Figures", "Where the time went", "Curves",
+                    "Pictures", "Each repeat", "Data", "Machine and software", "Settings",
+                    "How to reproduce"):  # fmt: skip
         assert f">{heading}" in seen, heading
 
 

@@ -7,6 +7,7 @@ person can type. A rank finds its number in the environment, as torchrun leaves 
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -20,11 +21,11 @@ from levinthal.harness.processes import available_cores, die_with_parent
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["become_launcher", "end_ranks", "pin_rank", "place_of_rank", "start_ranks", "torchrun_command"]
+__all__ = ["become_launcher", "end_ranks", "pin_rank", "place_of_rank", "shell_line", "start_ranks", "torchrun_command"]
 
 _GRACE_S = 10.0
-_RENDEZVOUS_PORT = 29_400
-_FIRST_HOST = '"$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"'
+# for the shell of a job: the first node, and a port that jobs on one node do not share
+_RENDEZVOUS = '"$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1):$((20000 + SLURM_JOB_ID % 20000))"'
 
 
 def torchrun_command(n_ranks: int, module: str, arguments: Sequence[str], n_nodes: int = 1) -> list[str]:
@@ -55,7 +56,7 @@ def torchrun_command(n_ranks: int, module: str, arguments: Sequence[str], n_node
     return [
         "srun", f"--nodes={n_nodes}", f"--ntasks={n_nodes}", "--ntasks-per-node=1",
         sys.executable, "-m", "torch.distributed.run", f"--nnodes={n_nodes}", f"--nproc-per-node={n_ranks // n_nodes}",
-        "--rdzv-backend=c10d", '--rdzv-id="$SLURM_JOB_ID"', f"--rdzv-endpoint={_FIRST_HOST}:{_RENDEZVOUS_PORT}",
+        "--rdzv-backend=c10d", '--rdzv-id="$SLURM_JOB_ID"', f"--rdzv-endpoint={_RENDEZVOUS}",
         "-m", module, *arguments,
     ]  # fmt: skip
 
@@ -75,7 +76,7 @@ def start_ranks(
     if n_nodes == 1:
         command = [sys.executable, "-m", __name__, str(n_ranks), module, *arguments]
     else:
-        line = " ".join(_quoted(word) for word in torchrun_command(n_ranks, module, arguments, n_nodes))
+        line = shell_line(torchrun_command(n_ranks, module, arguments, n_nodes))
         command = ["/bin/sh", "-c", f"exec {line}"]
     return subprocess.Popen(
         command,
@@ -87,11 +88,9 @@ def start_ranks(
     )
 
 
-def _quoted(word: str) -> str:
-    """Quote a word for a shell, but leave the expansions in Slurm's options to it."""
-    import shlex
-
-    return word if word.startswith("--rdzv-") else shlex.quote(word)
+def shell_line(words: Sequence[str]) -> str:
+    """Return words as a line for a shell, which finds out at which node the ranks meet."""
+    return " ".join(word if word.startswith("--rdzv-") else shlex.quote(word) for word in words)
 
 
 def end_ranks(launcher: subprocess.Popen[str]) -> None:

@@ -8,7 +8,6 @@ that a kill left whole are not measured again.
 from __future__ import annotations
 
 import hashlib
-import shlex
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from levinthal.errors import DataError, LevinthalError, UsageError
-from levinthal.harness.ranks import end_ranks, start_ranks, torchrun_command
+from levinthal.harness.ranks import end_ranks, shell_line, start_ranks, torchrun_command
 from levinthal.harness.run import Run
 from levinthal.harness.scaling_points import (
     COMMUNICATION,
@@ -165,8 +164,7 @@ def _record_file(folder: Path, index: int, point: Point) -> Path:
 
 def _command_of(scaling: Scaling, point: Point, arguments: Sequence[str]) -> str:
     """Return the line that measures a point by hand."""
-    words = torchrun_command(point.n_ranks, _PROGRAM, arguments, _nodes_of(scaling, point))
-    return " ".join(word if word.startswith("--rdzv-") else shlex.quote(word) for word in words)
+    return shell_line(torchrun_command(point.n_ranks, _PROGRAM, arguments, _nodes_of(scaling, point)))
 
 
 def _nodes_of(scaling: Scaling, point: Point) -> int:

@@ -103,7 +103,7 @@ from levinthal.metrics.process import process_tree_usage
 from levinthal.workloads.cvae.config import CVAEConfig
 from levinthal.workloads.cvae.memory import MemoryPlan
 from levinthal.workloads.cvae.model import CVAEModel, evidence_loss
-model = CVAEModel(CVAEConfig(512, (16,) * 4, strides=(1, 2, 2, 2), dense=8))
+model = CVAEModel(CVAEConfig(512, (32,) * 4, strides=(1, 2, 2, 2), dense=8))
 model.memory = MemoryPlan(True, int(sys.argv[1]))
 maps = torch.zeros(2, 512, 512)
 before = process_tree_usage().peak_rss_bytes

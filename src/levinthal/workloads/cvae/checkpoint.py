@@ -16,12 +16,16 @@ from levinthal.errors import DataError
 from levinthal.workloads.cvae.history import Epoch
 from levinthal.workloads.tensor_file import DAMAGED, below, read_tensors, write_tensors
 
-__all__ = ["CHECKPOINT", "Checkpoint", "has_checkpoint", "load_checkpoint", "save_checkpoint"]
+__all__ = ["CHECKPOINT", "Checkpoint", "ForeignCheckpointError", "has_checkpoint", "load_checkpoint", "save_checkpoint"]
 
 CHECKPOINT = "training.safetensors"
 """File in the checkpoint folder that holds the state of training."""
 
 _FORMAT = "levinthal.cvae.training/1"
+
+
+class ForeignCheckpointError(DataError):
+    """A checkpoint is whole, but of another training."""
 
 
 @dataclass(frozen=True, eq=False)

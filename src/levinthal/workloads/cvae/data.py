@@ -19,6 +19,7 @@ __all__ = [
     "MapSource",
     "Maps",
     "PackedMaps",
+    "SelectedMaps",
     "Split",
     "TargetSource",
     "as_source",
@@ -131,6 +132,34 @@ class DenseMaps:
             out[:] = 0
         out[:, :n, :n] = self.maps[frames]
         return out
+
+
+@dataclass(frozen=True)
+class SelectedMaps:
+    """Some frames of a source, which stay where they are (on the disk, for a memory-mapped one).
+
+    Attributes
+    ----------
+    source : MapSource
+    frames : ndarray of int64
+        Which ones, in order.
+    """
+
+    source: MapSource
+    frames: Indices
+
+    @property
+    def size(self) -> int:
+        """Rows and columns of a map."""
+        return self.source.size
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.frames)
+
+    def batch(self, frames: Indices, out: Maps | None = None) -> Maps:
+        """Return maps of some of the frames, shape (len(frames), size, size)."""
+        return self.source.batch(self.frames[frames], out)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ __all__ = [
     "silhouette",
     "state_agreement",
     "tica_embedding",
+    "vamp2_held_out",
 ]
 
 Floats = npt.NDArray[np.floating]
@@ -196,6 +197,29 @@ def tica_embedding(
     except ZeroRankError:
         return None
     return np.pad(components, ((0, 0), (0, n_latent - components.shape[1])))
+
+
+def vamp2_held_out(fitted: Sequence[Floats], scored: Sequence[Floats], lag: int) -> float | None:
+    """Return the VAMP-2 score of an embedding, fitted on some stretches of frames and scored on others.
+
+    Parameters
+    ----------
+    fitted, scored : sequence of ndarray, shape (n_frames, n_latent)
+        Stretches within which frames follow each other; those not longer than the lag are left out.
+    lag : int
+        In frames.
+
+    Returns
+    -------
+    float or None
+        At least 1 (the constant function) but for noise; null where either part has no stretch longer than the lag.
+    """
+    from levinthal.simulation.analysis.markov import held_out_vamp2
+
+    usable = [[stretch for stretch in part if len(stretch) > lag] for part in (fitted, scored)]
+    if not all(usable):
+        return None
+    return held_out_vamp2(usable[0], usable[1], lag)
 
 
 def _scaled(latent: Floats) -> npt.NDArray[np.float64]:

@@ -15,23 +15,23 @@ _STATE_COLOURS = {"helix": PALETTE[0], "coil": PALETTE[1]}
 
 def latent_figure(
     latent: npt.NDArray[np.floating],
-    rmsd_nm: npt.NDArray[np.floating],
-    helical: npt.NDArray[np.bool_],
-    reference: str,
+    values: npt.NDArray[np.floating],
+    label: str,
+    helical: npt.NDArray[np.bool_] | None,
     seed: int,
 ) -> str:
-    """Draw the two widest directions of the latent space, coloured by RMSD and by state.
+    """Draw the two widest directions of the latent space, coloured by a property and, where it is known, by state.
 
     Parameters
     ----------
     latent : ndarray, shape (n_frames, n_latent)
         Embeddings; turned to their principal axes, which changes no distance.
-    rmsd_nm : ndarray, shape (n_frames,)
-        Distance of each frame from the reference.
-    helical : ndarray of bool, shape (n_frames,)
+    values : ndarray, shape (n_frames,)
+        The property.
+    label : str
+        Its name and unit.
+    helical : ndarray of bool, shape (n_frames,), or None
         The state of each frame.
-    reference : str
-        What the RMSD is taken to.
     seed : int
         Chooses which frames are drawn where there are more than 4,000.
 
@@ -40,8 +40,8 @@ def latent_figure(
     str
         SVG.
     """
-    figure = new_figure(7.2, 3.3)
-    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    figure = new_figure(7.2 if helical is not None else 4.2, 3.3)
+    panels = figure.subplots(1, 2 if helical is not None else 1, sharex=True, sharey=True, squeeze=False)[0]
     centred = np.asarray(latent, np.float64) - latent.mean(axis=0)
     axes = np.linalg.svd(centred, full_matrices=False)[2]
     plane = centred @ axes[:2].T
@@ -49,15 +49,17 @@ def latent_figure(
         plane = np.column_stack([plane, np.zeros(len(plane))])
     rng = np.random.default_rng(seed)
     shown = rng.permutation(len(plane))[:_MOST_POINTS]  # also mixes the drawing order, so that no state hides another
-    dots = left.scatter(*plane[shown].T, c=10 * rmsd_nm[shown], s=6, linewidths=0, cmap="viridis", rasterized=True)
-    figure.colorbar(dots, ax=left, label=f"RMSD to {reference} (Å)")
+    dots = panels[0].scatter(*plane[shown].T, c=values[shown], s=6, linewidths=0, cmap="viridis", rasterized=True)
+    figure.colorbar(dots, ax=panels[0], label=label)
+    panels[0].set(xlabel="latent axis 1", ylabel="latent axis 2", title=f"by {label.split(' ', maxsplit=1)[0]}")
+    if helical is None:
+        return svg_of(figure)
     for name, colour in _STATE_COLOURS.items():
         chosen = shown[helical[shown] == (name == "helix")]
         if len(chosen):
-            right.scatter(*plane[chosen].T, color=colour, s=6, linewidths=0, label=name, alpha=0.7, rasterized=True)
-    right.legend(frameon=False, markerscale=3)
-    left.set(xlabel="latent axis 1", ylabel="latent axis 2", title="by RMSD")
-    right.set(xlabel="latent axis 1", title="by state")
+            panels[1].scatter(*plane[chosen].T, color=colour, s=6, linewidths=0, label=name, alpha=0.7, rasterized=True)
+    panels[1].legend(frameon=False, markerscale=3)
+    panels[1].set(xlabel="latent axis 1", title="by state")
     return svg_of(figure)
 
 

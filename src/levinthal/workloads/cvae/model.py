@@ -11,7 +11,7 @@ lie in memory; `plain.py` has the model in torch's usual layout and converts wei
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -73,14 +73,20 @@ class CVAEModel(nn.Module):
     ----------
     compiled : bool
         Whether the convolutions run in `kernels` (CPU, fp32 or fp64) instead of torch; see `can_compile`.
+    wide_linear : callable, optional
+        Computes ``x @ weight.T + bias`` in the wide layers; ranks exchange gradients there (`data_parallel`).
     memory : MemoryPlan
         What is computed again in the backward pass instead of kept; changes no result beyond rounding.
     """
+
+    WIDE_LAYERS: ClassVar[tuple[str, ...]] = ("encoder_dense", "decoder_wide")
+    """The layers between convolutions and latent space, which hold nearly all parameters."""
 
     def __init__(self, config: CVAEConfig, seed: int = 0) -> None:
         super().__init__()
         self.config = config
         self.compiled = False
+        self.wide_linear: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
         self.memory = MemoryPlan()
         with torch.random.fork_rng(devices=[]):  # torch's layers draw weights that are replaced below
             self._build(config)
@@ -146,6 +152,8 @@ class CVAEModel(nn.Module):
         return Output(self.decode(z), z_mean, z_log_var)
 
     def _dense(self, layer: nn.Linear, x: Tensor) -> Tensor:
+        if self.wide_linear is not None:
+            return functional.relu(self.wide_linear(x, layer.weight, layer.bias), inplace=True)
         return dense(x, layer.weight, layer.bias) if self.compiled else functional.relu(layer(x))
 
     def _recomputed(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

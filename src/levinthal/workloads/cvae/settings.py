@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,15 @@ class CVAESettings(Settings):
 
     system: str = Field(
         default="fs-peptide", min_length=1, description="What to simulate: fs-peptide, or the path of a PDB file."
+    )
+    residues: int = Field(
+        default=0,
+        ge=0,
+        description="Simulate a made-up protein of so many residues (CA Go model) instead of the system; 0: do not.",
+    )
+    maps: str = Field(
+        default="",
+        description="File of contact maps to learn from instead: HDF5 as DeepDriveMD writes it, or TFRecord.",
     )
     trajectory: tuple[str, ...] = Field(
         default=(), description="Trajectory files to learn from instead of a simulation (whatever mdtraj reads)."
@@ -36,15 +45,30 @@ class CVAESettings(Settings):
     )
     filters: int = Field(default=16, ge=1, description="Filters of each of the convolutions.")
     kernel: Literal[3, 5] = Field(default=3, description="Rows of a filter.")
-    strides: tuple[int, ...] = Field(default=(1, 2, 1, 1), min_length=1, description="Stride of each convolution.")
+    strides: tuple[int, ...] = Field(
+        default=(),
+        description="Stride of each convolution; without it four: 1, 2, 1, 1 up to 128 rows, more of 2 beyond.",
+    )
+    encoder: Literal["cvae", "time-lagged"] = Field(
+        default="cvae", description="Decode the frame that was encoded, or (time-lagged) the one `lag` frames later."
+    )
+    memory: Literal["auto", "keep", "recompute", "strips"] = Field(
+        default="auto",
+        description="Of maps between layers: keep them, or recompute them in the backward pass, whole or by strips.",
+    )
     dense: int = Field(default=128, ge=1, description="Width of the dense layer.")
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0, description="Dropout before the dense layer.")
     latent: int = Field(default=3, ge=1, description="Dimensions of the latent space.")
     beta: float = Field(default=1.0, ge=0.0, description="Weight of the Kullback-Leibler term.")
-    batch_size: int = Field(default=64, ge=1, description="Frames of a training step.")
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        default=64, description="Frames of a training step; auto: the fastest for a frame of those that fit."
+    )
     epochs: int = Field(default=20, ge=1, description="Passes over the training frames.")
     learning_rate: float = Field(default=1e-3, gt=0.0, description="Of RMSprop.")
-    lag: int = Field(default=20, ge=1, description="Lag of the tICA baseline, in frames.")
+    checkpoint_interval: int = Field(
+        default=0, ge=0, description="Training steps between two states that levinthal resume goes on from; 0: none."
+    )
+    lag: int = Field(default=20, ge=1, description="Lag of tICA, VAMP-2 and the time-lagged model, in frames.")
     clusters: int = Field(default=2, ge=2, description="Clusters to look for in the latent space.")
     margin: float = Field(
         default=0.1,
@@ -77,10 +101,30 @@ class CVAESettings(Settings):
             "epochs": 10,
         },
     }
-    free_keys: ClassVar[frozenset[str]] = frozenset({"deterministic", "chunk_steps", "platform"})
+    free_keys: ClassVar[frozenset[str]] = frozenset(
+        {"checkpoint_interval", "deterministic", "chunk_steps", "memory", "platform"}
+    )
+
+    @property
+    def model_lag(self) -> int:
+        """Frames between what the model encodes and what it decodes to."""
+        return self.lag if self.encoder == "time-lagged" else 0
+
+    @property
+    def model_name(self) -> str:
+        """How the model is called beside PCA and tICA."""
+        return "CVAE" if self.encoder == "cvae" else "time-lagged VAE"
+
+    @property
+    def frames_are_given(self) -> bool:
+        """Whether nothing is simulated."""
+        return bool(self.trajectory or self.maps)
 
     @model_validator(mode="after")
     def _fit_together(self) -> CVAESettings:
+        given = [name for name in ("residues", "maps", "trajectory") if getattr(self, name)]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are two sources of frames: set one of them")
         if self.trajectory and not self.topology:
             raise ValueError("a trajectory needs the PDB file of its atoms: set topology=FILE.pdb")
         if self.topology and not self.trajectory:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from levinthal.errors import UsageError
 from levinthal.workloads.cvae.data import Indices, MapSource
-from levinthal.workloads.cvae.data_parallel import DataParallel, data_parallel
+from levinthal.workloads.cvae.data_parallel import DataParallel, GradientExchange
 from levinthal.workloads.cvae.loader import Batch, Loader, shuffled
 from levinthal.workloads.cvae.model import CVAEModel, evidence_loss
 from levinthal.workloads.cvae.optimiser import OptimizerSettings, RMSprop
@@ -75,8 +75,10 @@ class Stepper:
         self.loader = Loader(source)
         self.optimizer = RMSprop(model.parameters(), optimizer)
         self.network: nn.Module = model
+        self.exchange: GradientExchange | None = None
         if self.n_ranks > 1:
-            self.network = data_parallel(model, parallel or DataParallel())
+            self.exchange = GradientExchange(model, batch_size, parallel or DataParallel())
+            self.network = self.exchange.network
         first_frame, last_frame = (batch_size * k // self.n_ranks for k in (self.rank, self.rank + 1))
         self.share = last_frame - first_frame
         self._share = slice(first_frame, last_frame)
@@ -113,21 +115,18 @@ class Stepper:
         self.model.train()
         self.optimizer.zero_grad()
         share = len(maps) / self.batch_size
-        with execution_context(self.model, self.execution), self._exchange(synchronise):
+        alone = nullcontext() if synchronise or self.exchange is None else self.exchange.suspended()
+        with execution_context(self.model, self.execution), alone:
             losses = evidence_loss(self.network(maps, noise[self._share]), targets, self.model.config.beta)
-            # DistributedDataParallel averages over the ranks
+            # gradients are averaged over the ranks
             (losses.total * (share * self.n_ranks)).backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
         self.taken += 1
         return torch.stack(losses).detach().double() * share
 
-    def _exchange(self, synchronise: bool) -> AbstractContextManager[None]:
-        if synchronise or not isinstance(self.network, nn.parallel.DistributedDataParallel):
-            return nullcontext()
-        return self.network.no_sync()
-
     def close(self) -> None:
-        """End the thread that expands batches."""
+        """End the thread that expands batches, and leave the model to train alone."""
+        self.model.wide_linear = None
         if self._batches is not None:
             self._batches.close()  # type: ignore[attr-defined]
             self._batches = None

@@ -17,9 +17,16 @@ from torch import Tensor, distributed
 
 from levinthal.errors import DataError, UsageError
 from levinthal.workloads.cvae.allocator import keep_freed_memory
-from levinthal.workloads.cvae.checkpoint import Checkpoint, has_checkpoint, load_checkpoint, save_checkpoint
+from levinthal.workloads.cvae.checkpoint import (
+    Checkpoint,
+    ForeignCheckpointError,
+    has_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from levinthal.workloads.cvae.data import MapSource
 from levinthal.workloads.cvae.history import Epoch, Evaluation, History
+from levinthal.workloads.cvae.loader import Loader
 from levinthal.workloads.cvae.model import CVAEModel, evidence_loss
 from levinthal.workloads.cvae.optimiser import OptimizerSettings
 from levinthal.workloads.cvae.precision import Execution, candidates, choose_execution, execution_context
@@ -114,7 +121,7 @@ def train(
         Not exactly one of epochs and steps, a value out of range, or resume without a folder.
     DataError
         Maps of another size than the model's, no frames, a loss that is not finite, or a checkpoint that is damaged
-        or of another training.
+        or (`checkpoint.ForeignCheckpointError`) of another training.
     """
     if (epochs is None) == (steps is None):
         raise UsageError("training needs exactly one of epochs and steps")
@@ -255,14 +262,14 @@ class _Keeper:
         Raises
         ------
         DataError
-            The checkpoint is damaged or of another training.
+            The checkpoint is damaged or (`ForeignCheckpointError`) of another training.
         """
         if self.folder is None or not has_checkpoint(self.folder):
             return
         kept, mine = load_checkpoint(self.folder), self._fingerprint()
         for name, value in mine.items():
             if kept.fingerprint.get(name) != value:
-                raise DataError(
+                raise ForeignCheckpointError(
                     f"the checkpoint in {self.folder} is of another training ({name} is {kept.fingerprint.get(name)}, "
                     f"not {value}): use another folder, or do not resume"
                 )
@@ -270,7 +277,9 @@ class _Keeper:
             self.stepper.model.load_state_dict(kept.weights)
             self.stepper.optimizer.load_state(kept.moments)
         except (RuntimeError, ValueError):
-            raise DataError(f"the checkpoint in {self.folder} is of another model: do not resume") from None
+            raise ForeignCheckpointError(
+                f"the checkpoint in {self.folder} is of another model: do not resume"
+            ) from None
         self.stepper.taken, self.epochs, self.train_s = kept.steps, list(kept.epochs), kept.train_s
         if self.stepper.rank == 0:  # the other ranks add nothing to a sum that is whole
             self.sums += torch.tensor(kept.sums, device=self.sums.device, dtype=torch.float64)
@@ -296,12 +305,14 @@ def _check(model: CVAEModel, source: MapSource) -> None:
         raise DataError("there are no frames: give at least one contact map")
 
 
-def _batches(model: CVAEModel, source: MapSource, batch_size: int) -> Iterator[Tensor]:
+def _batches(model: CVAEModel, source: MapSource, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield maps and what they are to be decoded to, in order, on the model's device."""
     _check(model, source)
     device = next(model.parameters()).device
-    for start in range(0, len(source), batch_size):
-        frames = np.arange(start, min(start + batch_size, len(source)))
-        yield torch.from_numpy(source.batch(frames)).to(device)
+    groups = (np.arange(start, min(start + batch_size, len(source))) for start in range(0, len(source), batch_size))
+    for batch in Loader(source).batches(groups):
+        maps = torch.from_numpy(batch.maps).to(device)
+        yield maps, maps if batch.targets is batch.maps else torch.from_numpy(batch.targets).to(device)
 
 
 def _execution_for(model: CVAEModel, execution: Execution | None) -> Execution:
@@ -326,8 +337,9 @@ def evaluate(
     noise = torch.randn(len(source), model.config.latent, generator=torch.Generator().manual_seed(seed)).to(device)
     sums = torch.zeros(3, dtype=torch.float64, device=device)
     with execution_context(model, execution):
-        for maps, drawn in zip(_batches(model, source, batch_size), torch.split(noise, batch_size), strict=True):
-            sums += len(maps) * torch.stack(evidence_loss(model(maps, drawn), maps, model.config.beta))
+        batches = zip(_batches(model, source, batch_size), torch.split(noise, batch_size), strict=True)
+        for (maps, targets), drawn in batches:
+            sums += len(maps) * torch.stack(evidence_loss(model(maps, drawn), targets, model.config.beta))
     model.train(training)
     return Evaluation(*(sums / len(source)).tolist())
 
@@ -339,7 +351,7 @@ def encode(
     """Return mean and log-variance of the posterior of each frame, both (frames, latent)."""
     model.eval()
     with execution_context(model, _execution_for(model, execution)):
-        parts = [model.encode(maps) for maps in _batches(model, source, batch_size)]
+        parts = [model.encode(maps) for maps, _ in _batches(model, source, batch_size)]
     mean, log_var = (torch.cat([part[i] for part in parts]).float().cpu().numpy() for i in (0, 1))
     return mean, log_var
 

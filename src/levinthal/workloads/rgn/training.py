@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,7 +39,7 @@ from levinthal.workloads.rgn.optimiser import Adam, Update
 from levinthal.workloads.rgn.training_settings import TrainingSettings
 from levinthal.workloads.rgn.validation import device_of, evaluate, predicted
 
-__all__ = ["BEST_WEIGHTS", "train"]
+__all__ = ["BEST_WEIGHTS", "TrainingSteps", "train"]
 
 BEST_WEIGHTS = "best.safetensors"
 """File in the checkpoint folder that holds the weights of the best validation."""
@@ -111,6 +111,42 @@ def train(
     return history
 
 
+class TrainingSteps:
+    """Steps of a training without an end, for whoever measures them; validates and keeps nothing.
+
+    Parameters
+    ----------
+    model : RGNModel
+        On the device it is trained on.
+    train_set : ProteinSet
+    settings : TrainingSettings
+
+    Attributes
+    ----------
+    model : RGNModel
+    precision : str
+    """
+
+    def __init__(self, model: RGNModel, train_set: ProteinSet, settings: TrainingSettings) -> None:
+        self.model = model
+        self.precision = _precision_on(device_of(model), settings.precision)
+        self._loop = _Loop(model, train_set, settings, None, self.precision, None)
+
+    @property
+    def loading_s(self) -> float:
+        """How long making batches took so far."""
+        return self._loop.loading_s
+
+    def take(self, *, synchronise: bool = True) -> Tensor:
+        """Take a step and return the loss of the whole batch, in nm; see `levinthal.harness.Trainer`."""
+        loop = self._loop
+        network = loop.network
+        lone = isinstance(network, nn.parallel.DistributedDataParallel) and not synchronise
+        with network.no_sync() if lone else nullcontext():  # type: ignore[operator]
+            step = loop.advance()
+        return torch.tensor(step.loss_nm)
+
+
 class _Loop:
     """State of training between steps, and what a step does to it."""
 
@@ -134,6 +170,8 @@ class _Loop:
         self.skipped_on_end = 0
         self._before_s, self._start_s = 0.0, time.perf_counter()
         self._kept_at = -1
+        self._planned: tuple[int, list[npt.NDArray[np.int64]]] | None = None
+        self.loading_s = 0.0
         self.network: nn.Module = model
         if self.n_ranks > 1:
             # also makes all ranks start from the weights of the first
@@ -144,14 +182,9 @@ class _Loop:
     ) -> History:
         settings = self.settings
         stopped_by = self._limit_reached()
-        plan = self._plan()
         while stopped_by is None:
-            step = self._step(plan[self.next_batch])
-            self.next_batch += 1
-            end_of_epoch = self.next_batch == len(plan)
-            if end_of_epoch:
-                self.epoch, self.next_batch = self.epoch + 1, 0
-                plan = self._plan()
+            step = self.advance()
+            end_of_epoch = self.next_batch == 0
             asked = on_step is not None and on_step(step) is True
             stopped_by = self._agree(self._limit_reached() or ("caller" if asked else None))
             interval = settings.validation_interval
@@ -172,6 +205,17 @@ class _Loop:
 
     # -- a step
 
+    def advance(self) -> Step:
+        """Take the next step, in the epoch under way or the next one."""
+        if self._planned is None or self._planned[0] != self.epoch:
+            self._planned = self.epoch, self._plan()
+        plan = self._planned[1]
+        step = self._step(plan[self.next_batch])
+        self.next_batch += 1
+        if self.next_batch == len(plan):
+            self.epoch, self.next_batch = self.epoch + 1, 0
+        return step
+
     def _plan(self) -> list[npt.NDArray[np.int64]]:
         return plan_epoch(
             self.train_set.lengths,
@@ -186,6 +230,7 @@ class _Loop:
         number = len(self.steps) + 1
         share, n_counted = share_of_rank(indices, self.rank, self.n_ranks)
         batch = make_batch(self.train_set, share, n_counted=n_counted)
+        self.loading_s += time.perf_counter() - start_s
         sizes = self.train_set.lengths[indices]
         padded = batch.padded_residues
         batch = batch.to(self.device)

@@ -7,7 +7,7 @@ clock, files. Predictors that know nothing of the sequence stand beside the netw
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from levinthal.harness import Run, Settings
+from levinthal.harness import Rank, Run, ScalingCase, Settings
 from levinthal.metrics.peaks import Peaks
 from levinthal.metrics.process import process_tree_usage
 from levinthal.proteins.records import ProteinRecord
@@ -48,6 +48,7 @@ from levinthal.workloads.rgn.prediction import (
 )
 from levinthal.workloads.rgn.ranks import train_on_ranks
 from levinthal.workloads.rgn.requests import Request, read_requests, warning_of, write_predictions
+from levinthal.workloads.rgn.scaling import CASES, RGNTrainer, store_records
 from levinthal.workloads.rgn.settings import RGNSettings
 from levinthal.workloads.rgn.targets import random_sequences
 from levinthal.workloads.rgn.training import train
@@ -80,6 +81,8 @@ class RGNWorkload:
     name: ClassVar[str] = "rgn"
     version: ClassVar[int] = 1
     Settings: ClassVar[type[Settings]] = RGNSettings
+    scaling_cases: ClassVar[Mapping[str, ScalingCase]] = CASES
+    item: ClassVar[str] = "protein"
 
     def run(self, run: Run, settings: RGNSettings) -> None:
         """Make or read records, train, predict and time."""
@@ -109,6 +112,29 @@ class RGNWorkload:
         if history is not None:
             _tell_updates(run, history)
         run.metric("peak memory", process_tree_usage().peak_rss_bytes / 1e6, unit="MB", better="lower")
+
+    def prepare_training(self, run: Run, settings: RGNSettings) -> None:
+        """Make or read the records for the ranks of a scaling study."""
+        store_records(run, _corpus(run, settings))
+
+    def trainer(self, rank: Rank, settings: RGNSettings) -> RGNTrainer:
+        """Return the trainer of one rank."""
+        model = RGNModel(PRESETS[settings.preset], seed=rank.seed % 2**31)
+        how = _training_settings(settings, seed=rank.seed % 2**31, precision=rank.precision)
+        return RGNTrainer(rank, model, how, settings.max_length)
+
+
+def _training_settings(settings: RGNSettings, *, seed: int, precision: str) -> TrainingSettings:
+    return TrainingSettings(
+        steps=max(1, settings.steps),
+        batch_size=settings.batch_size,
+        optimiser=OPTIMISERS[settings.preset],
+        seed=seed,
+        precision="bf16" if precision == "bf16" else "fp32" if precision == "fp32" else "auto",
+        deterministic=settings.deterministic,
+        validation_interval=settings.validation_interval,
+        curriculum=Curriculum() if settings.preset == "fast" else None,
+    )
 
 
 def _corpus(run: Run, settings: RGNSettings) -> Corpus:
@@ -146,16 +172,7 @@ def _train(
     weights_seed = run.seed_for("weights") % 2**31
     if settings.steps == 0:
         return RGNModel(config, seed=weights_seed).to(run.device).eval(), Provenance(), None
-    how = TrainingSettings(
-        steps=settings.steps,
-        batch_size=settings.batch_size,
-        optimiser=OPTIMISERS[settings.preset],
-        seed=run.seed_for("training") % 2**31,
-        precision="bf16" if run.precision == "bf16" else "fp32" if run.precision == "fp32" else "auto",
-        deterministic=settings.deterministic,
-        validation_interval=settings.validation_interval,
-        curriculum=Curriculum() if settings.preset == "fast" else None,
-    )
+    how = _training_settings(settings, seed=run.seed_for("training") % 2**31, precision=run.precision)
     # Two threads of so small a network gain a fifth on an idle machine and lose fivefold beside a neighbour.
     alone = run.device == "cpu" and config.n_hidden <= _FEW_UNITS
     with run.phase("train", total=settings.steps) as phase, _threads(1 if alone else torch.get_num_threads()):
