@@ -11,6 +11,7 @@ from levinthal.harness.result import Artifact, Repeat, Result
 from levinthal.report.account import Account, StateBar, account_of, state_bars
 from levinthal.report.artifacts import Picture, embed
 from levinthal.report.axis import Tick, linear_axis
+from levinthal.report.comparisons import ComparisonGroup, comparison_groups
 from levinthal.report.curves import Plot, plots_of
 from levinthal.report.figures import (
     FigureRow,
@@ -83,6 +84,7 @@ class ResultView:
     figures: tuple[FigureRow, ...]
     no_interval: str
     gates: tuple[GateRow, ...]
+    comparisons: tuple[ComparisonGroup, ...]
     repeats: tuple[RepeatView, ...]
     time_ticks: tuple[Tick, ...]
     account: Account
@@ -139,6 +141,7 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
         figures=rows,
         no_interval=common_reason(rows),
         gates=gate_rows(result),
+        comparisons=comparison_groups(result.repeats),
         repeats=tuple(
             _repeat(position, repeat, time, axis_s, keys)
             for position, (repeat, time) in enumerate(zip(result.repeats, times, strict=True))
