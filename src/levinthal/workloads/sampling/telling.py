@@ -28,7 +28,7 @@ _RANDOM = "random"
 
 
 def tell_timeline(run: Run, outcome: Outcome, lanes: dict[str, str], clock_offset_s: float) -> None:
-    """Draw a campaign on the lanes of its workers; one that was done on one core is all on one lane.
+    """Draw a campaign on the lanes of its workers.
 
     Parameters
     ----------
@@ -41,12 +41,10 @@ def tell_timeline(run: Run, outcome: Outcome, lanes: dict[str, str], clock_offse
     clock_offset_s : float
         Seconds since 1970 less `time.perf_counter`.
     """
-    workers = {interval.worker for interval in outcome.intervals if interval.name == "simulate"}
-    alone = next(iter(workers)) if len(workers) == 1 else None
     for interval in outcome.intervals:
         lane = interval.worker
-        if alone is not None or interval.name == "simulate":
-            lane = lanes.setdefault(alone or interval.worker, f"worker {len(lanes) + 1}")
+        if lane not in ("training", "coordinator"):
+            lane = lanes.setdefault(lane, f"worker {len(lanes) + 1}")
         run.interval(
             interval.name,
             lane=lane,
