@@ -81,7 +81,7 @@ class SamplingWorkload:
         """Sample by every policy, compare, and show what was found."""
         _check_policies(settings)
         with run.phase("prepare"):
-            system = make_system(settings, _platform(run, settings))
+            system = make_system(settings, _platform(run, settings), run.folder)
             if system.molecule is not None:
                 wait([run.executor.submit(_import_engine) for _ in range(run.n_workers)])
         for note in system.notes:
