@@ -91,6 +91,7 @@ class ResultView:
     plots: tuple[Plot, ...]
     samples: tuple[SampleRow, ...]
     pictures: tuple[PictureSet, ...]
+    files: tuple[Artifact, ...]
     machine_groups: tuple[Group, ...]
     software_groups: tuple[Group, ...]
     settings_groups: tuple[Group, ...]
@@ -151,6 +152,9 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
         plots=plots_of(result.repeats),
         samples=sample_rows(result),
         pictures=_pictures(result, folder),
+        files=tuple(
+            artifact for repeat in result.repeats for artifact in repeat.artifacts if not _is_picture(artifact)
+        ),
         machine_groups=described(result.machine, "Machine"),
         software_groups=described(result.software, "Software", verbatim=True),
         settings_groups=described(result.settings, "Settings", verbatim=True),
@@ -220,12 +224,16 @@ def _repeat(position: int, repeat: Repeat, time: WallTime, axis_s: float, keys: 
     )
 
 
+def _is_picture(artifact: Artifact) -> bool:
+    return any(Path(each).suffix.lower() in (".svg", ".png") for each in (artifact.name, artifact.path))
+
+
 def _pictures(result: Result, folder: Path | None) -> tuple[PictureSet, ...]:
     """Group the pictures by name; those of the first repeat that passed come first."""
     order = sorted(result.repeats, key=lambda repeat: (repeat.verdict == "failed", repeat.index))
     by_name: dict[str, list[tuple[int, Artifact]]] = {}
     for repeat in order:
-        for artifact in repeat.artifacts:
+        for artifact in filter(_is_picture, repeat.artifacts):
             by_name.setdefault(artifact.name, []).append((repeat.index + 1, artifact))
     sets = []
     for name, entries in by_name.items():
