@@ -91,14 +91,14 @@ def test_the_same_seed_makes_the_same_decisions(levinthal, tmp_path):
 
 def test_a_killed_study_goes_on_where_it_was(levinthal, tmp_path):
     arguments = ("sampling", "--out", "a", "--seed", "3", "--engine", "local:1", *CHAIN, *UNCHECKED,
-                 "--set", "policies=plain,random", "--set", "replicas=3", "--set", "steps=200000")  # fmt: skip
+                 "--set", "policies=plain,random", "--set", "replicas=2", "--set", "steps=80000")  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "levinthal", "run", *arguments], cwd=tmp_path, env=probe_environment(),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     campaigns = tmp_path / "a/repeats/000/kept/campaigns"
     deadline = time.monotonic() + 120
-    while len(list(campaigns.glob("*/outcome.npz"))) < 2 or not list(campaigns.glob("*-001/campaign.db")):
+    while not list(campaigns.glob("*/outcome.npz")) or not list(campaigns.glob("random-*/frames.f32")):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -106,26 +106,24 @@ def test_a_killed_study_goes_on_where_it_was(levinthal, tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     before = {path.parent.name: path.stat().st_mtime_ns for path in campaigns.glob("*/outcome.npz")}
-    assert len(before) < 6
+    assert 1 <= len(before) < 4
     done = levinthal("resume", "a")
     assert done.returncode == 0, done.stderr
     after = {path.parent.name: path.stat().st_mtime_ns for path in campaigns.glob("*/outcome.npz")}
-    assert len(after) == 6
+    assert len(after) == 4
     assert {name: after[name] for name in before} == before  # what was finished was not done again
     outcomes = [load_outcome(path) for path in campaigns.glob("*/outcome.npz")]
-    assert {outcome.n_steps for outcome in outcomes} == {200_000}
+    assert {outcome.n_steps for outcome in outcomes} == {80_000}
     repeat = repeat_of(tmp_path / "a")
-    assert any(each.name == "greater" and each.n == 3 for each in repeat.comparisons)
+    assert any(each.name == "greater" and each.n == 2 for each in repeat.comparisons)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         (("system=nowhere.pdb",), "nowhere.pdb"),
-        (("policies=plain,dbscam",), "did you mean dbscan?"),
         (("options=dbscan.outlier=3",), "did you mean outliers?"),
         (("deterministic=true", "core_seconds=3"), "core-seconds are not the same twice"),
-        (("policies=random,dbscan",), "baseline 'plain' is none of the policies"),
     ],
 )
 def test_a_mistake_is_one_line(levinthal, tmp_path, settings, message):
