@@ -1,6 +1,6 @@
 """Kill a sampling campaign's coordinator and workers at random moments, then look whether anything was lost.
 
-The campaign walks on the Mueller-Brown surface with two pinned workers and training on a third process. A coordinator
+The campaign walks on the Mueller-Brown surface with two workers and training on a third process. A coordinator
 that was killed is started anew and resumes. After every kill the record must hold all that it held before; in the end
 no slot, chunk or frame may be missing or there twice, and every chunk must be what its seed and its parent's full
 state make of it, bit for bit.
@@ -13,14 +13,12 @@ import contextlib
 import json
 import os
 import random
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +26,7 @@ import numpy.typing as npt
 import psutil
 
 from levinthal.errors import DataError
-from levinthal.harness.engine import pinned_pool
+from levinthal.harness.engine import open_engine
 from levinthal.harness.processes import die_with_parent
 from levinthal.simulation.potential import MINIMA
 from levinthal.workloads.sampling.accounting import busy_share
@@ -80,7 +78,7 @@ class Centring:
         return Centred(frames.mean(axis=0))
 
 
-def coordinate(folder: Path, max_steps: int) -> None:
+def coordinate(folder: Path, max_steps: int, engine_name: str) -> None:
     """Be the coordinator."""
     die_with_parent()
     plan = CampaignPlan(
@@ -92,44 +90,75 @@ def coordinate(folder: Path, max_steps: int) -> None:
         max_steps=max_steps,
         first_training_frames=100,
     )
+    engine = open_engine(engine_name, folder)
     result = run_campaign(
         WALKER,
         Restless(),
         Centring(),
         folder,
         plan,
-        make_executor=partial(pinned_pool, 2),
-        make_learner_executor=partial(pinned_pool, 1),
+        make_executor=engine.executor,
+        make_learner_executor=engine.training_executor,
         resume=(folder / DATABASE).exists(),
     )
+    engine.close()
     print(json.dumps({"coordinator_s": result.coordinator_s, "wall_s": result.wall_s}))
 
 
-def start(folder: Path, max_steps: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, __file__, "--coordinate", str(max_steps), "--folder", str(folder)]
-    # A process group of its own, so that whatever outlives the coordinator is found and ended.
-    return subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+class Sessions:
+    """Every coordinator has a session of its own: by it whatever outlives a killed one is found, and ended."""
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._killed: dict[int, float] = {}
+        self.survivors = 0
+
+    def killed(self, session: int) -> None:
+        """Remember a killed coordinator."""
+        self._killed[session] = time.monotonic() + self._patience_s
+
+    def look(self, *, wait: bool = False) -> None:
+        """Count, and end, what outlived its coordinator for longer than it may."""
+        for session, deadline in list(self._killed.items()):
+            while wait and members(session) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            left = members(session)
+            if left and time.monotonic() < deadline:
+                continue
+            del self._killed[session]
+            self.survivors += sum(works(process) for process in left)
+            for process in left:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
 
 
-def end_survivors(group: int) -> int:
-    """End what is left of a killed coordinator's process group; return how many simulating or training it was."""
-    deadline = time.monotonic() + 1.0
-    while (left := _members(group)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    workers = sum("spawn_main" in _command(process) for process in left)
-    if left:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGKILL)
-    return workers
-
-
-def _members(group: int) -> list[psutil.Process]:
-    members = []
+def members(session: int) -> list[psutil.Process]:
+    found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, ProcessLookupError):
-            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
-                members.append(process)
-    return members
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def works(process: psutil.Process) -> bool:
+    """Tell workers, and what trains, from the servants that Python and Parsl give them."""
+    try:
+        if "spawn_main" not in " ".join(process.cmdline()):
+            return False
+        parent = process.parent()
+        if parent is None or "process_worker_pool" not in " ".join(parent.cmdline()):
+            return True
+        return any(Path(file.path).name.startswith("worker_") for file in process.open_files())
+    except psutil.Error:
+        return False
+
+
+def start(folder: Path, max_steps: int, engine_name: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, __file__, "--coordinate", str(max_steps), "--folder", folder, "--engine", engine_name]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name("log.txt").open("ab") as log:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
 
 
 def committed(folder: Path) -> list[ChunkRow]:
@@ -139,47 +168,48 @@ def committed(folder: Path) -> list[ChunkRow]:
         return []  # killed before there was a record
 
 
-def kill_at_random(folder: Path, kills: int, longest_s: float, rng: random.Random) -> dict[str, int]:
+def kill_at_random(
+    folder: Path, engine_name: str, kills: int, longest_s: float, limit_s: float, rng: random.Random
+) -> dict[str, int]:
     """Kill coordinators and workers so many times; return how many of each, and which workers did not end by that."""
     counts = {"coordinator": 0, "worker": 0}
-    survivors = 0
+    sessions = Sessions(12.0 if engine_name.startswith("parsl") else 10.0)
     before: list[ChunkRow] = []
     process: subprocess.Popen[bytes] | None = None
-    while sum(counts.values()) < kills:
-        if process is None:
-            process = start(folder, sys.maxsize)
-            time.sleep(rng.uniform(0.0, longest_s))
-        else:
-            time.sleep(rng.uniform(0.0, 0.4 * longest_s))
-        if process.poll() is not None:
-            raise SystemExit(f"the coordinator ended by itself with status {process.returncode}")
-        if rng.random() < 0.5:
+    ends = time.monotonic() + limit_s
+    try:
+        while sum(counts.values()) < kills and time.monotonic() < ends:
+            if process is None:
+                process = start(folder, sys.maxsize, engine_name)
+                time.sleep(rng.uniform(0.0, longest_s))
+            else:
+                time.sleep(rng.uniform(0.0, 0.4 * longest_s))
+            if process.poll() is not None:
+                raise SystemExit(f"the coordinator ended by itself with status {process.returncode}")
+            if rng.random() < 0.5:
+                process.kill()
+                process.wait()
+                sessions.killed(process.pid)
+                process = None
+                counts["coordinator"] += 1
+                now = committed(folder)
+                if now[: len(before)] != before:
+                    raise SystemExit("committed chunks are gone")
+                before = now
+            else:
+                workers = [each for each in members(process.pid) if works(each)]
+                if workers:
+                    with contextlib.suppress(psutil.Error):
+                        rng.choice(workers).kill()
+                        counts["worker"] += 1
+            sessions.look()
+    finally:
+        if process is not None:
             process.kill()
             process.wait()
-            survivors += end_survivors(process.pid)
-            process = None
-            counts["coordinator"] += 1
-            now = committed(folder)
-            if now[: len(before)] != before:
-                raise SystemExit("committed chunks are gone")
-            before = now
-        else:
-            workers = [child for child in psutil.Process(process.pid).children() if "spawn_main" in _command(child)]
-            if workers:
-                os.kill(rng.choice(workers).pid, signal.SIGKILL)
-                counts["worker"] += 1
-    if process is not None:
-        process.kill()
-        process.wait()
-        survivors += end_survivors(process.pid)
-    return {**counts, "workers_that_outlived_their_coordinator": survivors}
-
-
-def _command(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
+            sessions.killed(process.pid)
+        sessions.look(wait=True)
+    return {**counts, "workers_that_outlived_their_coordinator": sessions.survivors}
 
 
 def examine(folder: Path, max_steps: int, simulate_again: int) -> dict[str, object]:
@@ -227,27 +257,56 @@ def examine(folder: Path, max_steps: int, simulate_again: int) -> dict[str, obje
     }
 
 
+PARSL = """
+from parsl.config import Config
+from parsl.executors import HighThroughputExecutor
+from parsl.providers import LocalProvider
+
+config = Config(executors=[
+    HighThroughputExecutor(
+        address="127.0.0.1", max_workers_per_node=2, cores_per_worker=0.001, heartbeat_period=1, heartbeat_threshold=5,
+        provider=LocalProvider(init_blocks=1, min_blocks=1, max_blocks=1),
+    )
+])
+"""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="how many (default 200)")
     parser.add_argument("--folder", type=Path, help="go on with this campaign (default a new one)")
+    parser.add_argument("--engine", default="local:2", help="local:2 (default) or parsl (two workers on this machine)")
     parser.add_argument("--longest", type=float, default=3.5, help="a coordinator's first kill comes within so many s")
+    parser.add_argument("--limit", type=float, default=3000.0, help="no more kills after so many s (default 3000)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default 0)")
     parser.add_argument("--coordinate", type=int, metavar="STEPS", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.coordinate is not None:
-        coordinate(options.folder, options.coordinate)
+        coordinate(options.folder, options.coordinate, options.engine)
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary) / "campaign"
-        counts = kill_at_random(folder, options.kills, options.longest, random.Random(options.seed))
+        engine_name = options.engine
+        if engine_name == "parsl":
+            path = Path(temporary) / "parsl.py"
+            path.write_text(PARSL)
+            engine_name = f"parsl:{path}"
+        began = time.monotonic()
+        random_moments = random.Random(options.seed)
+        counts = kill_at_random(folder, engine_name, options.kills, options.longest, options.limit, random_moments)
+        killing_s = time.monotonic() - began
         n_chunks = len(committed(folder)) + 5 * N_SLOTS
-        process = start(folder, n_chunks * CHUNK_STEPS)
-        output, _ = process.communicate()
+        process = start(folder, n_chunks * CHUNK_STEPS, engine_name)
+        try:
+            output, _ = process.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise SystemExit("the campaign does not finish: it has stalled") from None
         if process.returncode:
             raise SystemExit(f"the campaign did not finish: status {process.returncode}")
         found = examine(folder, n_chunks * CHUNK_STEPS, simulate_again=200)
-    print(json.dumps({"what": "kills survived", "kills": counts, "lost": 0, **found, **json.loads(output)}))
+    result = {"what": "kills survived", "engine": options.engine, "kills": counts, "lost": 0, "killing_s": killing_s}
+    print(json.dumps({**result, **found, **json.loads(output)}))
 
 
 if __name__ == "__main__":

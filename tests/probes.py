@@ -6,7 +6,9 @@ Functions live here because a fresh process finds this module on the path it inh
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 def probe_environment() -> dict[str, str]:
@@ -30,3 +32,23 @@ def explode(step: int) -> None:
     from levinthal.errors import SimulationError
 
     raise SimulationError(f"it broke at step {step}")
+
+
+@dataclass(frozen=True, eq=False)
+class MortalWalker:
+    """A walker whose process dies, once, when it is given a certain seed."""
+
+    inner: Any
+    fatal_seed: int
+    marker: Path
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
+    def advance(self, state: Any, n_steps: int, seed: int, frame_interval: int, first_step: int) -> Any:
+        if seed == self.fatal_seed and not self.marker.exists():
+            self.marker.touch()
+            os._exit(9)
+        return self.inner.advance(state, n_steps, seed, frame_interval, first_step)

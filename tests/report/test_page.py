@@ -13,6 +13,7 @@ import pytest
 from levinthal.errors import ResultError, UsageError
 from levinthal.harness.result import (
     Artifact,
+    Comparison,
     Dataset,
     Gate,
     Metric,
@@ -276,3 +277,31 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path, make_result: MakeRes
     with pytest.raises(ResultError, match="no HTML file"):
         write_report(results, precious)
     assert precious.read_text() == "{}"
+
+
+def test_comparisons_are_shown_with_their_verdicts(make_result: MakeResult, make_repeat: MakeRepeat) -> None:
+    told = {"candidate": "mine", "baseline": "plain", "terms": "60 core-seconds each"}
+    repeat = make_repeat(
+        comparisons=(
+            Comparison(name="faster", **told, value=2.5, low=1.4, high=4.1, n=16, verdict="faster"),
+            Comparison(name="greater", **told, value=1.1, low=0.9, high=1.3, n=16, verdict="can't tell"),
+            Comparison(name="better", **told, value=None, n=0, verdict="can't tell", reason="<no reference>"),
+        )
+    )
+    page = render([(None, make_result(repeats=(repeat,)))])
+    words = " ".join(" ".join(_Page(page).words).split())
+    assert "60 core-seconds each faster mine plain 2.5 1.4 to 4.1 16 faster" in words
+    assert "1.10 0.90 to 1.30 16 can't tell" in words
+    assert "not measured: <no reference>" in words
+    assert "<no reference>" not in page
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "verdict"),
+    [(2.0, 1.5, 3.0, "can't tell"), (2.0, 0.5, 3.0, "faster"), (2.0, None, None, "faster")],
+)
+def test_a_verdict_that_its_interval_does_not_bear_is_refused(value, low, high, verdict) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match="its interval does not"):
+        Comparison(
+            name="faster", candidate="a", baseline="b", terms="t", value=value, low=low, high=high, n=3, verdict=verdict
+        )

@@ -220,3 +220,23 @@ def test_platform_is_chosen_by_size():
             choose_platform(264, "cuda")
     else:
         assert choose_platform(264, "cuda:1").partition(":")[2] == "1"
+
+
+FORKS = """
+import os, subprocess, threading
+from levinthal.simulation.ideal_fold import three_helix_bundle
+from levinthal.simulation.replica import start_replica
+
+model = three_helix_bundle()
+for platform in ("Reference", "CPU"):
+    start_replica(model.system, model.native_nm, 1, platform=platform)
+fork = threading.Thread(target=lambda: subprocess.run(["true"], preexec_fn=os.setpgrp, check=True))
+fork.start()
+fork.join()
+print("done")
+"""
+
+
+def test_another_thread_may_fork_beside_a_simulation():
+    done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "done\n"

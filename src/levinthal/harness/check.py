@@ -78,6 +78,8 @@ def _gated(result: Result, _: Path | None) -> Iterator[str]:
             for metric in repeat.metrics:
                 if metric.kind == "speed" and metric.value is not None:
                     yield f"repeat {repeat.index} failed and still reports the speed {metric.name!r}"
+            for comparison in repeat.comparisons:
+                yield f"repeat {repeat.index} failed and still reports the comparison {comparison.name!r}"
 
 
 def _phases(result: Result, _: Path | None) -> Iterator[str]:

@@ -30,6 +30,9 @@ _SIMULATION = "simulation"
 _DEFAULT_HEARTBEAT_S, _DEFAULT_PATIENCE_S = 30, 120
 _HEARTBEAT_S, _PATIENCE_S = 2, 20
 _DEFAULT_RUN_FOLDER = "runinfo"
+# Ends a block on this machine, which is a process group, when its coordinator is gone: a pool that was just about to
+# register with the interchange would wait for it for ever. Twice in the background, so that no shell waits for it.
+_GUARD = "( ( while kill -0 {pid} 2>/dev/null; do sleep 1; done; kill -9 0 ) & )"
 
 
 def check_file(path: Path) -> Path:
@@ -129,10 +132,11 @@ def make_ready(config: Config, path: Path, folder: Path) -> None:
     """Fill in what a configuration leaves open; whatever it says itself is kept.
 
     Logs go to `folder`/parsl; a dead worker is noticed within seconds; Parsl's programs are found though the
-    environment is not activated; the interchange ends with this process; and of the retries that the configuration
-    grants none is spent on a task that failed by itself.
+    environment is not activated; the interchange and blocks on this machine end with this process; and of the retries
+    that the configuration grants none is spent on a task that failed by itself.
     """
     from parsl.executors.high_throughput.executor import DEFAULT_INTERCHANGE_LAUNCH_CMD
+    from parsl.providers import LocalProvider
 
     if config.run_dir == _DEFAULT_RUN_FOLDER:
         config.run_dir = str(folder / "parsl")
@@ -145,6 +149,8 @@ def make_ready(config: Config, path: Path, folder: Path) -> None:
             executor.heartbeat_threshold = _PATIENCE_S
         if list(executor.interchange_launch_cmd) == DEFAULT_INTERCHANGE_LAUNCH_CMD:
             executor.interchange_launch_cmd = [sys.executable, "-m", "levinthal.harness.parsl_interchange"]
+        if isinstance(executor.provider, LocalProvider):
+            executor.provider.worker_init = "\n".join([_GUARD.format(pid=os.getpid()), executor.provider.worker_init])
     programs = str(Path(sys.executable).parent)
     if programs not in os.environ.get("PATH", "").split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", "")])

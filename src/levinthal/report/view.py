@@ -11,6 +11,7 @@ from levinthal.harness.result import Artifact, Repeat, Result
 from levinthal.report.account import Account, StateBar, account_of, state_bars
 from levinthal.report.artifacts import Picture, embed
 from levinthal.report.axis import Tick, linear_axis
+from levinthal.report.comparisons import ComparisonGroup, comparison_groups
 from levinthal.report.curves import Plot, plots_of
 from levinthal.report.figures import (
     FigureRow,
@@ -84,6 +85,7 @@ class ResultView:
     figures: tuple[FigureRow, ...]
     no_interval: str
     gates: tuple[GateRow, ...]
+    comparisons: tuple[ComparisonGroup, ...]
     repeats: tuple[RepeatView, ...]
     time_ticks: tuple[Tick, ...]
     account: Account
@@ -91,6 +93,7 @@ class ResultView:
     plots: tuple[Plot, ...]
     samples: tuple[SampleRow, ...]
     pictures: tuple[PictureSet, ...]
+    files: tuple[Artifact, ...]
     machine_groups: tuple[Group, ...]
     software_groups: tuple[Group, ...]
     settings_groups: tuple[Group, ...]
@@ -143,6 +146,7 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
         figures=rows,
         no_interval=common_reason(rows),
         gates=gate_rows(result),
+        comparisons=comparison_groups(result.repeats),
         repeats=tuple(
             _repeat(position, repeat, time, axis_s, keys)
             for position, (repeat, time) in enumerate(zip(result.repeats, times, strict=True))
@@ -153,6 +157,9 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
         plots=plots_of(result.repeats),
         samples=sample_rows(result),
         pictures=_pictures(result, folder),
+        files=tuple(
+            artifact for repeat in result.repeats for artifact in repeat.artifacts if not _is_picture(artifact)
+        ),
         machine_groups=described(result.machine, "Machine"),
         software_groups=described(result.software, "Software", verbatim=True),
         settings_groups=described(result.settings, "Settings", verbatim=True),
@@ -231,12 +238,16 @@ def _repeat(position: int, repeat: Repeat, time: WallTime, axis_s: float, keys: 
     )
 
 
+def _is_picture(artifact: Artifact) -> bool:
+    return any(Path(each).suffix.lower() in (".svg", ".png") for each in (artifact.name, artifact.path))
+
+
 def _pictures(result: Result, folder: Path | None) -> tuple[PictureSet, ...]:
     """Group the pictures by name; those of the first repeat that passed come first."""
     order = sorted(result.repeats, key=lambda repeat: (repeat.verdict == "failed", repeat.index))
     by_name: dict[str, list[tuple[int, Artifact]]] = {}
     for repeat in order:
-        for artifact in repeat.artifacts:
+        for artifact in filter(_is_picture, repeat.artifacts):
             by_name.setdefault(artifact.name, []).append((repeat.index + 1, artifact))
     sets = []
     for name, entries in by_name.items():

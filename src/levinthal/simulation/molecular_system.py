@@ -17,7 +17,7 @@ from openmm import app, unit
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.residues import ONE_LETTER
 
-__all__ = ["FORCE_FIELD", "MolecularSystem", "Residue", "assemble", "prepare"]
+__all__ = ["FORCE_FIELD", "HYDROGEN_MASS_AMU", "MolecularSystem", "Residue", "assemble", "minimised", "prepare"]
 
 FORCE_FIELD = ("amber99sbildn.xml", "amber99_obc.xml")
 """Amber99SB-ILDN (Lindorff-Larsen et al., Proteins 78:1950, 2010) with OBC implicit solvent (Onufriev, Bashford and
@@ -127,17 +127,24 @@ def _heavy_atom_modeller(residues: Sequence[Residue]) -> app.Modeller:
     return app.Modeller(topology, positions * unit.nanometer)
 
 
-def _minimise(system: openmm.System, positions: unit.Quantity, iterations: int) -> npt.NDArray[np.float64]:
+def minimised(system: openmm.System, positions: unit.Quantity, iterations: int) -> npt.NDArray[np.float64]:
+    """Return positions in nm after some steps of minimisation on one thread, the same each time.
+
+    Raises
+    ------
+    DataError
+        Atoms that lie on each other.
+    """
     with _one_cpu_thread() as platform:
         context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
         context.setPositions(positions)
         openmm.LocalEnergyMinimizer.minimize(context, 10.0, iterations)
         state = context.getState(positions=True, energy=True)
-    minimised = np.array(state.getPositions(asNumpy=True).value_in_unit(unit.nanometer), np.float64)
+    relaxed = np.array(state.getPositions(asNumpy=True).value_in_unit(unit.nanometer), np.float64)
     energy = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
-    if not (np.isfinite(minimised).all() and np.isfinite(energy)):
+    if not (np.isfinite(relaxed).all() and np.isfinite(energy)):
         raise DataError("the start structure could not be minimised: two atoms lie on each other; mend the structure")
-    return minimised
+    return relaxed
 
 
 def assemble(
@@ -179,7 +186,7 @@ def assemble(
         ) from None
     finally:
         random.setstate(generator)
-    return modeller.topology, system, _minimise(system, modeller.positions, minimise_iterations)
+    return modeller.topology, system, minimised(system, modeller.positions, minimise_iterations)
 
 
 def prepare(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections import OrderedDict
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -66,9 +68,26 @@ class _KeptContexts(threading.local):
 
     def __init__(self) -> None:
         self.contexts: OrderedDict[tuple[str, str, int], openmm.Context] = OrderedDict()
+        _of_all_threads.append(weakref.ref(self.contexts))
 
 
+_of_all_threads: list[weakref.ref[OrderedDict[tuple[str, str, int], openmm.Context]]] = []
 _kept = _KeptContexts()
+_held: list[openmm.Context] = []
+
+
+def _hold_contexts() -> None:
+    """Keep all Contexts alive in a process that is forked.
+
+    It has no thread but one, so Python drops there what other threads kept, and the destructor of a Context waits for
+    its own threads, which are not there either: whoever starts a program by fork would wait for ever.
+    """
+    _of_all_threads[:] = [reference for reference in _of_all_threads if reference() is not None]
+    for reference in _of_all_threads:
+        _held.extend((reference() or {}).values())
+
+
+os.register_at_fork(before=_hold_contexts, after_in_parent=_held.clear)
 
 # The Reference platform draws its noise from one generator for the whole process: one thread at a time, or the bits
 # depend on the others.

@@ -129,14 +129,15 @@ def divergences(outcome: Outcome, reference: Doubles, lag: int, cost: Cost, budg
     return jensen_shannon_nats(counts, reference), reweighted
 
 
-def _ratio(name: str, make: Callable[[], PolicyRatio | str]) -> tuple[PolicyRatio | None, str]:
+def _ratio(make: Callable[[], PolicyRatio | str]) -> tuple[PolicyRatio | None, str]:
+    """Return a ratio, or why there is none."""
     try:
         made = make()
     except DataError as error:
         return None, str(error)
     if isinstance(made, str):
         return None, made
-    return (made, "") if math.isfinite(made.value) else (None, f"{name}: {made.method}")
+    return (made, "") if math.isfinite(made.value) else (None, made.method)
 
 
 def compare_policies(
@@ -210,6 +211,6 @@ def compare_policies(
     }
     found = []
     for name, make in made.items():
-        ratio, reason = _ratio(name, make)
+        ratio, reason = _ratio(make)
         found.append(PolicyComparison(name, candidate, baseline, cost, budget, ratio, reason))
     return found

@@ -181,7 +181,7 @@ def latent_figure(
         )  # fmt: skip
         used = restarts[prices[restarts] <= until]
         axes.plot(*plane[used].T, "x", color=PALETTE[4], markersize=4, markeredgewidth=0.9)
-        axes.set(title=f"{until:.3g} core-seconds, {len(used)} restarts", xlabel="latent axis 1")
+        axes.set(title=f"{until:.3g} core-seconds\n{len(used)} restarts", xlabel="latent axis 1")
     row[0].set_ylabel("latent axis 2")
     figure.colorbar(dots, ax=list(row), label=label)
     return svg_of(figure)

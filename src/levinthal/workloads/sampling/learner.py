@@ -147,6 +147,8 @@ class ComponentsModel:
         Of a frame.
     contacts : bool
         Whether of contacts instead of distances.
+    min_separation : int
+        Pairs of residues nearer than this in the chain are left out.
     mean : ndarray of float32, shape (n_features,)
     components : ndarray of float32, shape (n_features, d)
     version, n_frames : int
@@ -157,6 +159,7 @@ class ComponentsModel:
 
     frame_shape: tuple[int, ...]
     contacts: bool
+    min_separation: int
     mean: npt.NDArray[np.float32]
     components: npt.NDArray[np.float32]
     version: int
@@ -169,17 +172,20 @@ class ComponentsModel:
         embedding = np.empty((len(frames), self.components.shape[1]), np.float32)
         for first in range(0, len(frames), _FRAMES_AT_ONCE):
             part = slice(first, first + _FRAMES_AT_ONCE)
-            embedding[part] = (_features(frames[part], self.contacts) - self.mean) @ self.components
+            features = _features(frames[part], self.contacts, self.min_separation)
+            embedding[part] = (features - self.mean) @ self.components
         return embedding
 
 
-def _features(frames: Frames, contacts: bool) -> Frames:
+def _features(frames: Frames, contacts: bool, min_separation: int) -> Frames:
     if not _molecular(frames.shape):
         return np.asarray(frames, np.float32).reshape(len(frames), -1)
+    first, second = np.triu_indices(frames.shape[1], 1)
+    chosen = second - first >= min_separation
     if contacts:
         packed = pack_contacts(np.asarray(frames, np.float32), threads=1)
-        return unpack_pairs(packed, frames.shape[1]).astype(np.float32)
-    return pair_distances(frames)
+        return unpack_pairs(packed, frames.shape[1])[:, chosen].astype(np.float32)
+    return pair_distances(frames) if min_separation == 1 else pair_distances(frames)[:, chosen]
 
 
 @dataclass(frozen=True)
@@ -192,17 +198,22 @@ class PCALearner:
         Dimensions of the embedding; fewer where there are fewer features.
     features : {"distances", "contacts"}
         Of what; a system without residues has only its coordinates.
+    min_separation : int
+        Pairs of residues nearer than this in the chain are left out; above 4 helices say nothing, tertiary structure
+        all.
     most_frames : int
         Fitted to at most so many frames.
     """
 
     components: int = 5
     features: Literal["distances", "contacts"] = "distances"
+    min_separation: int = 1
     most_frames: int = 10_000
     name = "pca"
 
     def __post_init__(self) -> None:
         check_range(self, "components", 1, 100)
+        check_range(self, "min_separation", 1)
         check_range(self, "most_frames", 2)
         if self.features not in ("distances", "contacts"):
             raise UsageError(f"learner setting features is {self.features!r}: choose distances or contacts")
@@ -222,13 +233,18 @@ class PCALearner:
             raise DataError(f"principal components need at least 2 frames, there are {len(frames)}: simulate first")
         contacts = self.features == "contacts"
         chosen = training_frames(len(frames), self.most_frames, seed)
-        data = _features(frames[chosen], contacts)
+        data = _features(frames[chosen], contacts, self.min_separation)
+        if not data.shape[1]:
+            raise UsageError(
+                f"min_separation {self.min_separation} leaves no pair of {frames.shape[1]} residues: take less"
+            )
         solver = "covariance_eigh" if data.shape[1] <= _PAIRS_OF_COVARIANCE else "randomized"
         count = min(self.components, *data.shape)
         fitted = PCA(count, svd_solver=solver, random_state=seed % 2**32).fit(data)
         return ComponentsModel(
             tuple(frames.shape[1:]),
             contacts,
+            self.min_separation,
             np.asarray(fitted.mean_, np.float32),
             np.ascontiguousarray(fitted.components_.T, np.float32),
             next_version(previous),

@@ -20,7 +20,6 @@ from levinthal.workloads.sampling.accounting import (
     queue_times_s,
 )
 from levinthal.workloads.sampling.record import CampaignRecord
-from levinthal.workloads.sampling.record_rows import DecisionRow
 from levinthal.workloads.sampling.systems import StudySystem
 
 __all__ = ["Interval", "Outcome", "Spending", "load_outcome", "outcome_of", "save_outcome"]
@@ -30,7 +29,7 @@ Integers: TypeAlias = npt.NDArray[np.int64]
 
 _ENTROPY_FRAMES = 1000
 _BOLTZMANN_KJ_MOL_K = 0.00831446261815324
-_MOST_INTERVALS = 150
+_MOST_INTERVALS = 60
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ class Outcome:
     spending : Spending
         Where the time went.
     intervals : tuple of Interval
-        For the timeline, the shortest joined.
+        For the timeline, short ones put together.
     """
 
     policy: str
@@ -202,7 +201,7 @@ def outcome_of(record: CampaignRecord, system: StudySystem, policy: str, replica
         quasi_harmonic=quasi_harmonic,
         entropy_frames=n_used,
         spending=_spending(record, n_workers),
-        intervals=tuple(_intervals(record)),
+        intervals=tuple(_intervals(record, n_workers)),
     )
 
 
@@ -264,33 +263,57 @@ def _kinetic_ratio(states: Doubles, system: StudySystem) -> float:
     return float(twice_kinetic / (freedom * _BOLTZMANN_KJ_MOL_K * molecule.temperature_k))
 
 
-def _intervals(record: CampaignRecord) -> list[Interval]:
-    """Return what went on where, neighbours of the same kind joined so that there are not too many."""
-    pieces = [Interval("simulate", c.worker, c.started, c.simulated - c.started, c.n_frames) for c in record.chunks]
-    pieces += [Interval("train", "training", m.began, m.trained - m.began, m.n_frames) for m in record.models]
-    pieces += [piece for decision in record.decisions for piece in _of_decision(decision)]
-    pieces.sort(key=lambda piece: piece.began)
-    if not pieces:
-        return []
-    span_s = max(p.began + p.duration_s for p in pieces) - pieces[0].began
-    joined: dict[tuple[str, str], list[Interval]] = {}
+def _intervals(record: CampaignRecord, n_workers: int) -> list[Interval]:
+    """Return what went on where; with one worker all of it was in one thread, else training and decisions were not."""
+    workers = dict.fromkeys(chunk.worker for chunk in record.chunks)
+    alone = next(iter(workers)) if n_workers == 1 and len(workers) == 1 else None
+    lanes: dict[str, list[Interval]] = {worker: [] for worker in workers}
+    for chunk in record.chunks:
+        lasted = chunk.simulated - chunk.started
+        lanes[chunk.worker].append(Interval("simulate", chunk.worker, chunk.started, lasted, chunk.n_frames))
+    training, deciding = alone or "training", alone or "coordinator"
+    for model in record.models:
+        lasted = model.trained - model.began
+        lanes.setdefault(training, []).append(Interval("train", training, model.began, lasted, model.n_frames))
+    for decision in record.decisions:
+        looked_s = decision.refresh_s + decision.decide_s
+        began = decision.made - looked_s - decision.embed_s
+        lanes.setdefault(deciding, []).append(Interval("infer", deciding, began, decision.embed_s, 0))
+        lanes[deciding].append(Interval("select", deciding, decision.made - looked_s, looked_s, 1))
+    return [interval for pieces in lanes.values() for interval in _thinned(pieces)]
+
+
+def _thinned(pieces: Sequence[Interval]) -> list[Interval]:
+    """Put short intervals of one worker together where there are too many: their sums stay, their order does not.
+
+    Runs of short ones are laid out anew, each kind in one piece; so nothing overlaps that did not before.
+    """
+    pieces = sorted(pieces, key=lambda piece: piece.began)
+    if len(pieces) <= _MOST_INTERVALS:
+        return pieces
+    short_s = (pieces[-1].began + pieces[-1].duration_s - pieces[0].began) / _MOST_INTERVALS
+    kept: list[Interval] = []
+    run: list[Interval] = []
     for piece in pieces:
-        row = joined.setdefault((piece.name, piece.worker), [])
-        gap_s = piece.began - (row[-1].began + row[-1].duration_s) if row else np.inf
-        if gap_s <= span_s / _MOST_INTERVALS:
-            last = row.pop()
-            end = max(last.began + last.duration_s, piece.began + piece.duration_s)
-            piece = Interval(last.name, last.worker, last.began, end - last.began, last.items + piece.items)  # noqa: PLW2901
-        row.append(piece)
-    return [piece for row in joined.values() for piece in row]
+        if run and (piece.duration_s > short_s or piece.began - run[0].began > short_s):
+            kept += _laid_out(run)
+            run = []
+        if piece.duration_s > short_s:
+            kept.append(piece)
+        else:
+            run.append(piece)
+    return [*kept, *(_laid_out(run) if run else [])]
 
 
-def _of_decision(decision: DecisionRow) -> list[Interval]:
-    looked_s = decision.refresh_s + decision.decide_s
-    return [
-        Interval("infer", "coordinator", decision.made - looked_s - decision.embed_s, decision.embed_s, 0),
-        Interval("select", "coordinator", decision.made - looked_s, looked_s, 1),
-    ]
+def _laid_out(run: Sequence[Interval]) -> list[Interval]:
+    """Return one interval for each kind in a run, one after the other from its beginning on."""
+    began, found = run[0].began, []
+    for name in dict.fromkeys(piece.name for piece in run):
+        own = [piece for piece in run if piece.name == name]
+        lasted = sum(piece.duration_s for piece in own)
+        found.append(Interval(name, run[0].worker, began, lasted, sum(piece.items for piece in own)))
+        began += lasted
+    return found
 
 
 # On disk: arrays and plain numbers, nothing that is executed when it is read.

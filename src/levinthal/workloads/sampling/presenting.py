@@ -21,11 +21,12 @@ from levinthal.workloads.sampling.figures import (
     ratio_figure,
     time_series_figure,
 )
+from levinthal.workloads.sampling.learner import make_learner
 from levinthal.workloads.sampling.outcome import Outcome
 from levinthal.workloads.sampling.record import CampaignRecord
 from levinthal.workloads.sampling.settings import SamplingSettings
 from levinthal.workloads.sampling.structures import chosen_states, positions_nm, structure_pdb, write_trajectory
-from levinthal.workloads.sampling.study import campaign_folder, campaign_tasks
+from levinthal.workloads.sampling.study import campaign_folder, options_of_learner
 from levinthal.workloads.sampling.systems import StudySystem
 
 __all__ = ["leading_policy", "present"]
@@ -127,11 +128,9 @@ def _show_latent(
     run: Run, settings: SamplingSettings, system: StudySystem, record: CampaignRecord, outcome: Outcome
 ) -> None:
     """Embed the first campaign's frames by a model of all of them: the space, and what it knows of slow motion."""
-    alone = settings.model_copy(update={"policies": (outcome.policy,), "policy": ""})
-    (task,) = campaign_tasks(alone, system, run.kept, [outcome.seed], 1)
-    learner = task.make_learner()
-    if learner is None or outcome.n_frames < settings.first_training_frames:
+    if not record.header.learner or outcome.n_frames < settings.first_training_frames:
         return
+    learner = make_learner(settings.learner, **options_of_learner(settings))
     frames = np.asarray(record.frames)
     latent = learner.fit(frames, None, outcome.seed).embed(frames)
     restarts = np.array([d.frame for d in record.decisions if d.frame is not None and d.frame >= 0], np.int64)

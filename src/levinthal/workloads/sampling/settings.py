@@ -21,9 +21,11 @@ class SamplingSettings(Settings):
         description="What to sample: three-helix-bundle, fs-peptide, alanine-dipeptide, mueller-brown, landscape, "
         "FILE.pdb, go:FILE.pdb or chain:FILE.npz.",
     )
-    model: Literal["implicit", "go"] = Field(
-        default="implicit", description="How the protein of FILE.pdb is simulated: all atoms in implicit water, or Go."
+    model: Literal["implicit", "explicit", "go"] = Field(
+        default="implicit",
+        description="How the protein of FILE.pdb is simulated: all atoms in implicit or explicit water, or Go.",
     )
+    fix: bool = Field(default=False, description="Make FILE.pdb whole by PDBFixer first; what was changed is listed.")
     temperature: float = Field(
         default=0.0,
         ge=0.0,

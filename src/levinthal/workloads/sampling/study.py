@@ -36,6 +36,7 @@ __all__ = [
     "campaign_tasks",
     "do_alone",
     "do_over_workers",
+    "options_of_learner",
     "over_workers",
     "read_options",
     "run_on_cores",
@@ -120,6 +121,14 @@ def read_options(options: Sequence[str], names: Sequence[str]) -> dict[str, dict
     return found
 
 
+def options_of_learner(settings: SamplingSettings, device: str = "cpu") -> dict[str, Any]:
+    """Return the settings of the learner; errors as for `read_options`."""
+    options = read_options(settings.options, [*settings.chosen_policies, *LEARNERS])[settings.learner]
+    if settings.learner == "cvae":
+        return {"deterministic": settings.deterministic, "device": device, **options}
+    return options
+
+
 def campaign_tasks(
     settings: SamplingSettings,
     system: StudySystem,
@@ -152,9 +161,7 @@ def campaign_tasks(
     """
     policies = settings.chosen_policies
     options = read_options(settings.options, [*policies, *LEARNERS])
-    learner_options = options[settings.learner]
-    if settings.learner == "cvae":
-        learner_options = {"deterministic": settings.deterministic, "device": device, **learner_options}
+    learner_options = options_of_learner(settings, device)
     tasks = []
     for replica, seed in enumerate(seeds):
         plan = CampaignPlan(

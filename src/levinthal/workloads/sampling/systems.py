@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -86,13 +86,15 @@ class StudySystem:
     notes: tuple[str, ...] = ()
 
 
-def make_system(settings: SamplingSettings, platform: str = "auto") -> StudySystem:
+def make_system(settings: SamplingSettings, platform: str = "auto", folder: Path = Path()) -> StudySystem:
     """Make the system that the settings name.
 
     Parameters
     ----------
     settings : SamplingSettings
         `system`, `model`, `temperature` and what belongs to them.
+    folder : Path
+        Where a structure that was made whole is left.
     platform : str
         OpenMM platform of molecules.
 
@@ -107,11 +109,17 @@ def make_system(settings: SamplingSettings, platform: str = "auto") -> StudySyst
     kind, _, rest = system.partition(":")
     if kind == "chain" and rest:
         return _chain_of_file(Path(rest), settings)
-    if kind == "go" and rest:
-        return _go_of_file(Path(rest), settings, platform)
-    if _looks_like_file(system):
-        made = _go_of_file if settings.model == "go" else _of_structure
-        return made(Path(system), settings, platform)
+    if (kind == "go" and rest) or _looks_like_file(system):
+        is_go = kind == "go" or settings.model == "go"
+        path = Path(rest if kind == "go" else system)
+        changed: tuple[str, ...] = ()
+        if settings.fix:
+            from levinthal.simulation.repair import repair_structure
+
+            whole = folder / f"{path.stem}.pdb"
+            path, changed = whole, tuple(f"{path.name}: {each}." for each in repair_structure(path, whole))
+        made = (_go_of_file if is_go else _of_structure)(path, settings, platform)
+        return replace(made, notes=(*made.notes, *changed))
     raise UsageError(
         f"system {system!r} is unknown: use {', '.join(_MAKERS)}, or a file as FILE.pdb, go:FILE.pdb or chain:FILE.npz"
     )
@@ -304,13 +312,19 @@ def _fs_peptide(settings: SamplingSettings, platform: str) -> StudySystem:
 
 
 def _of_structure(path: Path, settings: SamplingSettings, platform: str) -> StudySystem:
+    temperature_k = settings.temperature or _DEFAULT_TEMPERATURE_K
+    from levinthal.simulation.explicit_water import in_explicit_water
     from levinthal.simulation.pdb_structure import from_pdb
 
-    temperature_k = settings.temperature or _DEFAULT_TEMPERATURE_K
-    system, starts = from_pdb(path, temperature_k=temperature_k)
+    simulated = in_explicit_water if settings.model == "explicit" else from_pdb
+    system, starts = simulated(path, temperature_k=temperature_k)
     begin = start = starts["structure"]
     if settings.start not in ("auto", "native", "unfolded"):
-        other, others = from_pdb(Path(settings.start), temperature_k=temperature_k)
+        if settings.model == "explicit":
+            raise UsageError(
+                "another start in explicit water would have other water: leave start out, or take implicit"
+            )
+        other, others = simulated(Path(settings.start), temperature_k=temperature_k)
         if other.sequence != system.sequence or other.n_atoms != system.n_atoms:
             raise DataError(
                 f"start {settings.start} has {other.n_atoms} atoms of {other.sequence}, {path} has {system.n_atoms} of "

@@ -20,7 +20,7 @@ from levinthal.workloads.sampling.outcome import Outcome
 from levinthal.workloads.sampling.policies.registry import make_policy
 from levinthal.workloads.sampling.systems import StudySystem
 
-__all__ = ["tell_comparisons", "tell_costs", "tell_directed", "tell_policies", "tell_timeline"]
+__all__ = ["tell_comparisons", "tell_costs", "tell_directed", "tell_policies", "tell_ratios", "tell_timeline"]
 
 _CURVE_POINTS = 100
 _SHARES = ("simulate", "train", "infer", "select", "rest")
@@ -28,7 +28,7 @@ _RANDOM = "random"
 
 
 def tell_timeline(run: Run, outcome: Outcome, lanes: dict[str, str], clock_offset_s: float) -> None:
-    """Draw a campaign on the lanes of its workers; one that was done on one core is all on one lane.
+    """Draw a campaign on the lanes of its workers.
 
     Parameters
     ----------
@@ -41,12 +41,10 @@ def tell_timeline(run: Run, outcome: Outcome, lanes: dict[str, str], clock_offse
     clock_offset_s : float
         Seconds since 1970 less `time.perf_counter`.
     """
-    workers = {interval.worker for interval in outcome.intervals if interval.name == "simulate"}
-    alone = next(iter(workers)) if len(workers) == 1 else None
     for interval in outcome.intervals:
         lane = interval.worker
-        if alone is not None or interval.name == "simulate":
-            lane = lanes.setdefault(alone or interval.worker, f"worker {len(lanes) + 1}")
+        if lane not in ("training", "coordinator"):
+            lane = lanes.setdefault(lane, f"worker {len(lanes) + 1}")
         run.interval(
             interval.name,
             lane=lane,
@@ -127,18 +125,32 @@ def _tell_event(run: Run, policy: str, side: Sequence[Outcome], budget: float) -
             reason="it came back in no simulation")  # fmt: skip
 
 
-def tell_costs(run: Run, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
-    """Record where the core-seconds of each policy went, and how promptly it acted on how old a model."""
+def tell_costs(run: Run, outcomes: Mapping[str, Sequence[Outcome]], *, spread: bool) -> None:
+    """Record where the core-seconds of each policy went, and how promptly it acted on how old a model.
+
+    Parameters
+    ----------
+    run : Run
+        To be told.
+    outcomes : mapping of str to sequence of Outcome
+        By policy.
+    spread : bool
+        Whether each campaign had all workers, which then may have idled, and chunks waited for them.
+    """
     for policy, side in outcomes.items():
         spent = [outcome.spending for outcome in side]
         rates = [outcome.n_steps / outcome.spending.total for outcome in side]
         _median(run, f"simulation, {policy}", rates, "step/core-second", "higher", "speed")
+        simulating = [each.simulate / each.total for each in spent]
+        _median(run, f"simulation's share of the core-seconds, {policy}", simulating, "1", "higher", "speed")
         for name in _SHARES:
             run.samples(f"core-seconds/{policy}/{name}", [getattr(each, name) for each in spent], unit="core-second")
-        _median(run, f"simulation cores busy, {policy}", [each.busy_share for each in spent], "1", "higher", "speed")
-        cpu = [each.busy_cpu_share for each in spent]
-        _median(run, f"simulation cores busy by processor time, {policy}", cpu, "1", "higher", "speed")
-        _median(run, f"queue time, {policy}", [1e3 * each.queue_s for each in spent], "ms", "lower", "speed")
+        if spread:
+            busy = [each.busy_share for each in spent]
+            _median(run, f"simulation cores busy, {policy}", busy, "1", "higher", "speed")
+            busy = [each.busy_cpu_share for each in spent]
+            _median(run, f"simulation cores busy by processor time, {policy}", busy, "1", "higher", "speed")
+            _median(run, f"queue time, {policy}", [1e3 * each.queue_s for each in spent], "ms", "lower", "speed")
         if not any(outcome.n_restarts for outcome in side):
             continue
         run.samples(f"restarts/{policy}", [outcome.n_restarts for outcome in side], unit="1")
@@ -165,6 +177,19 @@ def tell_directed(run: Run, policies: Sequence[str]) -> None:
 
 
 _KNOWN_UNDIRECTED = ("plain", "random", "least-counts", "dbscan", "lof", "fast", "reap")
+
+
+def tell_ratios(run: Run, comparisons: Sequence[PolicyComparison], baseline: str) -> None:
+    """Record the ratios to the baseline at equal core-seconds as figures, so that runs can be compared by them."""
+    for each in comparisons:
+        if each.baseline == baseline and each.cost == "core-seconds":
+            run.metric(
+                f"{each.name}, {each.candidate} / {each.baseline}",
+                None if each.ratio is None else each.ratio.value,
+                unit="1",
+                better="higher",
+                reason=each.reason,
+            )
 
 
 def tell_comparisons(run: Run, comparisons: Sequence[PolicyComparison]) -> None:

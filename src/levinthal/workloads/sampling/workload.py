@@ -37,6 +37,7 @@ from levinthal.workloads.sampling.telling import (
     tell_costs,
     tell_directed,
     tell_policies,
+    tell_ratios,
     tell_timeline,
 )
 
@@ -80,8 +81,9 @@ class SamplingWorkload:
         """Sample by every policy, compare, and show what was found."""
         _check_policies(settings)
         with run.phase("prepare"):
-            system = make_system(settings, _platform(run, settings))
-            wait([run.executor.submit(_import_engine) for _ in range(run.n_workers)])
+            system = make_system(settings, _platform(run, settings), run.folder)
+            if system.molecule is not None:
+                wait([run.executor.submit(_import_engine) for _ in range(run.n_workers)])
         for note in system.notes:
             run.note(note)
         run.dataset(system.name, version=system.version, sha256=system.walker.sha256, synthetic=system.synthetic)
@@ -127,12 +129,9 @@ def _check_metrics(run: Run, settings: SamplingSettings) -> None:
     with run.phase("verify", items=settings.exact_replicas):
         checks = check_metrics(max(settings.exact_replicas, 3), run.seed_for("exact chain") % 2**31)
     for check in checks:
-        run.metric(
-            f"exact chain: {check.name} / known value",
-            check.estimate.value / check.truth,
-            unit="1",
-            better="lower",
-            kind="quality",
+        found = (check.estimate.value, check.estimate.low, check.estimate.high)
+        run.samples(
+            f"exact chain, estimate and limits / known value/{check.name}", np.array(found) / check.truth, unit="1"
         )
     missed = sum(not check.held for check in checks)
     run.gate("exact chain: intervals (99.9 %) that miss the known value", float(missed), at_most=_EXACT_MISSES)
@@ -156,11 +155,17 @@ def _reference(run: Run, settings: SamplingSettings, system: StudySystem) -> npt
         )
 
 
+def _on_cores(settings: SamplingSettings) -> bool:
+    """Tell whether each campaign has one core to itself."""
+    several = len(settings.chosen_policies) * settings.replicas > 1
+    return settings.spread == "core" or settings.deterministic or (settings.spread == "auto" and several)
+
+
 def _sample(run: Run, settings: SamplingSettings, system: StudySystem) -> list[Outcome]:
     """Do all campaigns; those that a killed repeat finished are taken as they are, one cut off goes on."""
     seeds = seeds_of(run.seed_for, settings.replicas)
     n_campaigns = len(settings.chosen_policies) * settings.replicas
-    on_cores = settings.spread == "core" or (settings.spread == "auto" and n_campaigns > 1) or settings.deterministic
+    on_cores = _on_cores(settings)
     n_workers = 1 if on_cores else run.n_workers
     device = "cpu" if on_cores else run.device
     tasks = campaign_tasks(settings, system, run.kept / "campaigns", seeds, n_workers, device)
@@ -231,8 +236,9 @@ def _measure(run: Run, settings: SamplingSettings, study: Study) -> list[PolicyC
                     reweighted=reweighted,
                     seed=run.seed_for("bootstrap") % 2**31,
                 )
+    tell_ratios(run, found, baseline)
     tell_policies(run, system, outcomes, study.budgets["core-seconds"], of_reference)
-    tell_costs(run, outcomes)
+    tell_costs(run, outcomes, spread=not _on_cores(settings))
     tell_comparisons(run, found)
     tell_directed(run, list(outcomes))
     return found

@@ -1,0 +1,73 @@
+"""Methods that a repeat ran on equal terms, as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from levinthal.harness.result import CANNOT_TELL, Comparison, Repeat
+from levinthal.report.rounding import rounded
+
+__all__ = ["ComparisonGroup", "ComparisonRow", "comparison_groups"]
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """One ratio, as text; `standing` is `ahead`, `behind` or `open`."""
+
+    name: str
+    candidate: str
+    baseline: str
+    ratio: str
+    interval: str
+    n: int
+    verdict: str
+    standing: str
+    method: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class ComparisonGroup:
+    """The rows of one repeat and the same terms."""
+
+    heading: str
+    rows: tuple[ComparisonRow, ...]
+
+
+def comparison_groups(repeats: Sequence[Repeat]) -> tuple[ComparisonGroup, ...]:
+    """Return the comparisons of all repeats, those on the same terms together."""
+    groups = []
+    for repeat in repeats:
+        by_terms: dict[str, list[ComparisonRow]] = {}
+        for comparison in repeat.comparisons:
+            by_terms.setdefault(comparison.terms, []).append(_row(comparison))
+        where = f"Repeat {repeat.index + 1}, " if len(repeats) > 1 else ""
+        for terms, rows in by_terms.items():
+            heading = f"{where}{terms}"
+            groups.append(ComparisonGroup(heading[:1].upper() + heading[1:], tuple(rows)))
+    return tuple(groups)
+
+
+def _row(comparison: Comparison) -> ComparisonRow:
+    value, low, high = comparison.value, comparison.low, comparison.high
+    ratio, interval, standing = "", "", "open"
+    if value is not None:
+        ends = (low, high) if low is not None and high is not None else None
+        text = rounded(value, ends)
+        ratio = text.whole
+        interval = f"{text.low} to {text.high}" if ends else "none: too few pairs"
+        if comparison.verdict != CANNOT_TELL:
+            standing = "ahead" if value > 1 else "behind"
+    return ComparisonRow(
+        name=comparison.name,
+        candidate=comparison.candidate,
+        baseline=comparison.baseline,
+        ratio=ratio,
+        interval=interval,
+        n=comparison.n,
+        verdict=comparison.verdict,
+        standing=standing,
+        method=comparison.method,
+        problem=comparison.reason or "",
+    )

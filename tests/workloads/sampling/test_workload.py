@@ -1,0 +1,134 @@
+"""The workload through the command line: a study, a plug-in's policy, the same decisions twice, kills, and mistakes."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import mdtraj
+import numpy as np
+import pytest
+
+from levinthal.harness.store import load_result
+from levinthal.workloads.sampling.outcome import load_outcome
+from levinthal.workloads.sampling.record import CampaignRecord
+from probes import probe_environment
+
+CHAIN = (
+    "--set", "system=landscape", "--set", "learner=coordinates", "--set", "chunk_steps=200",
+    "--set", "frame_interval=10",
+)  # fmt: skip
+UNCHECKED = ("--set", "exact_replicas=0")
+
+
+def repeat_of(folder):
+    (repeat,) = load_result(folder).repeats
+    assert repeat.error is None, repeat.error
+    return repeat
+
+
+def test_a_study_on_the_exact_chain_with_a_plug_ins_policy(levinthal, tmp_path):
+    done = levinthal(
+        "run", "sampling", "--out", "a", "--seed", "3", "--engine", "local:2", *CHAIN, "--set", "exact_replicas=3",
+        "--set", "policies=plain,random,dbscan,back-to-the-first", "--set", "options=back-to-the-first.age=30",
+        "--set", "replicas=4", "--set", "steps=12000",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    repeat = repeat_of(tmp_path / "a")
+    assert repeat.dataset.synthetic
+    compared = {(each.name, each.candidate, each.baseline, each.terms): each for each in repeat.comparisons}
+    assert len(compared) == 4 * 2 * (3 + 2)  # ratios, costs, three policies against plain and two against random
+    greater = compared["greater", "back-to-the-first", "plain", "12000 steps each"]
+    assert greater.verdict == "smaller"
+    assert greater.high < 1.0
+    assert greater.n == 4
+    assert all(each.value is not None for each in repeat.comparisons if each.name in ("better", "greater"))
+    text = " ".join(done.stdout.split())
+    assert "greater, back-to-the-first / plain, 12000 steps each" in text
+    assert "made-up Markov chain" in text
+    metrics = {metric.name: metric.value for metric in repeat.metrics}
+    assert metrics["cells seen, back-to-the-first"] < metrics["cells seen, plain"] <= 500
+    assert 0 < metrics["divergence reweighted, plain"] < np.log(2)
+    assert 0 < metrics["stationary mass covered, plain"] <= 1
+    assert {phase.name for phase in repeat.phases} >= {"prepare", "verify", "sample", "simulate", "measure", "present"}
+    assert {"ratios.svg", "coverage.svg", "latent.svg", "free_energy.svg"} <= {each.name for each in repeat.artifacts}
+    (folder,) = (tmp_path / "a/repeats").iterdir()
+    rows = list(csv.DictReader((folder / "decisions_back-to-the-first.csv").open()))
+    assert {row["frame"] for row in rows if row["frame"]} == {"0"}
+    record = CampaignRecord(folder / "kept/campaigns/dbscan-000")
+    record.verify()
+    assert record.frames.shape == (1200, 2)
+    page = (tmp_path / "a/report.html").read_text()
+    assert "On equal terms" in page
+    assert "smaller</span>" in page
+
+
+def test_the_same_seed_makes_the_same_decisions(levinthal, tmp_path):
+    """A Go model with the CVAE, in deterministic mode: also the structures are the same to the last digit."""
+    left = []
+    for name in "ab":
+        done = levinthal(
+            "run", "sampling", "--size", "smoke", "--out", name, "--seed", "5", "--engine", "local:1",
+            "--set", "deterministic=true", "--set", "learner=cvae", "--set", "policy=dbscan", *UNCHECKED,
+            "--set", "options=dbscan.min_age_frames=5,cvae.filters=4,cvae.epochs=2", "--set", "steps=6000",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr + done.stdout
+        folder = tmp_path / name / "repeats/000"
+        rows = list(csv.DictReader((folder / "decisions_dbscan.csv").open()))
+        assert any(row["frame"] for row in rows)
+        assert max(int(row["model"]) for row in rows) >= 2
+        left.append([(folder / each).read_bytes() for each in ("decisions_dbscan.csv", "state_1.pdb", "state_2.pdb")])
+        trajectory = mdtraj.load(folder / "lineage.dcd", top=str(folder / "lineage.pdb"))
+        again = mdtraj.load(folder / "lineage.xtc", top=str(folder / "lineage.pdb"))
+        np.testing.assert_allclose(trajectory.xyz, again.xyz, atol=1.1e-3)
+        assert trajectory.n_atoms == 33
+    assert left[0] == left[1]
+
+
+def test_a_killed_study_goes_on_where_it_was(levinthal, tmp_path):
+    arguments = ("sampling", "--out", "a", "--seed", "3", "--engine", "local:1", *CHAIN, *UNCHECKED,
+                 "--set", "policies=plain,random", "--set", "replicas=2", "--set", "steps=80000")  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "levinthal", "run", *arguments], cwd=tmp_path, env=probe_environment(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    campaigns = tmp_path / "a/repeats/000/kept/campaigns"
+    deadline = time.monotonic() + 120
+    while not list(campaigns.glob("*/outcome.npz")) or not list(campaigns.glob("random-*/frames.f32")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = {path.parent.name: path.stat().st_mtime_ns for path in campaigns.glob("*/outcome.npz")}
+    assert 1 <= len(before) < 4
+    done = levinthal("resume", "a")
+    assert done.returncode == 0, done.stderr
+    after = {path.parent.name: path.stat().st_mtime_ns for path in campaigns.glob("*/outcome.npz")}
+    assert len(after) == 4
+    assert {name: after[name] for name in before} == before  # what was finished was not done again
+    outcomes = [load_outcome(path) for path in campaigns.glob("*/outcome.npz")]
+    assert {outcome.n_steps for outcome in outcomes} == {80_000}
+    repeat = repeat_of(tmp_path / "a")
+    assert any(each.name == "greater" and each.n == 2 for each in repeat.comparisons)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (("system=nowhere.pdb",), "nowhere.pdb"),
+        (("options=dbscan.outlier=3",), "did you mean outliers?"),
+        (("deterministic=true", "core_seconds=3"), "core-seconds are not the same twice"),
+    ],
+)
+def test_a_mistake_is_one_line(levinthal, tmp_path, settings, message):
+    pairs = [part for each in settings for part in ("--set", each)]
+    done = levinthal("run", "sampling", "--size", "smoke", "--out", "a", *UNCHECKED, *pairs)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
