@@ -5,7 +5,6 @@ Imported only when it runs, because numba is slow to import.
 
 from __future__ import annotations
 
-
 import numpy as np
 import numpy.typing as npt
 
