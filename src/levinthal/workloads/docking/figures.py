@@ -25,7 +25,17 @@ NAMES = {
 }
 """What the methods are called where people read."""
 
-_COLUMNS = ("search", "within 2 Å", "best known found", "score", "RMSD", "plausible", "search time", "set-up", "evaluations")
+_COLUMNS = (
+    "search",
+    "within 2 Å",
+    "best known found",
+    "score",
+    "RMSD",
+    "plausible",
+    "search time",
+    "set-up",
+    "evaluations",
+)
 _UNITS = ("", "runs", "runs", "kcal/mol", "Å", "runs", "s", "s", "")
 
 
@@ -59,9 +69,7 @@ def anytime_figure(traces: Mapping[str, Sequence[Trace]]) -> str:
     axes[0].set(xscale="log", xlabel="evaluations", ylabel="best energy so far (kcal/mol)")
     axes[1].set(xscale="log", xlabel="search time (s)")
     axes[0].set_ylim(bottom - 0.3, max(bottom + 6.0, 0.0))
-    handles = {
-        label: handle for plot in axes for handle, label in zip(*plot.get_legend_handles_labels(), strict=True)
-    }
+    handles = {label: handle for plot in axes for handle, label in zip(*plot.get_legend_handles_labels(), strict=True)}
     axes[1].legend(handles.values(), handles.keys(), frameon=False, loc="upper right", fontsize=8)
     return svg_of(figure)
 

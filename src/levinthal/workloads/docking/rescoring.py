@@ -16,14 +16,18 @@ from torch import Tensor
 
 from levinthal.workloads.docking.molecules import Ligand, Receptor
 from levinthal.workloads.docking.pose import Poses, superposed
-from levinthal.workloads.docking.scoring import RigidScore, exact_score, exact_score_and_gradient
-from levinthal.workloads.docking.scoring.functions import FunctionName
-from levinthal.workloads.docking.search.descent import Descent
+from levinthal.workloads.docking.scoring import RigidScore, exact_score
+from levinthal.workloads.docking.scoring.exact import SCORING_CURL
+from levinthal.workloads.docking.scoring.functions import CUTOFF_ANGSTROM, FunctionName
+from levinthal.workloads.docking.scoring.tables import BINS_PER_SQUARE_ANGSTROM, pair_table
+from levinthal.workloads.docking.search.descent import Descent, Evaluate
 from levinthal.workloads.docking.search.outcome import SearchOutcome
 
 __all__ = ["FinalPoses", "polish", "rescore"]
 
 _STEPS = 15
+_FARTHEST_MOVE_ANGSTROM = 3.0
+_WORTH_POLISHING_KCAL_MOL = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +67,7 @@ def rescore(
     outcome : SearchOutcome
     function : {"vina", "vinardo"}
     polished : bool
-        Whether they descend first; a pose is left where it is when that does not help.
+        Whether those within 3 kcal/mol of the best descend first; a pose is left where it is when that does not help.
     """
     coordinates = outcome.coordinates.copy()
     energies = np.empty(len(coordinates))
@@ -74,26 +78,55 @@ def rescore(
         places = torch.as_tensor(coordinates[mine])
         found = exact_score(receptor, ligand, places, function)
         if polished:
-            moved = polish(receptor, ligand, places, function)
+            some = torch.nonzero(found <= found.min() + _WORTH_POLISHING_KCAL_MOL)[:, 0]
+            moved = polish(receptor, ligand, places[some], function)
             after = exact_score(receptor, ligand, moved, function)
-            better = after < found
-            coordinates[mine] = torch.where(better[:, None, None], moved, places).numpy()
-            found = torch.minimum(found, after)
+            better = after < found[some]
+            places[some] = torch.where(better[:, None, None], moved, places[some])
+            found[some] = torch.minimum(found[some], after)
+            coordinates[mine] = places.numpy()
         energies[mine] = found.numpy() + receptor.energy_kcal_mol
     order = np.argsort(energies, kind="stable")
     return FinalPoses(coordinates[order], outcome.conformations[order], energies[order])
 
 
 def polish(receptor: Receptor, ligand: Ligand, coordinates_angstrom: Tensor, function: FunctionName = "vina") -> Tensor:
-    """Return poses, shape (N, atoms, 3), after a short descent of the analytic energy as rigid bodies."""
+    """Return poses, shape (N, atoms, 3), after a short descent of the exact energy as rigid bodies.
+
+    The energy is Vina's table, read with interpolation so that it has a gradient; computed on the CPU in float64.
+    """
     template = torch.as_tensor(ligand.coordinates_angstrom)
-
-    def evaluate(poses: Poses, _: Tensor) -> RigidScore:
-        return exact_score_and_gradient(receptor, ligand, poses, function)
-
-    poses = superposed(template, coordinates_angstrom)
+    poses = superposed(template, coordinates_angstrom.to("cpu", torch.float64))
+    evaluate = _exact_evaluation(receptor, ligand, coordinates_angstrom, function)
     radius = float(np.sqrt((ligand.scored_template_angstrom**2).sum(axis=1).mean()))
     descent = Descent.start(evaluate, poses, torch.zeros(len(poses), dtype=torch.int64), radius)
     for _ in range(_STEPS):
         descent.step(evaluate)
     return descent.poses.coordinates(template)
+
+
+def _exact_evaluation(receptor: Receptor, ligand: Ligand, around: Tensor, function: FunctionName) -> Evaluate:
+    """Return the exact energy of poses that stay near some coordinates, for a descent."""
+    from levinthal.workloads.docking.scoring.exact_kernels import score_exactly
+
+    points = around.reshape(-1, 3).cpu().numpy()
+    reach = CUTOFF_ANGSTROM + _FARTHEST_MOVE_ANGSTROM
+    places = receptor.coordinates_angstrom
+    near = (
+        (receptor.vina_types >= 0)
+        & (places >= points.min(axis=0) - reach).all(axis=1)
+        & (places <= points.max(axis=0) + reach).all(axis=1)
+    )
+    places, types = np.ascontiguousarray(places[near]), receptor.vina_types[near].astype(np.int64)
+    template, kinds = np.ascontiguousarray(ligand.scored_template_angstrom), ligand.scored_types.astype(np.int64)
+    table = pair_table(function)
+
+    def evaluate(poses: Poses, _: Tensor) -> RigidScore:
+        energies, forces, torques = (np.empty(len(poses)), np.empty((len(poses), 3)), np.empty((len(poses), 3)))
+        score_exactly(
+            poses.quaternions.numpy(), poses.centres_angstrom.numpy(), template, kinds, places, types, table,
+            float(BINS_PER_SQUARE_ANGSTROM), SCORING_CURL, energies, forces, torques,
+        )  # fmt: skip
+        return RigidScore(torch.from_numpy(energies), torch.from_numpy(forces), torch.from_numpy(torques))
+
+    return evaluate

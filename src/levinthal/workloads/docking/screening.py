@@ -1,4 +1,4 @@
-"""Virtual screening: every compound of a library docked into the same maps, ranked, and what failed told with the reason.
+"""Virtual screening: every compound of a library docked into the same maps and ranked; what failed is told with its reason.
 
 Maps are made once, for the atom types of the whole library. Compounds compete by the affinity that Vina prints: the
 exact energy over 1 + 0.05846 times the rotatable bonds, although they are docked as the rigid bodies that RDKit makes
@@ -165,9 +165,7 @@ def _must_fit(ligand: Ligand, box: Box) -> None:
     longest = float(np.linalg.norm(spans))
     diagonal = float(np.linalg.norm(box.size_angstrom))
     if longest > diagonal:
-        raise DataError(
-            f"it is {longest:.1f} A long and the box has a diagonal of {diagonal:.1f} A: raise padding, or name a larger box"
-        )
+        raise DataError(f"it is {longest:.1f} A long and the box has a diagonal of {diagonal:.1f} A: raise padding")
 
 
 def ranked_csv(screening: Screening) -> str:
@@ -175,8 +173,8 @@ def ranked_csv(screening: Screening) -> str:
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(
-        ["rank", "name", "affinity_kcal_mol", "heavy_atoms", "rotatable_bonds", "conformation", "known", "measured_kcal_mol",
-         "search_s", "reason"]
+        ["rank", "name", "affinity_kcal_mol", "heavy_atoms", "rotatable_bonds", "conformation", "known",
+         "measured_kcal_mol", "search_s", "reason"]
     )  # fmt: skip
     for rank, hit in enumerate(screening.hits, 1):
         rows.writerow(

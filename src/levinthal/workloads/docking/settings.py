@@ -48,16 +48,21 @@ class DockingSettings(Settings):
         description="How further conformations of the pocket are made: normal modes, side-chain rotamers or molecular "
         "dynamics; none docks into the conformations that are given.",
     )
-    n_conformations: int = Field(default=4, ge=1, le=64, description="Conformations in all, the given one included.")
-    training_steps: int = Field(default=60, ge=0, description="Updates of the policy; 0 leaves it untrained.")
+    n_conformations: int = Field(default=3, ge=1, le=64, description="Conformations in all, the given one included.")
+    training_steps: int = Field(default=40, ge=0, description="Updates of the policy; 0 leaves it untrained.")
     environments: int = Field(default=512, ge=8, description="Episodes that are trained on side by side.")
-    horizon: int = Field(default=24, ge=2, description="Steps of an episode.")
+    horizon: int = Field(default=16, ge=2, description="Steps of an episode.")
+    target: float = Field(
+        default=1.0,
+        gt=0.0,
+        description="Mean best energy of an episode in kcal/mol above the best known: when training has met it.",
+    )
     methods: tuple[Method, ...] = Field(
         default=METHODS, min_length=1, description=f"Searches to compare: {', '.join(METHODS)}."
     )
     searches: int = Field(default=3, ge=1, description="Runs of each search, each with a seed of its own.")
     anytime: tuple[int, ...] = Field(
-        default=(4, 16, 64), description="Exhaustiveness of the shorter tuned Vina runs that draw its anytime curve."
+        default=(16,), description="Exhaustiveness of the shorter tuned Vina runs that draw its anytime curve."
     )
     poses: int = Field(default=9, ge=1, le=100, description="Distinct poses kept of each run.")
     policy: str = Field(default="", description="A trained policy (safetensors) to dock with instead of training one.")
@@ -74,8 +79,20 @@ class DockingSettings(Settings):
             "anytime": (),
         },
         "tiny": {},
-        "small": {"n_conformations": 8, "training_steps": 600, "environments": 1024, "searches": 10},
-        "paper": {"n_conformations": 16, "training_steps": 4000, "environments": 4096, "searches": 10},
+        "small": {
+            "n_conformations": 8,
+            "training_steps": 600,
+            "environments": 1024,
+            "searches": 10,
+            "anytime": (4, 16, 64),
+        },
+        "paper": {
+            "n_conformations": 16,
+            "training_steps": 4000,
+            "environments": 4096,
+            "searches": 10,
+            "anytime": (4, 16, 64),
+        },
     }
 
     @model_validator(mode="after")

@@ -72,23 +72,23 @@ def find_bonds(types: Sequence[str], coordinates_angstrom: npt.NDArray[np.float6
         A type that Vina does not read.
     """
     radii = np.array([_covalent_radius(kind) for kind in types])
-    tree = cKDTree(coordinates_angstrom)
-    pairs = tree.query_pairs(_BOND_ALLOWANCE * 2 * radii.max(), output_type="ndarray")
-    if len(pairs) == 0:
-        return np.zeros((0, 2), np.int64)
-    lengths = np.linalg.norm(coordinates_angstrom[pairs[:, 0]] - coordinates_angstrom[pairs[:, 1]], axis=1)
-    near = lengths < _BOND_ALLOWANCE * radii[pairs].sum(axis=1)
-    pairs, lengths = np.sort(pairs[near], axis=1), lengths[near]
-    kept = []
-    for (i, j), length in zip(pairs, lengths, strict=True):
-        around = [k for k in tree.query_ball_point(coordinates_angstrom[i], length) if k not in (i, j)]
-        others = coordinates_angstrom[around]
-        between = (np.linalg.norm(others - coordinates_angstrom[i], axis=1) < length) & (
-            np.linalg.norm(others - coordinates_angstrom[j], axis=1) < length
-        )
-        if not between.any():
-            kept.append((int(i), int(j)))
-    return np.array(sorted(kept), np.int64).reshape(-1, 2)
+    near = cKDTree(coordinates_angstrom).query_pairs(_BOND_ALLOWANCE * 2 * radii.max(), output_type="ndarray")
+    near = np.sort(near.astype(np.int64), axis=1)
+    lengths = np.linalg.norm(coordinates_angstrom[near[:, 0]] - coordinates_angstrom[near[:, 1]], axis=1)
+    close = lengths < _BOND_ALLOWANCE * radii[near].sum(axis=1)
+    pairs, lengths = near[close], lengths[close]
+    # Every atom that is near to the first one of a pair is tried as the third: rows (pair, third atom).
+    ends = np.concatenate((near, near[:, ::-1]))
+    ends = ends[np.argsort(ends[:, 0], kind="stable")]
+    begins = np.searchsorted(ends[:, 0], np.arange(len(types) + 1))
+    counts = (begins[1:] - begins[:-1])[pairs[:, 0]]
+    row = np.repeat(np.arange(len(pairs)), counts)
+    third = ends[np.arange(len(row)) + np.repeat(begins[pairs[:, 0]] - np.cumsum(counts) + counts, counts), 1]
+    to_both = np.linalg.norm(coordinates_angstrom[third, None] - coordinates_angstrom[pairs[row]], axis=2)
+    blocked = np.zeros(len(pairs), np.bool_)
+    blocked[row[(to_both < lengths[row, None]).all(axis=1) & (third != pairs[row, 1])]] = True
+    kept = pairs[~blocked]
+    return kept[np.lexsort((kept[:, 1], kept[:, 0]))]
 
 
 def vina_types(types: Sequence[str], bonds: npt.ArrayLike) -> npt.NDArray[np.int8]:

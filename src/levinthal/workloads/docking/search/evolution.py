@@ -41,9 +41,9 @@ class EvolutionSettings:
         Distinct poses that are returned.
     """
 
-    n_populations: int = 32
-    population: int = 32
-    n_evaluations: int = 100_000
+    n_populations: int = 16
+    population: int = 64
+    n_evaluations: int = 50_000
     n_poses: int = 9
 
 
@@ -78,7 +78,8 @@ def evolve(problem: Problem, settings: EvolutionSettings | None = None, *, seed:
                 ends.append(_end(problem, each))
                 populations[number] = _begin(problem, settings, begun, generator)
                 begun += 1
-    ends += [_end(problem, each) for each in populations]
+    # a population that has just begun has no best yet
+    ends += [_end(problem, each) for each in populations if each.strategy.result.xbest is not None]
     ends.sort(key=lambda end: end[0])
     best = Poses(torch.cat([end[1].quaternions for end in ends]), torch.cat([end[1].centres_angstrom for end in ends]))
     conformations = torch.tensor([end[2] for end in ends], device=problem.grids.device)

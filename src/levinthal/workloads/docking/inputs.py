@@ -1,0 +1,152 @@
+"""From the settings to molecules: what is docked into what, where, and in which conformations of the receptor."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from levinthal.datasets.structures import real_complex
+from levinthal.errors import DataError
+from levinthal.harness import Run
+from levinthal.workloads.docking.binder_library import LibraryEntry
+from levinthal.workloads.docking.comparison import Complex
+from levinthal.workloads.docking.conformations import given_conformations, make_conformations
+from levinthal.workloads.docking.library import read_library
+from levinthal.workloads.docking.molecules import Box, Ligand, Receptor
+from levinthal.workloads.docking.preparation import pocket_box, prepare_ligand, prepare_receptor
+from levinthal.workloads.docking.screening import Failure, Prepared, prepare_library
+from levinthal.workloads.docking.settings import DockingSettings
+from levinthal.workloads.docking.verdicts import CrystalPose
+
+__all__ = ["Inputs", "read_inputs"]
+
+_EMBEDDED = "t4-lysozyme-l99a-p-xylene"
+_NEAR_ANGSTROM = 6.0
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """All that the workload docks.
+
+    Attributes
+    ----------
+    name, sha256 : str
+        Of the data, for the record.
+    embedded : bool
+        Whether it is the complex that comes with the package: the gate is set for that one.
+    receptors : tuple of Receptor
+        Conformations, the given one first.
+    box : Box
+    complex : Complex or None
+        The one ligand, where there is one.
+    library, library_failures : sequences
+        The compounds to screen, and those that could not be made.
+    notes : tuple of str
+        What a reader must know of the preparation.
+    """
+
+    name: str
+    sha256: str
+    embedded: bool
+    receptors: tuple[Receptor, ...]
+    box: Box
+    complex: Complex | None
+    library: tuple[Prepared, ...]
+    library_failures: tuple[Failure, ...]
+    notes: tuple[str, ...]
+
+
+def read_inputs(run: Run, settings: DockingSettings) -> Inputs:
+    """Read and prepare the files that the settings name.
+
+    Raises
+    ------
+    DataError
+        A file that cannot be read or prepared; the message names atom and residue.
+    """
+    embedded_receptor, embedded_ligand = real_complex(_EMBEDDED)
+    receptor_path = Path(settings.receptor) if settings.receptor else embedded_receptor
+    source = settings.ligand or ("" if settings.ligands else str(embedded_ligand))
+    entries = read_library(settings.ligands) if settings.ligands else ()
+    receptor = prepare_receptor(receptor_path)
+    ligand = prepare_ligand(source) if source else None
+    box = _box(settings, receptor, ligand, None if settings.receptor else embedded_ligand)
+    receptors = _ensemble(run, settings, receptor, box)
+    prepared, failures = prepare_library(entries, _ligand_of)
+    if entries and not prepared:
+        raise DataError(f"{settings.ligands}: no compound could be prepared; of the first: {failures[0].reason}")
+    complex_ = None
+    if ligand is not None:
+        seen = _is_seen(source, ligand, receptor, box)
+        complex_ = Complex(receptors, ligand, box, CrystalPose.of(ligand) if seen else None, settings.function)
+    files = [receptor_path, *(Path(each) for each in (source, settings.ligands, *settings.conformations) if each)]
+    return Inputs(
+        name=_EMBEDDED if not settings.receptor else receptor_path.name,
+        sha256=_sha256(files),
+        embedded=complex_ is not None and not settings.receptor and not settings.ligand,
+        receptors=receptors,
+        box=box,
+        complex=complex_,
+        library=tuple(prepared),
+        library_failures=tuple(failures),
+        notes=_notes(receptor, ligand, len(receptors)),
+    )
+
+
+def _box(settings: DockingSettings, receptor: Receptor, ligand: Ligand | None, marker: Path | None) -> Box:
+    """Return the box of the pocket: as told, else around the ligand's place, else around the embedded one's."""
+    if settings.pocket:
+        return pocket_box(settings.pocket, receptor, padding_angstrom=settings.padding)
+    if settings.ligand and ligand is not None and Path(settings.ligand).exists():
+        return Box.around(ligand.source_coordinates_angstrom[ligand.heavy_atoms], settings.padding)
+    if marker is not None:
+        known = prepare_ligand(str(marker))
+        return Box.around(known.source_coordinates_angstrom[known.heavy_atoms], settings.padding)
+    raise DataError(
+        "there is no pocket: set pocket to a file of a ligand that sits there, to a box x/y/z/length/width/height in "
+        "A, or to residues such as A:99/A:102"
+    )
+
+
+def _is_seen(source: str, ligand: Ligand, receptor: Receptor, box: Box) -> bool:
+    """Say whether the ligand was read where it sits: from a file with places, in the box and beside the receptor."""
+    if not Path(source).exists():
+        return False
+    places = ligand.source_coordinates_angstrom[ligand.heavy_atoms]
+    scored = receptor.coordinates_angstrom[receptor.vina_types >= 0]
+    nearest = np.linalg.norm(places[:, None] - scored[None], axis=-1).min()
+    return box.contains(places) and 1.0 < float(nearest) < _NEAR_ANGSTROM
+
+
+def _ensemble(run: Run, settings: DockingSettings, receptor: Receptor, box: Box) -> tuple[Receptor, ...]:
+    """Return the conformations: the given one, those of further files, and those that are made."""
+    others = [prepare_receptor(path) for path in settings.conformations]
+    count = max(1, settings.n_conformations - len(others))
+    made = make_conformations(
+        receptor, box, settings.flexible, count, seed=run.seed_for("conformations") % 2**31, function=settings.function
+    )
+    return (made[0], *given_conformations(receptor, others)[1:], *made[1:])
+
+
+def _ligand_of(entry: LibraryEntry) -> Ligand:
+    return prepare_ligand(entry.smiles, name=entry.name)
+
+
+def _notes(receptor: Receptor, ligand: Ligand | None, n_conformations: int) -> tuple[str, ...]:
+    notes = [f"Receptor {receptor.name}: {each}." for each in receptor.notes]
+    if ligand is not None:
+        notes += [f"Ligand {ligand.name}: {each}." for each in ligand.notes]
+    if n_conformations > 1:
+        notes.append(f"The pocket has {n_conformations} conformations; the energy of a conformation counts.")
+    return tuple(notes)
+
+
+def _sha256(files: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for each in files:
+        digest.update(each.read_bytes() if each.is_file() else str(each).encode())
+    return digest.hexdigest()
