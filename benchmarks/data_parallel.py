@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from levinthal.harness.processes import die_with_parent
 from levinthal.harness.ranks import end_ranks, pin_rank, start_ranks
 
 LATENT = {22: 3, 106: 10}
@@ -54,6 +55,7 @@ def measure(rows: int, batch: int, rounds: int, variants: list[str]) -> dict[str
     from levinthal.workloads.cvae.precision import Execution
     from levinthal.workloads.cvae.stepper import Stepper
 
+    die_with_parent()
     keep_freed_memory()
     distributed.init_process_group("gloo")
     pin_rank()

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from levinthal.errors import UsageError
+from levinthal.harness import ScalingCase
+from levinthal.harness.conformance import _broken_by_scaling
 from levinthal.harness.ranks import shell_line, torchrun_command
 from levinthal.harness.registry import load_workload
 from levinthal.harness.scaling import plan_scaling
@@ -157,6 +159,16 @@ def test_what_a_study_varies() -> None:
         with pytest.raises(UsageError, match=r"^[^\n]+$"):
             plan_scaling(cvae, **{"world_sizes": "1,2", **wrong})
     assert Scaling.model_validate(found.model_dump(mode="json")) == found
+
+
+def test_conformance_looks_at_the_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("cvae", "rgn"):
+        assert list(_broken_by_scaling(load_workload(name))) == []
+    cvae = load_workload("cvae")
+    monkeypatch.setattr(type(cvae), "scaling_cases", {"a": ScalingCase({"filters": 0}, (4,)), "b": ScalingCase({}, ())})
+    first, second = _broken_by_scaling(cvae)
+    assert "case a, batch 4: setting filters" in first
+    assert "case b has none" in second
 
 
 def test_the_cvae_scales(levinthal, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from levinthal.harness.execute import start_run
 from levinthal.harness.registry import load_workload
 from levinthal.harness.result import Result
 from levinthal.harness.settings import SIZES, Settings, make_settings
+from levinthal.harness.trains import Trains
 from levinthal.harness.workload import Workload
 
 __all__ = ["TINY_LIMIT_S", "broken_by_workload"]
@@ -35,7 +36,7 @@ def broken_by_workload(name: str) -> list[str]:
         There is no such workload, or it cannot be loaded.
     """
     workload = load_workload(name)
-    lines = [*_broken_by_class(workload), *_broken_by_settings(workload.Settings)]
+    lines = [*_broken_by_class(workload), *_broken_by_settings(workload.Settings), *_broken_by_scaling(workload)]
     if lines:
         return lines
     with tempfile.TemporaryDirectory(prefix="levinthal-check-") as scratch:
@@ -75,6 +76,21 @@ def _broken_by_settings(kind: type[Settings]) -> Iterator[str]:
     for name, field in kind.model_fields.items():
         if not field.description:
             yield f"settings are documented: {name} has no description: use Field(description=...)"
+
+
+def _broken_by_scaling(workload: Workload) -> Iterator[str]:
+    if not isinstance(workload, Trains):
+        return
+    if not workload.scaling_cases:
+        yield "scaling has cases: scaling_cases is empty: name at least one problem size"
+    for name, case in workload.scaling_cases.items():
+        if not case.batch_sizes:
+            yield f"scaling cases have batch sizes: case {name} has none: give at least one"
+        for batch_size in case.batch_sizes:
+            try:
+                make_settings(workload.Settings, "tiny", {**case.settings, "batch_size": batch_size})
+            except UsageError as error:
+                yield f"scaling cases are valid settings: case {name}, batch {batch_size}: {error}: mend scaling_cases"
 
 
 def _broken_by_run(result: Result) -> Iterator[str]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_LOSSES = 4
+_LOSSES = 3
 """Steps before the clock; their losses are compared with those of other numbers of ranks."""
 _ROUNDS = 5
 _PATIENCE = timedelta(hours=2)

@@ -12,6 +12,7 @@ from levinthal.simulation.analysis.markov import (
     cross_validated_vamp2,
     estimate_markov_model,
     frame_weights,
+    held_out_vamp2,
     markov_model_of_counts,
     transition_counts,
     vamp2,
@@ -123,6 +124,8 @@ def test_vamp2_is_that_of_the_exact_covariances(from_the_trap):
     runs = walks(100_000, [LANDSCAPE.unfolded_start] * 5)
     projected = [features(run[::10]) for run in runs]
     assert vamp2(projected, 5) == pytest.approx(expected, rel=0.03)
+    # on the data it was fitted to, VAMP-E is VAMP-2
+    assert held_out_vamp2(projected, projected, 5) == pytest.approx(vamp2(projected, 5), rel=1e-6)
     validated = cross_validated_vamp2(projected, 5)
     assert validated.value == pytest.approx(expected, rel=0.05)
 

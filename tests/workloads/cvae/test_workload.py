@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 
@@ -134,3 +138,33 @@ def test_damaged_trajectories_are_named(levinthal, tmp_path, trajectory):
         assert says in done.stderr.splitlines()[-1]
         assert "Traceback" not in done.stderr
         assert not (tmp_path / "r").exists()
+
+
+def test_a_killed_training_goes_on_where_its_last_state_was_kept(levinthal, tmp_path, trajectory):
+    folder, _, _ = trajectory
+    command = [
+        "run", "cvae", "--out", "r", "--size", "smoke", "--set", f"trajectory={folder / 'chain.dcd'}",
+        "--set", f"topology={folder / 'chain.pdb'}", "--set", "deterministic=true", "--set", "filters=16",
+        "--set", "batch_size=8", "--set", "epochs=40", "--set", "checkpoint_interval=20",
+    ]  # fmt: skip
+    run = subprocess.Popen(
+        [sys.executable, "-m", "levinthal", *command],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    state = tmp_path / "r/checkpoints/000/training.safetensors"
+    deadline_s = time.monotonic() + 100
+    while not state.exists() and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    run.kill()
+    run.wait()
+    assert state.exists()
+    done = levinthal("resume", "r")
+    assert done.returncode in (0, 1), done.stderr
+    whole = [str(tmp_path / "whole") if word == "r" else word for word in command]
+    assert levinthal(*whole).returncode in (0, 1)
+    assert values(tmp_path / "r")["held-out loss"] == values(tmp_path / "whole")["held-out loss"]
+    (repeat,) = load_result(tmp_path / "r").repeats
+    assert any(note.startswith("Training went on after step") for note in repeat.notes)
+    assert not state.exists()

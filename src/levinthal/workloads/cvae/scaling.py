@@ -31,7 +31,7 @@ EPOCH_FRAMES = 65_536
 CASES = MappingProxyType(
     {
         "22x22": ScalingCase({"map_size": 22, "filters": 64, "latent": 3}, (256, 1024, 2048)),
-        "106x106": ScalingCase({"map_size": 106, "filters": 64, "latent": 10}, (32, 64, 128)),
+        "106x106": ScalingCase({"residues": 106, "map_size": 106, "filters": 64, "latent": 10}, (32, 64, 128)),
     }
 )
 """Panels A and B of the paper's Figure 3."""
