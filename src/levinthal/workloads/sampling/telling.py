@@ -23,7 +23,7 @@ from levinthal.workloads.sampling.systems import StudySystem
 __all__ = ["tell_comparisons", "tell_costs", "tell_directed", "tell_policies", "tell_ratios", "tell_timeline"]
 
 _CURVE_POINTS = 100
-_SHARES = ("simulate", "train", "infer", "select", "rest")
+_SHARES = ("simulate", "train", "infer", "select", "record", "transfer", "wait")
 _RANDOM = "random"
 
 
