@@ -168,6 +168,21 @@ def committed(folder: Path) -> list[ChunkRow]:
         return []  # killed before there was a record
 
 
+def time_to_first_chunk_s(folder: Path, engine_name: str) -> float:
+    """Begin the campaign, wait for its first chunk, kill it; so the moments of the kills fit this machine."""
+    began = time.monotonic()
+    process = start(folder, sys.maxsize, engine_name)
+    try:
+        while not committed(folder):
+            if process.poll() is not None or time.monotonic() - began > 120:
+                raise SystemExit(f"the campaign does not begin: see {folder.with_name('log.txt')}")
+            time.sleep(0.05)
+        return time.monotonic() - began
+    finally:
+        process.kill()
+        process.wait()
+
+
 def kill_at_random(
     folder: Path, engine_name: str, kills: int, longest_s: float, limit_s: float, rng: random.Random
 ) -> dict[str, int]:
@@ -276,7 +291,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200, help="how many (default 200)")
     parser.add_argument("--folder", type=Path, help="go on with this campaign (default a new one)")
     parser.add_argument("--engine", default="local:2", help="local:2 (default) or parsl (two workers on this machine)")
-    parser.add_argument("--longest", type=float, default=3.5, help="a coordinator's first kill comes within so many s")
+    parser.add_argument("--longest", type=float, help="the first kill comes within so many s (default as it fits)")
     parser.add_argument("--limit", type=float, default=3000.0, help="no more kills after so many s (default 3000)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default 0)")
     parser.add_argument("--coordinate", type=int, metavar="STEPS", help=argparse.SUPPRESS)
@@ -291,11 +306,13 @@ def main() -> None:
             path = Path(temporary) / "parsl.py"
             path.write_text(PARSL)
             engine_name = f"parsl:{path}"
+        longest_s = options.longest or 1.5 * time_to_first_chunk_s(folder, engine_name)
         began = time.monotonic()
         random_moments = random.Random(options.seed)
-        counts = kill_at_random(folder, engine_name, options.kills, options.longest, options.limit, random_moments)
+        counts = kill_at_random(folder, engine_name, options.kills, longest_s, options.limit, random_moments)
         killing_s = time.monotonic() - began
-        n_chunks = len(committed(folder)) + 5 * N_SLOTS
+        survived = len(committed(folder))
+        n_chunks = survived + 5 * N_SLOTS
         process = start(folder, n_chunks * CHUNK_STEPS, engine_name)
         try:
             output, _ = process.communicate(timeout=300)
@@ -305,7 +322,8 @@ def main() -> None:
         if process.returncode:
             raise SystemExit(f"the campaign did not finish: status {process.returncode}")
         found = examine(folder, n_chunks * CHUNK_STEPS, simulate_again=200)
-    result = {"what": "kills survived", "engine": options.engine, "kills": counts, "lost": 0, "killing_s": killing_s}
+    result = {"what": "kills survived", "engine": options.engine, "kills": counts, "lost": 0}
+    result |= {"killing_s": killing_s, "longest_s": longest_s, "chunks_committed_between_kills": survived}
     print(json.dumps({**result, **found, **json.loads(output)}))
 
 

@@ -35,7 +35,7 @@ from levinthal.workloads.sampling.systems import make_system
 from levinthal.workloads.sampling.torsion_walker import torsion_features
 from levinthal.workloads.sampling.yardstick import GridYardstick, PlaneProjection
 
-NO_SPENDING = Spending(1.0, 0.5, 0.1, 0.1, 0.1, 1.0, 1.0, 0.0, math.nan, 0.0, 0.0, 0.0, 0.0)
+NO_SPENDING = Spending(1.0, 0.5, 0.1, 0.1, 0.1, 0.0, 0.0, 1.0, 1.0, 0.0, math.nan, 0.0, 0.0, 0.0, 0.0)
 
 
 def outcome(cells, *, core_s=None, segment=None, parents=(-1,), arrived=(), policy="plain", replica=0) -> Outcome:
@@ -142,7 +142,7 @@ def test_an_outcome_is_read_as_it_was_written(tmp_path):
     campaign = outcome([1, 2, 3], arrived=[1])
     save_outcome(campaign, tmp_path / "o.npz")
     again = load_outcome(tmp_path / "o.npz")
-    assert again.spending.rest == pytest.approx(0.2)
+    assert again.spending.wait == pytest.approx(0.2)
     for name in ("values", "cell", "segment", "arrived", "core_s", "parents"):
         np.testing.assert_array_equal(getattr(again, name), getattr(campaign, name))
         assert getattr(again, name).dtype == getattr(campaign, name).dtype
@@ -236,6 +236,21 @@ def test_options_are_read_by_name():
 def test_a_system_that_is_not_there(settings, message):
     with pytest.raises((UsageError, DataError), match=message):
         make_system(make_settings(SamplingSettings, "tiny", settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"policies": "random,dbscan"}, "baseline 'plain' is none of the policies random, dbscan"),
+        ({"policies": "plain,plain"}, "named twice"),
+        ({"steps": "0"}, "no budget"),
+        ({"chunk_steps": "150"}, "no multiple of frame_interval"),
+        ({"deterministic": "true", "spread": "all"}, "several workers are not deterministic"),
+    ],
+)
+def test_settings_that_do_not_fit_together(settings, message):
+    with pytest.raises(UsageError, match=message):
+        make_settings(SamplingSettings, "tiny", settings)
 
 
 def test_a_neighbours_work_is_not_counted():

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from levinthal.errors import DataError
 
@@ -23,6 +24,8 @@ Doubles: TypeAlias = npt.NDArray[np.float64]
 
 CANNOT_TELL = "can't tell"
 _RESAMPLES = 9999
+# So few pairs have too few different resamples; their interval is Student's.
+_BOOTSTRAP_FROM_PAIRS = 8
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ def _bootstrap(
 ) -> tuple[float, float, float]:
     """Return a log-ratio and its studentised bootstrap interval over pairs (Hall, Ann. Stat. 16:927, 1988).
 
+    Of fewer than 8 pairs the interval is Student's.
+
     With `of_means` the logarithm of the ratio of means, its error by the delta method; else the mean of log-ratios.
     """
     n = len(numerator)
@@ -91,13 +96,20 @@ def _bootstrap(
     value, error = (float(x[0]) for x in log_ratio(numerator[None], denominator[None]))
     if error < 1e-12:
         return value, value, value
+    tail = (1.0 - confidence) / 2.0
+    if n < _BOOTSTRAP_FROM_PAIRS:
+        half = float(special.stdtrit(n - 1, 1.0 - tail)) * error
+        return value, value - half, value + half
     pairs = np.random.default_rng(seed).integers(0, n, (_RESAMPLES, n))
     values, errors = log_ratio(numerator[pairs], denominator[pairs])
     usable = errors > 1e-3 * error  # a resample of equal pairs has no spread to divide by
     deviates = (values[usable] - value) / errors[usable]
-    tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(deviates, [tail, 1.0 - tail])
     return value, value - float(high) * error, value - float(low) * error
+
+
+def _interval_of(n_pairs: int) -> str:
+    return "studentised bootstrap" if n_pairs >= _BOOTSTRAP_FROM_PAIRS else "Student t"
 
 
 def _judged(low: float, high: float, ahead: str, behind: str) -> str:
@@ -112,8 +124,8 @@ def _complete(
     if not (np.isfinite(numerator).all() and np.isfinite(denominator).all()):
         raise DataError(f"{name}: a value is infinite; a ratio of levels needs finite ones")
     value, low, high = (math.exp(x) for x in _bootstrap(numerator, denominator, confidence, seed, of_means=False))
-    method = "geometric mean over pairs, studentised bootstrap of log-ratios"
     n = len(numerator)
+    method = f"geometric mean over pairs, {_interval_of(n)} of log-ratios"
     return PolicyRatio(name, value, low, high, confidence, n, 0, 0, _judged(low, high, *words), method)
 
 
@@ -246,7 +258,7 @@ def _of_times(
         return PolicyRatio(name, *nothing, confidence, n, n, n, CANNOT_TELL, "no replica of either arrived")
     restricted = _bootstrap(np.minimum(b, budget), np.minimum(c, budget), confidence, seed, of_means=True)
     value, low, high = (math.exp(x) for x in restricted)
-    method = "ratio of means restricted to the budget, studentised bootstrap over pairs"
+    method = f"ratio of means restricted to the budget, {_interval_of(n)} over pairs"
     return PolicyRatio(name, value, low, high, confidence, n, missed_b, missed_c, _judged(low, high, *words), method)
 
 

@@ -51,9 +51,10 @@ class Spending:
     ----------
     total : float
         Core-seconds, all that was paid for.
-    simulate, train, infer, select : float
+    simulate, train, infer, select, record, transfer : float
         Processor time of the chunks; of training, with the new model's embedding of all frames; time in which new
-        frames were embedded; in which the policy looked and decided.
+        frames were embedded (contact maps are made there and in training); in which the policy looked and decided; in
+        which frames went to the disk; in which they were under way from a worker.
     busy_share : float
         Share of the workers' wall-clock in simulation.
     busy_cpu_share : float
@@ -69,6 +70,8 @@ class Spending:
     train: float
     infer: float
     select: float
+    record: float
+    transfer: float
     busy_share: float
     busy_cpu_share: float
     queue_s: float
@@ -79,9 +82,10 @@ class Spending:
     model_versions_behind: float
 
     @property
-    def rest(self) -> float:
-        """Bookkeeping, waiting for the disk and idling."""
-        return max(self.total - self.simulate - self.train - self.infer - self.select, 0.0)
+    def wait(self) -> float:
+        """What is left: bookkeeping and idling."""
+        told = self.simulate + self.train + self.infer + self.select + self.record + self.transfer
+        return max(self.total - told, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,6 +220,8 @@ def _spending(record: CampaignRecord, n_workers: int) -> Spending:
         train=accounts.training_cpu_s,
         infer=sum(decision.embed_s for decision in decisions),
         select=sum(decision.refresh_s + decision.decide_s for decision in decisions),
+        record=sum(chunk.committed - chunk.returned for chunk in chunks),
+        transfer=sum(chunk.returned - chunk.ended for chunk in chunks),
         busy_share=busy_share(chunks, n_workers),
         busy_cpu_share=accounts.simulation_cpu_s / (n_workers * wall_s) if wall_s > 0 else 1.0,
         queue_s=float(np.median(queue)),

@@ -139,6 +139,8 @@ class SamplingSettings(Settings):
             raise ValueError(f"chunk_steps {self.chunk_steps} is no multiple of frame_interval {self.frame_interval}")
         if len(set(self.policies)) < len(self.policies):
             raise ValueError("a policy is named twice: keep one")
+        if len(self.chosen_policies) > 1 and self.baseline not in self.policies:
+            raise ValueError(f"baseline {self.baseline!r} is none of the policies {', '.join(self.policies)}: add it")
         if self.deterministic and self.core_seconds:
             raise ValueError("core-seconds are not the same twice: with deterministic=true set steps, core_seconds=0")
         if self.deterministic and self.spread == "all":

@@ -23,7 +23,7 @@ from levinthal.workloads.sampling.systems import StudySystem
 __all__ = ["tell_comparisons", "tell_costs", "tell_directed", "tell_policies", "tell_ratios", "tell_timeline"]
 
 _CURVE_POINTS = 100
-_SHARES = ("simulate", "train", "infer", "select", "rest")
+_SHARES = ("simulate", "train", "infer", "select", "record", "transfer", "wait")
 _RANDOM = "random"
 
 
@@ -195,8 +195,9 @@ def tell_ratios(run: Run, comparisons: Sequence[PolicyComparison], baseline: str
 def tell_comparisons(run: Run, comparisons: Sequence[PolicyComparison]) -> None:
     """Record every ratio, and say in words what must not be overlooked."""
     for each in comparisons:
-        ratio, amount = each.ratio, f"{each.budget:.4g} {each.cost}"
-        terms = f"{amount} each"
+        ratio = each.ratio
+        amount = f"{each.budget:,.0f}" if each.cost == "steps" else f"{each.budget:.4g}"
+        terms = f"{amount} {each.cost} each"
         if ratio is None:
             run.comparison(
                 each.name, candidate=each.candidate, baseline=each.baseline, terms=terms, value=None, interval=None,

@@ -41,6 +41,34 @@ class View:
     frames: npt.NDArray[np.float32]
     model_version: int
 
+    @classmethod
+    def of_trajectories(
+        cls,
+        embedding: npt.NDArray[np.floating],
+        trajectory: npt.NDArray[np.integer],
+        step: npt.NDArray[np.integer],
+        frames: npt.NDArray[np.float32],
+    ) -> View:
+        """Return the view of trajectories that were made elsewhere: each is a slot, no frame has been used yet.
+
+        Parameters
+        ----------
+        embedding, trajectory, step, frames
+            As in the view; trajectories are numbered from 0.
+        """
+        numbers = np.asarray(trajectory, np.int64)
+        latest = np.full(int(numbers.max(initial=-1)) + 1, -1, np.int64)
+        np.maximum.at(latest, numbers, np.arange(len(numbers)))
+        return cls(
+            embedding=np.asarray(embedding, np.float32),
+            trajectory=numbers,
+            step=np.asarray(step, np.int64),
+            restarts=np.zeros(len(numbers), np.int64),
+            latest=latest,
+            frames=frames,
+            model_version=1,
+        )
+
 
 @dataclass(frozen=True)
 class Decision:
