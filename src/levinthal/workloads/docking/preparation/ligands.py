@@ -29,7 +29,7 @@ _FARTHEST_ANGSTROM = 9_000.0
 _SEED = 20_131
 _EMBEDDING_SECONDS = 4
 _MINIMISING_STEPS = 500
-_ELEMENTS = frozenset("H C N O F P S Cl Br I Si".split())
+_ELEMENTS = frozenset(("H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "Si"))
 _REFUSED = (RuntimeError, ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, AssertionError)
 
 
@@ -104,15 +104,15 @@ def ligand_from_smiles(smiles: str, name: str) -> Ligand:
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
     """Keep the warnings of RDKit and meeko, which go to logs of their own, from the terminal."""
-    from rdkit import RDLogger
+    from rdkit import rdBase
 
-    RDLogger.DisableLog("rdApp.*")
+    rdBase.DisableLog("rdApp.*")
     logging.disable(logging.CRITICAL)
     try:
         yield
     finally:
         logging.disable(logging.NOTSET)
-        RDLogger.EnableLog("rdApp.*")
+        rdBase.EnableLog("rdApp.*")
 
 
 def _check_length(text: str, name: str) -> None:
@@ -195,24 +195,24 @@ def _has_places(molecule: Any, name: str) -> bool:
 
 
 def _embedded(molecule: Any, name: str) -> Any:
-    from rdkit.Chem import AllChem
+    from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
     if molecule.GetNumHeavyAtoms() > _MOST_SMILES_ATOMS:
         raise DataError(
             f"{name[:80]} has {molecule.GetNumHeavyAtoms()} heavy atoms, more than {_MOST_SMILES_ATOMS}: "
             "give a file with its 3-D structure"
         )
-    parameters = AllChem.ETKDGv3()
+    parameters: Any = rdDistGeom.ETKDGv3()
     parameters.randomSeed = _SEED
     parameters.timeout = _EMBEDDING_SECONDS
     with quiet_libraries():
         try:
-            found = AllChem.EmbedMolecule(molecule, parameters)
+            found = rdDistGeom.EmbedMolecule(molecule, parameters)
             if found != 0:
                 parameters.useRandomCoords = True
-                found = AllChem.EmbedMolecule(molecule, parameters)
-            if found == 0 and AllChem.MMFFHasAllMoleculeParams(molecule):
-                AllChem.MMFFOptimizeMolecule(molecule, maxIters=_MINIMISING_STEPS)
+                found = rdDistGeom.EmbedMolecule(molecule, parameters)
+            if found == 0 and rdForceFieldHelpers.MMFFHasAllMoleculeParams(molecule):
+                rdForceFieldHelpers.MMFFOptimizeMolecule(molecule, maxIters=_MINIMISING_STEPS)
         except _REFUSED:
             found = -1
     if found != 0:

@@ -32,7 +32,7 @@ __all__ = [
 MOST_LIGAND_ATOMS = 500
 MOST_RECEPTOR_ATOMS = 200_000
 _FARTHEST_ANGSTROM = 9_000.0
-_SKIPPED = (
+_SKIPPED: tuple[str, ...] = (
     "REMARK",
     "TER",
     "END",

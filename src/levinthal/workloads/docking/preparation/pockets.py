@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from levinthal.errors import DataError
 from levinthal.workloads.docking.molecules import Box, Receptor
@@ -45,7 +46,7 @@ def pocket_box(pocket: str, receptor: Receptor, *, padding_angstrom: float = 4.0
     return Box.around(receptor.coordinates_angstrom[scored], padding_angstrom)
 
 
-def residue_atoms(receptor: Receptor, residue: str) -> np.ndarray:
+def residue_atoms(receptor: Receptor, residue: str) -> npt.NDArray[np.int64]:
     """Return the indices of a residue's atoms.
 
     Parameters
@@ -67,8 +68,8 @@ def residue_atoms(receptor: Receptor, residue: str) -> np.ndarray:
     chains = {labels[k][1] for k in found}
     if not number or not found:
         raise DataError(
-            f"receptor {receptor.name} has no residue {residue[:20]!r}: its first is {receptor.residues[0]}; name one as "
-            "A:99"
+            f"receptor {receptor.name} has no residue {residue[:20]!r}: its first is {receptor.residues[0]}; name one "
+            "as A:99"
         )
     if len(chains) > 1:
         raise DataError(f"residue {residue} is in the chains {', '.join(sorted(chains))}: name one as A:{number}")

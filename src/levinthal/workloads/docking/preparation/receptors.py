@@ -106,7 +106,7 @@ def _read(text: str, name: str) -> gemmi.Structure:
             for atom in residue:
                 if not max(abs(value) for value in atom.pos.tolist()) < _FARTHEST_ANGSTROM:
                     raise DataError(
-                        f"{name}: atom {atom.name} of {_label(chain, residue)} is no place within {_FARTHEST_ANGSTROM:g} A: "
+                        f"{name}: atom {atom.name} of {_label(chain, residue)} is not within {_FARTHEST_ANGSTROM:g} A: "
                         "mend that line"
                     )
     return structure
@@ -289,7 +289,7 @@ def _typed(pdb: str, name: str, notes: list[str]) -> Receptor:
 
 
 def _blunt_ends(pdb: str) -> list[tuple[str, int]]:
-    """Return the atoms at which the chain is broken or begins or ends without a proper terminus, as meeko wants them."""
+    """Return the atoms on both sides of each break of a chain, as meeko wants them."""
     residues: list[tuple[str, str, dict[str, tuple[int, tuple[float, ...]]]]] = []
     for line in pdb.splitlines():
         if line.startswith(("ATOM", "HETATM")):
