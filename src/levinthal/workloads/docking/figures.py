@@ -55,8 +55,9 @@ def anytime_figure(traces: Mapping[str, Sequence[Trace]]) -> str:
     figure = new_figure(7.2, 3.3)
     axes = figure.subplots(1, 2, sharey=True)
     for (name, runs), colour in zip(traces.items(), PALETTE, strict=False):
-        for plot, clocks in zip(
-            axes, ([each.evaluations for each in runs], [each.seconds for each in runs]), strict=True
+        for plot, clocks in (
+            (axes[0], [each.evaluations.astype(np.float64) for each in runs]),
+            (axes[1], [each.seconds for each in runs]),
         ):
             if max(float(clock[-1]) for clock in clocks) <= 0:
                 continue
@@ -75,10 +76,10 @@ def anytime_figure(traces: Mapping[str, Sequence[Trace]]) -> str:
 
 
 def _median_curve(
-    clocks: Sequence[npt.NDArray[np.int64] | npt.NDArray[np.float64]], energies: Sequence[npt.NDArray[np.float64]]
+    clocks: Sequence[npt.NDArray[np.float64]], energies: Sequence[npt.NDArray[np.float64]]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the median of step curves on the union of their times, from where half of them have a value."""
-    times = np.unique(np.concatenate([np.asarray(clock, np.float64) for clock in clocks]))
+    times = np.unique(np.concatenate(list(clocks)))
     rows = []
     for clock, energy in zip(clocks, energies, strict=True):
         place = np.searchsorted(clock, times, side="right") - 1
