@@ -61,10 +61,12 @@ def anytime_figure(traces: Mapping[str, Sequence[Trace]]) -> str:
         ):
             if max(float(clock[-1]) for clock in clocks) <= 0:
                 continue
-            times, energies = _median_curve(clocks, [each.best_kcal_mol for each in runs])
-            if len(times) == 1:
-                plot.plot(times, energies, "o", color=colour, label=NAMES.get(name, name))
+            values = [each.best_kcal_mol for each in runs]
+            if max(map(len, clocks)) == 1:
+                point = np.median([clock[0] for clock in clocks]), np.median([each[0] for each in values])
+                plot.plot(*point, "o", color=colour, label=NAMES.get(name, name))
             else:
+                times, energies = _median_curve(clocks, values)
                 plot.step(times, energies, where="post", color=colour, label=NAMES.get(name, name))
     bottom = min(float(run.best_kcal_mol[-1]) for runs in traces.values() for run in runs)
     axes[0].set(xscale="log", xlabel="evaluations", ylabel="best energy so far (kcal/mol)")
