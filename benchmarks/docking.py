@@ -1,12 +1,12 @@
 """Redocking on one clock: AutoDock Vina, tuned and by default, against our searches, end to end.
 
 Five complexes (a folder with `1iep`, `1kzk`, `1oyt`, `1w2g`, `2br1`) and T4 lysozyme L99A with p-xylene, ten seeds
-each. Every run starts from PDBQT files and ends with poses rescored by Vina's exact path: receptor, ligand, maps, search and
-rescoring are timed apart and in sum. Vina and ours take turns, so that drift of the machine meets both; every Vina
-object is fresh. Our searches run on one thread and Vina has all cores. `--ensemble` docks one ligand into eight
-conformations in one batch, against eight runs of tuned Vina; `--cross` docks the ligand of 1iep into the conformation
-of 1fpu, rigid and with a flexible pocket. The success of a run is its top pose within 2 A of the crystal pose, by
-symmetry-corrected RMSD of heavy atoms; intervals are Wilson's, 95 %.
+each. Every run starts from PDBQT files and ends with poses rescored by Vina's exact path: receptor, ligand, maps,
+search and rescoring are timed apart and in sum. Vina and ours take turns, so that drift of the machine meets both;
+every Vina object is fresh. Our searches run on one thread and Vina has all cores. `--ensemble` docks one ligand into
+eight conformations in one batch, against eight runs of tuned Vina; `--cross` docks the ligand of 1iep into the
+conformation of 1fpu, rigid and with a flexible pocket. The success of a run is its top pose within 2 A of the crystal
+pose, by symmetry-corrected RMSD of heavy atoms; intervals are Wilson's, 95 %.
 """
 
 from __future__ import annotations
@@ -179,7 +179,8 @@ def summary(runs: list[Run], method: str) -> Run:
     successes = verdicts.count("success")
 
     def total(part: str) -> float:
-        return sum(statistics.median([run[part] for run in mine if run["complex"] == name]) for name in complexes)
+        medians = [statistics.median([run[part] for run in mine if run["complex"] == name]) for name in complexes]
+        return float(sum(medians))
 
     return {
         "method": method,
@@ -317,7 +318,7 @@ def main() -> None:
             return
         methods = all_methods(options.policy, options.spread)
         runs = redock(files, methods, options.seeds, options.default_seeds)
-    table = [summary(runs, method) for method in methods]
+    table = [summary(runs, method) for method in dict.fromkeys(run["method"] for run in runs)]
     for row in table:
         low, high = row["success_ci95"]
         print(

@@ -63,7 +63,7 @@ class EpisodeSettings:
         Weight of the bonus for the best pose.
     """
 
-    horizon: int = 16
+    horizon: int = 12
     translation_step_angstrom: float = 1.5
     rotation_step_rad: float = 0.6
     step_decay: float = 0.97
@@ -135,13 +135,6 @@ class Observation:
     def __getitem__(self, index: Tensor | slice) -> Observation:
         """Return the observations of some environments; an index, mask or slice, never a single integer."""
         return Observation(*(getattr(self, each.name)[index] for each in fields(self)))
-
-    @staticmethod
-    def stack(observations: Sequence[Observation]) -> Observation:
-        """Join observations of T steps into one whose tensors have the shape (T, N, ...)."""
-        return Observation(
-            *(torch.stack([getattr(one, each.name) for one in observations]) for each in fields(Observation))
-        )
 
     def flat(self) -> Tensor:
         """Return one row of numbers for each environment, shape (N, 4 A + 15), for agents that take vectors.

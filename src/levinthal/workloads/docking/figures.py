@@ -55,15 +55,18 @@ def anytime_figure(traces: Mapping[str, Sequence[Trace]]) -> str:
     figure = new_figure(7.2, 3.3)
     axes = figure.subplots(1, 2, sharey=True)
     for (name, runs), colour in zip(traces.items(), PALETTE, strict=False):
-        for plot, clocks in zip(
-            axes, ([each.evaluations for each in runs], [each.seconds for each in runs]), strict=True
+        for plot, clocks in (
+            (axes[0], [each.evaluations.astype(np.float64) for each in runs]),
+            (axes[1], [each.seconds for each in runs]),
         ):
             if max(float(clock[-1]) for clock in clocks) <= 0:
                 continue
-            times, energies = _median_curve(clocks, [each.best_kcal_mol for each in runs])
-            if len(times) == 1:
-                plot.plot(times, energies, "o", color=colour, label=NAMES.get(name, name))
+            values = [each.best_kcal_mol for each in runs]
+            if max(map(len, clocks)) == 1:
+                point = np.median([clock[0] for clock in clocks]), np.median([each[0] for each in values])
+                plot.plot(*point, "o", color=colour, label=NAMES.get(name, name))
             else:
+                times, energies = _median_curve(clocks, values)
                 plot.step(times, energies, where="post", color=colour, label=NAMES.get(name, name))
     bottom = min(float(run.best_kcal_mol[-1]) for runs in traces.values() for run in runs)
     axes[0].set(xscale="log", xlabel="evaluations", ylabel="best energy so far (kcal/mol)")
@@ -75,10 +78,10 @@ def anytime_figure(traces: Mapping[str, Sequence[Trace]]) -> str:
 
 
 def _median_curve(
-    clocks: Sequence[npt.NDArray[np.int64] | npt.NDArray[np.float64]], energies: Sequence[npt.NDArray[np.float64]]
+    clocks: Sequence[npt.NDArray[np.float64]], energies: Sequence[npt.NDArray[np.float64]]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the median of step curves on the union of their times, from where half of them have a value."""
-    times = np.unique(np.concatenate([np.asarray(clock, np.float64) for clock in clocks]))
+    times = np.unique(np.concatenate(list(clocks)))
     rows = []
     for clock, energy in zip(clocks, energies, strict=True):
         place = np.searchsorted(clock, times, side="right") - 1

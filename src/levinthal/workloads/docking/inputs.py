@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +73,9 @@ def read_inputs(run: Run, settings: DockingSettings) -> Inputs:
     source = settings.ligand or ("" if settings.ligands else str(embedded_ligand))
     entries = read_library(settings.ligands) if settings.ligands else ()
     receptor = prepare_receptor(receptor_path)
-    ligand = prepare_ligand(source) if source else None
+    if not settings.receptor:
+        receptor = replace(receptor, name="T4 lysozyme L99A")
+    ligand = prepare_ligand(source, None if settings.ligand else "p-xylene") if source else None
     box = _box(settings, receptor, ligand, None if settings.receptor else embedded_ligand)
     receptors = _ensemble(run, settings, receptor, box)
     prepared, failures = prepare_library(entries, _ligand_of)

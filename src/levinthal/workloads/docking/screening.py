@@ -1,4 +1,4 @@
-"""Virtual screening: every compound of a library docked into the same maps and ranked; what failed is told with its reason.
+"""Virtual screening: every compound of a library docked into the same maps and ranked; failures with their reasons.
 
 Maps are made once, for the atom types of the whole library. Compounds compete by the affinity that Vina prints: the
 exact energy over 1 + 0.05846 times the rotatable bonds, although they are docked as the rigid bodies that RDKit makes

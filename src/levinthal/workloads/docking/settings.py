@@ -49,8 +49,8 @@ class DockingSettings(Settings):
         "dynamics; none docks into the conformations that are given.",
     )
     n_conformations: int = Field(default=3, ge=1, le=64, description="Conformations in all, the given one included.")
-    training_steps: int = Field(default=40, ge=0, description="Updates of the policy; 0 leaves it untrained.")
-    environments: int = Field(default=512, ge=8, description="Episodes that are trained on side by side.")
+    training_steps: int = Field(default=25, ge=0, description="Updates of the policy; 0 leaves it untrained.")
+    environments: int = Field(default=384, ge=8, description="Episodes that are trained on side by side.")
     horizon: int = Field(default=16, ge=2, description="Steps of an episode.")
     target: float = Field(
         default=1.0,
@@ -62,7 +62,7 @@ class DockingSettings(Settings):
     )
     searches: int = Field(default=3, ge=1, description="Runs of each search, each with a seed of its own.")
     anytime: tuple[int, ...] = Field(
-        default=(16,), description="Exhaustiveness of the shorter tuned Vina runs that draw its anytime curve."
+        default=(), description="Exhaustiveness of the shorter tuned Vina runs that draw its anytime curve."
     )
     poses: int = Field(default=9, ge=1, le=100, description="Distinct poses kept of each run.")
     policy: str = Field(default="", description="A trained policy (safetensors) to dock with instead of training one.")

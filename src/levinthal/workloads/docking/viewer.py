@@ -26,6 +26,7 @@ _WIDTH = {"pocket": 2.2, "crystal": 3.0, "pose": 6.0}
 _LEGEND = {"pocket": "pocket", "crystal": "crystal pose", "pose": "docked pose"}
 _SIZE = (720, 460)
 _VIEWS = 2
+_AROUND_ANGSTROM = 5.0
 
 
 def scene_svg(scene: Scene) -> str:
@@ -65,7 +66,8 @@ def scene_svg(scene: Scene) -> str:
 
 def _drawn(scene: Scene, turn: npt.NDArray[np.float64], width: float, height: float) -> str:
     """Return the lines of a scene as seen along z, the far ones first."""
-    reach = max(float(np.abs(part.xyz).max()) for part in scene.parts) + 1.0
+    pose = next(part.xyz for part in scene.parts if part.name == "pose")
+    reach = float(np.abs(pose).max()) + _AROUND_ANGSTROM  # what is farther away is cut off
     scale = min(width, height) / (2.0 * reach)
 
     def screen(places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -78,7 +80,8 @@ def _drawn(scene: Scene, turn: npt.NDArray[np.float64], width: float, height: fl
         for first, second in part.bonds:
             middle = (seen[first] + seen[second]) / 2
             lines += [
-                _line(seen[atom], middle, _colour(part, int(atom)), _WIDTH[part.name], reach) for atom in (first, second)
+                _line(seen[atom], middle, _colour(part, int(atom)), _WIDTH[part.name], reach)
+                for atom in (first, second)
             ]
     for ends in scene.contacts:
         a, b = screen(ends)

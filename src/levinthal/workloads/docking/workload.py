@@ -95,7 +95,6 @@ def _redock(run: Run, settings: DockingSettings, complex_: Complex, *, embedded:
             device=run.device,
         )
     problem = Problem(grids, complex_.ligand)
-    run.metric("map making", run.duration_s("maps"), unit="s", better="lower")
     _time_scoring(run, problem)
     policy = obtain_policy(run, settings, [problem]) if "policy" in settings.methods else None
     methods = [each for each in settings.methods if not each.startswith("vina") or has_vina()]
@@ -109,6 +108,7 @@ def _redock(run: Run, settings: DockingSettings, complex_: Complex, *, embedded:
         )
         summaries = summarise({name: mine for name, mine in finished.items() if name in methods}, best_known)
     _tell_methods(run, summaries)
+    run.metric("map making", run.duration_s("maps"), unit="s", better="lower")
     _tell_break_even(run, summaries, policy)
     _tell_success(run, settings, finished, best_known, gated=embedded)
     _show(run, complex_, finished, summaries)

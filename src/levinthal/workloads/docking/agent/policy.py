@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from levinthal.errors import UsageError
 from levinthal.workloads.docking.environment import ATOM_KINDS, Observation
 
-__all__ = ["Decision", "DockingPolicy", "PolicySettings"]
+__all__ = ["Decision", "DockingPolicy", "Features", "PolicySettings", "features_of"]
 
 _ATOM_NUMBERS = 8 + len(ATOM_KINDS)
 _WHOLE_NUMBERS = 9
@@ -111,7 +111,9 @@ class DockingPolicy(nn.Module):
             self.whole = nn.Sequential(nn.Linear(2 * width + _WHOLE_NUMBERS, width), nn.SiLU())
             self.cell = nn.GRUCell(width, width) if self.settings.recurrent else None
             atom_out, critic_out = nn.Linear(width, _ATOM_VECTORS), nn.Linear(width, 1)
-            self.atom_weights = nn.Sequential(nn.Linear(2 * width, width), nn.SiLU(), atom_out)
+            self.atom_again = nn.Linear(width, width)
+            self.whole_again = nn.Linear(width, width, bias=False)
+            self.atom_weights = nn.Sequential(nn.SiLU(), atom_out)
             self.whole_weights = nn.Linear(width, _WHOLE_VECTORS + 2 + 2 * chooses)
             self.critic = nn.Sequential(nn.Linear(width, width), nn.SiLU(), critic_out)
             # A new policy hardly moves the ligand by itself: its actions are noise.
@@ -125,14 +127,13 @@ class DockingPolicy(nn.Module):
         """Return the memory at the start of episodes, shape (count, width)."""
         return self.whole_weights.weight.new_zeros(count, self.settings.width)
 
-    def forward(self, seen: Observation, memory: Tensor) -> Decision:
-        """Decide for N environments, observations of shape (N, ...), or along T steps, (T, N, ...)."""
-        atoms, whole, vectors = _invariants(seen)
+    def forward(self, seen: Features, memory: Tensor) -> Decision:
+        """Decide for N environments, features of shape (N, ...), or along T steps, (T, N, ...)."""
         mask = seen.mask[..., None]
-        hidden = self.atom(atoms) * mask
+        hidden = self.atom(seen.atoms) * mask
         mean = hidden.sum(-2) / mask.sum(-2).clamp(min=1)
         most = hidden.masked_fill(~mask, -torch.inf).amax(-2)
-        trunk = self.whole(torch.cat((mean, most, whole), -1))
+        trunk = self.whole(torch.cat((mean, most, seen.whole), -1))
         if self.cell is not None:
             along = trunk if trunk.ndim == 3 else trunk[None]
             memories = []
@@ -140,10 +141,13 @@ class DockingPolicy(nn.Module):
                 memory = self.cell(step, memory)
                 memories.append(memory)
             trunk = trunk + (torch.stack(memories) if trunk.ndim == 3 else memory)
-        around = trunk[..., None, :].expand_as(hidden)
-        of_atoms = self.atom_weights(torch.cat((hidden, around), -1)) * mask
+        of_atoms = self.atom_weights(self.atom_again(hidden) + self.whole_again(trunk)[..., None, :]) * mask
         of_whole = self.whole_weights(trunk)
-        means = _weighed(of_atoms, of_whole[..., :_WHOLE_VECTORS], vectors)
+        # forces and places make the translation, torques the rotation
+        by_atoms = (of_atoms[..., None] * seen.atom_vectors).sum(-3)
+        by_whole = of_whole[..., :_WHOLE_VECTORS, None] * seen.whole_vectors
+        summed = torch.cat((by_atoms, by_whole), -2)
+        means = torch.cat((summed[..., [0, 1, 4, 5], :].sum(-2), summed[..., [2, 3, 6, 7], :].sum(-2)), -1)
         spreads = of_whole[..., _WHOLE_VECTORS : _WHOLE_VECTORS + 2].clamp(*_LOG_SPREAD_RANGE)
         spreads = spreads.repeat_interleave(3, dim=-1)
         if self.settings.chooses_conformation:
@@ -152,15 +156,27 @@ class DockingPolicy(nn.Module):
         return Decision(means, spreads, self.critic(trunk)[..., 0], memory)
 
 
-class _Vectors(NamedTuple):
-    """Bent vectors in the ligand's frame: of atoms (..., A, 3) and of the whole (..., 3)."""
+class Features(NamedTuple):
+    """What the network reads of observations.
 
-    atom_forces: Tensor
-    places: Tensor
-    atom_torques: Tensor
-    force: Tensor
-    torque: Tensor
-    last: Tensor
+    Attributes
+    ----------
+    atoms : Tensor, shape (..., A, 14)
+        Numbers of each atom that do not depend on the axes.
+    whole : Tensor, shape (..., 9)
+        Numbers of the ligand as a whole.
+    atom_vectors : Tensor, shape (..., A, 4, 3)
+        Force and place; torque of the force and of the net force, both axial.
+    whole_vectors : Tensor, shape (..., 4, 3)
+        Net force and last translation; net torque and last rotation, both axial.
+    mask : Tensor of bool, shape (..., A)
+    """
+
+    atoms: Tensor
+    whole: Tensor
+    atom_vectors: Tensor
+    whole_vectors: Tensor
+    mask: Tensor
 
 
 def _bent(vectors: Tensor, unit: float) -> Tensor:
@@ -173,13 +189,14 @@ def _bent_energy(energies: Tensor, unit: float) -> Tensor:
     return energies / (unit + energies.abs())
 
 
-def _invariants(seen: Observation) -> tuple[Tensor, Tensor, _Vectors]:
-    """Return the numbers that do not depend on the axes, of atoms (..., A, n) and the whole (..., m), and vectors."""
+def features_of(seen: Observation) -> Features:
+    """Return the features of observations; nothing in them is learned."""
+    dot, cross = torch.linalg.vecdot, torch.linalg.cross
     places = seen.places / _LENGTH_UNIT_ANGSTROM
     forces = _bent(seen.atom_forces, _FORCE_UNIT)
     net, torque = _bent(seen.forces, 4 * _FORCE_UNIT), _bent(seen.torques, 16 * _FORCE_UNIT)
-    torques = torch.linalg.cross(places, forces, dim=-1)
-    dot = torch.linalg.vecdot
+    torques = cross(places, forces, dim=-1)
+    around = net[..., None, :].expand_as(places)
     last = seen.last_actions
     atoms = torch.stack(
         (
@@ -187,8 +204,8 @@ def _invariants(seen: Observation) -> tuple[Tensor, Tensor, _Vectors]:
             forces.norm(dim=-1),
             places.norm(dim=-1),
             dot(places, forces),
-            dot(forces, net[..., None, :]),
-            dot(places, net[..., None, :]),
+            dot(forces, around),
+            dot(places, around),
             dot(torques, torque[..., None, :]),
             dot(places, last[..., None, :3]),
         ),
@@ -210,15 +227,10 @@ def _invariants(seen: Observation) -> tuple[Tensor, Tensor, _Vectors]:
         ),
         -1,
     )
-    return torch.cat((atoms, kinds), -1), whole, _Vectors(forces, places, torques, net, torque, last)
-
-
-def _weighed(of_atoms: Tensor, of_whole: Tensor, vectors: _Vectors) -> Tensor:
-    """Return the mean action: sums of vectors for the translation, of axial vectors for the rotation."""
-    a, b, c, d = (of_atoms[..., k, None] for k in range(_ATOM_VECTORS))
-    e, f, g, h = (of_whole[..., k, None] for k in range(_WHOLE_VECTORS))
-    last = vectors.last
-    translation = (a * vectors.atom_forces + b * vectors.places).sum(-2) + e * vectors.force + f * last[..., :3]
-    along_net = torch.linalg.cross(vectors.places, vectors.force[..., None, :].expand_as(vectors.places), dim=-1)
-    rotation = (c * vectors.atom_torques + d * along_net).sum(-2) + g * vectors.torque + h * last[..., 3:]
-    return torch.cat((translation, rotation), -1)
+    return Features(
+        atoms=torch.cat((atoms, kinds), -1),
+        whole=whole,
+        atom_vectors=torch.stack((forces, places, torques, cross(places, around, dim=-1)), -2),
+        whole_vectors=torch.stack((net, last[..., :3], torque, last[..., 3:]), -2),
+        mask=seen.mask,
+    )

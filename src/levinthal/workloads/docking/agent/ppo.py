@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from levinthal.errors import UsageError
-from levinthal.workloads.docking.agent.policy import DockingPolicy
+from levinthal.workloads.docking.agent.policy import DockingPolicy, Features, features_of
 from levinthal.workloads.docking.environment import DockingEnvironment, Observation
 
 __all__ = ["Episodes", "Iteration", "PPOSettings", "Training", "play", "train"]
@@ -64,9 +64,9 @@ class PPOSettings:
 
 @dataclass(frozen=True, eq=False)
 class Episodes:
-    """One episode of each of N environments, T steps long: observations (T, N, ...), the rest (T, N) or (T, N, 6)."""
+    """One episode of each of N environments, T steps long: features (T, N, ...), the rest (T, N) or (T, N, 6)."""
 
-    seen: Observation
+    seen: Features
     actions: Tensor
     log_probabilities: Tensor
     values: Tensor
@@ -113,16 +113,18 @@ def play(environment: DockingEnvironment, policy: DockingPolicy, first: Observat
     """Play one episode from the observation at its start."""
     generator = torch.Generator().manual_seed(seed)
     observation, memory = first, policy.first_memory(len(first))
-    steps: list[tuple[Observation, Tensor, Tensor, Tensor, Tensor]] = []
+    steps: list[tuple[Features, Tensor, Tensor, Tensor, Tensor]] = []
     done = False
     while not done:
-        decision = policy(observation, memory)
+        features = features_of(observation)
+        decision = policy(features, memory)
         actions = decision.sample(generator)
         after, rewards, done = environment.step(actions)
-        steps.append((observation, actions, decision.log_probability(actions), decision.values, rewards))
+        steps.append((features, actions, decision.log_probability(actions), decision.values, rewards))
         observation, memory = after, decision.memory
     seen, *tensors = zip(*steps, strict=True)
-    return Episodes(Observation.stack(seen), *(torch.stack(each) for each in tensors))
+    features = Features(*(torch.stack(parts) for parts in zip(*seen, strict=True)))
+    return Episodes(features, *(torch.stack(each) for each in tensors))
 
 
 def train(
@@ -181,7 +183,7 @@ def _learn(training: Training, episodes: Episodes, settings: PPOSettings, seed: 
     for _ in range(settings.epochs):
         order = torch.randperm(n_environments, generator=generator).to(returns.device)
         for part in order.chunk(min(settings.minibatches, n_environments)):
-            decision = policy(_columns(episodes.seen, part), policy.first_memory(len(part)))
+            decision = policy(Features(*(each[:, part] for each in episodes.seen)), policy.first_memory(len(part)))
             ratio = (decision.log_probability(episodes.actions[:, part]) - episodes.log_probabilities[:, part]).exp()
             clipped = ratio.clamp(1 - settings.clip, 1 + settings.clip)
             gain = torch.minimum(ratio * scaled[:, part], clipped * scaled[:, part]).mean()
@@ -195,8 +197,3 @@ def _learn(training: Training, episodes: Episodes, settings: PPOSettings, seed: 
             entropies.append(float(entropy.detach()))
     foreseen = 1 - (returns - episodes.values).var() / returns.var().clamp(min=1e-8)
     return float(np.mean(entropies)), float(foreseen)
-
-
-def _columns(seen: Observation, environments: Tensor) -> Observation:
-    """Return the observations (T, n, ...) of some environments."""
-    return Observation(*(getattr(seen, name)[:, environments] for name in Observation.__dataclass_fields__))

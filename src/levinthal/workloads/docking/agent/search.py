@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from levinthal.workloads.docking.agent.policy import DockingPolicy
+from levinthal.workloads.docking.agent.policy import DockingPolicy, features_of
 from levinthal.workloads.docking.environment import DockingEnvironment, EpisodeSettings
 from levinthal.workloads.docking.pose import Poses
 from levinthal.workloads.docking.search.descent import Descent
@@ -138,7 +138,7 @@ def _follow(
     recorder.note(len(poses), float(environment.best_energies.min()))  # forces were not known before
     done = False
     while not done:
-        decision = policy(observation, memory)
+        decision = policy(features_of(observation), memory)
         memory = decision.memory
         observation, _, done = environment.step(decision.sample(generator))
         recorder.note(len(poses), float(environment.best_energies.min()))

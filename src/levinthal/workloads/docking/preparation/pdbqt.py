@@ -32,7 +32,7 @@ __all__ = [
 MOST_LIGAND_ATOMS = 500
 MOST_RECEPTOR_ATOMS = 200_000
 _FARTHEST_ANGSTROM = 9_000.0
-_SKIPPED = (
+_SKIPPED: tuple[str, ...] = (
     "REMARK",
     "TER",
     "END",
@@ -335,7 +335,12 @@ def _mol_block(
     name: str, elements: Sequence[str], places: npt.NDArray[np.float64], bonds: npt.NDArray[np.int64]
 ) -> str:
     """Write an MDL mol block (V2000) with single bonds."""
-    head = [name[:80], f"  Levintha{'':10}3D", "", f"{len(elements):>3}{len(bonds):>3}  0  0  0  0  0  0  0  0999 V2000"]
+    head = [
+        name[:80],
+        f"  Levintha{'':10}3D",
+        "",
+        f"{len(elements):>3}{len(bonds):>3}  0  0  0  0  0  0  0  0999 V2000",
+    ]
     atoms = [
         f"{x:10.4f}{y:10.4f}{z:10.4f} {element:<3} 0  0  0  0  0  0  0  0  0  0  0  0"
         for element, (x, y, z) in zip(elements, places, strict=True)

@@ -88,7 +88,7 @@ def find_bonds(types: Sequence[str], coordinates_angstrom: npt.NDArray[np.float6
     blocked = np.zeros(len(pairs), np.bool_)
     blocked[row[(to_both < lengths[row, None]).all(axis=1) & (third != pairs[row, 1])]] = True
     kept = pairs[~blocked]
-    return kept[np.lexsort((kept[:, 1], kept[:, 0]))]
+    return np.asarray(kept[np.lexsort((kept[:, 1], kept[:, 0]))])
 
 
 def vina_types(types: Sequence[str], bonds: npt.ArrayLike) -> npt.NDArray[np.int8]:

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from levinthal.proteins.compiled import in_parts
+from levinthal.workloads.docking.scoring.lanes import LANES
 from levinthal.workloads.docking.scoring.pose_kernels import (
-    LANES,
     fill_records,
     score_atoms_of_poses,
     score_rigid_poses,

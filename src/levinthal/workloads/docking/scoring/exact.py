@@ -73,7 +73,7 @@ def exact_score(
     near, types = _near(receptor, scored)
     kinds = torch.as_tensor(ligand.scored_types.astype(np.int64), device=scored.device)
     step = max(1, _PAIRS_AT_ONCE // max(1, len(kinds) * len(types)))
-    parts = [_score(part, kinds, near, types, function, mode, curl) for part in scored.split(step)]
+    parts = [_score(part, kinds, near, types, function, mode, curl) for part in torch.split(scored, step)]
     return torch.cat(parts) if parts else scored.new_zeros(0)
 
 

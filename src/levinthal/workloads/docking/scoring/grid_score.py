@@ -36,8 +36,8 @@ def score_poses(
     conformation : int or Tensor of int, shape (N,), optional
         Which receptor conformation each pose is in; by default the first. The conformation's own energy is not added.
     method : {"auto", "kernels", "torch"}
-        "kernels": compiled loops over maps of 16-bit integers; CPU only, in float32. "torch": any device, in the type of
-        the poses. By default the loops on a CPU, but for poses in float64.
+        "kernels": compiled loops over maps of 16-bit integers; CPU only, in float32. "torch": any device, in the type
+        of the poses. By default the loops on a CPU, but for poses in float64.
 
     Raises
     ------

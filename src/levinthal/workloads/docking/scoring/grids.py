@@ -218,8 +218,8 @@ def _maps_compiled(
 
         def work(start: int, stop: int, rows: Any = rows, out: Any = out) -> None:
             sum_maps(
-                near_first, kinds, rows.ravel(), BINS, float(BINS_PER_SQUARE_ANGSTROM), np.array(low, np.float32), spacing,
-                CUTOFF_ANGSTROM, shape, start, stop, out.ravel(),
+                near_first, kinds, rows.ravel(), BINS, float(BINS_PER_SQUARE_ANGSTROM), np.array(low, np.float32),
+                spacing, CUTOFF_ANGSTROM, shape, start, stop, out.ravel(),
             )  # fmt: skip
 
         in_parts(work, bounds)

@@ -1,13 +1,14 @@
 """The compiled loops that read maps for batches of rigid poses; imported only when poses are scored on a CPU.
 
 Eight poses are scored side by side, one in each vector lane, atom after atom. An atom needs the eight corners of its
-cell, which for eight poses lie in eight places. So a map is kept as one record of 16 bytes for each cell, its corners as
-16-bit integers: each lane reads one cache line, and a transposition in registers brings corners of the same kind
+cell, which for eight poses lie in eight places. So a map is kept as one record of 16 bytes for each cell, its corners
+as 16-bit integers: each lane reads one cache line, and a transposition in registers brings corners of the same kind
 together. Nothing is exchanged between lanes until the batch is written.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,183 +18,138 @@ from numba import types
 from numba.extending import intrinsic
 
 from levinthal.proteins.compiled import compiled
+from levinthal.workloads.docking.scoring.lanes import F32, FLOATS, I32, LANES, RECORD, WORDS, Lanes
 
 __all__ = ["fill_records", "score_atoms_of_poses", "score_rigid_poses"]
 
-LANES = 8
 # Rows of the state, LANES values each.
 _ROTATION, _ORIGIN, _ENERGY, _FORCE, _TORQUE, _ATOM = 0, 9, 12, 13, 16, 19
 _ROWS = 23
 
-_FUSED = ("contract",)
-_I32, _F32 = ir.IntType(32), ir.FloatType()
-_FLOATS, _WORDS = ir.VectorType(_F32, LANES), ir.VectorType(_I32, LANES)
-_RECORD = ir.VectorType(_I32, 4)
+
+def _places(lanes: Lanes, load: Any, atom: list[Any], nodes: list[Any]) -> tuple[list[Any], Any, list[Any], list[Any]]:
+    """Return arms from the centre, the number of the cell, the place within it and how far outside the nodes it is."""
+    builder = lanes.builder
+    zero = ir.Constant(FLOATS, [0.0] * LANES)
+    arms, cells, shares, missed = [], [], [], []
+    for axis in range(3):
+        arm = lanes.multiply(load(_ROTATION + 3 * axis), atom[0])
+        arm = lanes.multiply_add(load(_ROTATION + 3 * axis + 1), atom[1], arm)
+        arm = lanes.multiply_add(load(_ROTATION + 3 * axis + 2), atom[2], arm)
+        at = lanes.add(arm, load(_ORIGIN + axis))
+        last = builder.sub(nodes[axis], ir.Constant(I32, 1))
+        # What is not a number becomes 0 here, so that no memory but the maps' is ever read.
+        inside = lanes.lower(lanes.higher(at, zero), lanes.splat(builder.sitofp(last, F32)))
+        cell = builder.fptosi(inside, WORDS)
+        last_cell = lanes.splat(builder.sub(last, ir.Constant(I32, 1)), WORDS)
+        cell = builder.select(builder.icmp_signed("<", cell, last_cell), cell, last_cell)
+        arms.append(arm)
+        cells.append(cell)
+        shares.append(lanes.subtract(inside, builder.sitofp(cell, FLOATS)))
+        missed.append(lanes.subtract(at, inside))
+    number = builder.add(builder.mul(cells[0], lanes.splat(nodes[1], WORDS)), cells[1])
+    number = builder.add(builder.mul(number, lanes.splat(nodes[2], WORDS)), cells[2])
+    return arms, number, shares, missed
 
 
-class _Lanes:
-    """Vector arithmetic on eight lanes, written in LLVM's terms."""
-
-    def __init__(self, builder: Any) -> None:
-        self.builder = builder
-
-    def splat(self, value: Any, kind: Any = _FLOATS) -> Any:
-        empty = ir.Constant(kind, ir.Undefined)
-        one = self.builder.insert_element(empty, value, ir.Constant(_I32, 0))
-        return self.builder.shuffle_vector(one, empty, ir.Constant(_WORDS, [0] * LANES))
-
-    def add(self, a: Any, b: Any) -> Any:
-        return self.builder.fadd(a, b, flags=_FUSED)
-
-    def subtract(self, a: Any, b: Any) -> Any:
-        return self.builder.fsub(a, b, flags=_FUSED)
-
-    def multiply(self, a: Any, b: Any) -> Any:
-        return self.builder.fmul(a, b, flags=_FUSED)
-
-    def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
-        return self.add(self.multiply(a, b), c)
-
-    def between(self, a: Any, b: Any, share: Any) -> tuple[Any, Any]:
-        """Return a + share (b - a), and b - a."""
-        rise = self.subtract(b, a)
-        return self.multiply_add(share, rise, a), rise
-
-    def lower(self, a: Any, b: Any) -> Any:
-        """Return the lower of two; the second where the first is not a number."""
-        return self.builder.select(self.builder.fcmp_ordered("<", a, b), a, b)
-
-    def higher(self, a: Any, b: Any) -> Any:
-        return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
-
-    def absolute(self, a: Any) -> Any:
-        kind = ir.FunctionType(_FLOATS, [_FLOATS])
-        return self.builder.call(self.builder.module.declare_intrinsic(f"llvm.fabs.v{LANES}f32", (), kind), [a])
-
-    def shuffle(self, a: Any, b: Any, order: tuple[int, ...]) -> Any:
-        mask = ir.Constant(ir.VectorType(_I32, len(order)), list(order))
-        return self.builder.shuffle_vector(a, b, mask)
-
-    def corners(self, records: list[Any]) -> list[tuple[Any, Any]]:
-        """Turn the records of eight lanes into four pairs of corners along z, eight lanes each."""
-        both = [self.shuffle(records[n], records[n + 4], tuple(range(8))) for n in range(4)]
-        low, high = (0, 8, 1, 9, 4, 12, 5, 13), (2, 10, 3, 11, 6, 14, 7, 15)
-        pairs = [self.shuffle(both[n], both[n + 1], order) for n in (0, 2) for order in (low, high)]
-        low, high = (0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15)
-        words = [self.shuffle(pairs[n], pairs[n + 2], order) for n in (0, 1) for order in (low, high)]
-        half = self.splat(ir.Constant(_I32, 16), _WORDS)
-        shift = self.builder.ashr
-        return [
-            (
-                self.builder.sitofp(shift(self.builder.shl(word, half), half), _FLOATS),
-                self.builder.sitofp(shift(word, half), _FLOATS),
-            )
-            for word in words
-        ]
+def _records(lanes: Lanes, records: Any, layers: Any, base: Any, number: Any) -> list[Any]:
+    """Load the record of each lane's cell."""
+    builder = lanes.builder
+    pointer = builder.bitcast(records, RECORD.as_pointer())
+    found = []
+    for lane in range(LANES):
+        one = builder.sext(builder.extract_element(number, ir.Constant(I32, lane)), ir.IntType(64))
+        layer = builder.load(builder.gep(layers, [ir.Constant(I32, lane)]))
+        at = builder.add(builder.add(one, layer), base)
+        found.append(builder.load(builder.gep(pointer, [at]), align=4))
+    return found
 
 
-def _atom_intrinsic(keeps_atoms: bool) -> Any:
-    """Make the function that scores one atom in eight poses and adds it to their sums."""
-
-    @intrinsic  # type: ignore[untyped-decorator]
-    def add_atom(
-        _typing: Any,
-        state: Any,
-        layers: Any,
-        records: Any,
-        ax: Any,
-        ay: Any,
-        az: Any,
-        base: Any,
-        scale: Any,
-        offset: Any,
-        nx: Any,
-        ny: Any,
-        nz: Any,
-        slope: Any,
-    ) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            lanes = _Lanes(builder)
-            data = [
-                context.make_array(kind)(context, builder, argument).data
-                for kind, argument in zip(signature.args[:3], arguments[:3], strict=True)
-            ]
-            place = [lanes.splat(value) for value in arguments[3:6]]
-            first, scale_, offset_ = arguments[6], lanes.splat(arguments[7]), lanes.splat(arguments[8])
-            nodes = [builder.trunc(value, _I32) for value in arguments[9:12]]
-            slope_ = lanes.splat(arguments[12])
-
-            def row(number: int) -> Any:
-                pointer = builder.gep(data[0], [ir.Constant(_I32, number * LANES)])
-                return builder.bitcast(pointer, _FLOATS.as_pointer())
-
-            def load(number: int) -> Any:
-                return builder.load(row(number), align=4)
-
-            def add_to(number: int, value: Any) -> None:
-                builder.store(lanes.add(load(number), value), row(number), align=4)
-
-            zero = ir.Constant(_FLOATS, [0.0] * LANES)
-            arms, cells, shares, missed = [], [], [], []
-            for axis in range(3):
-                arm = lanes.multiply(load(_ROTATION + 3 * axis), place[0])
-                arm = lanes.multiply_add(load(_ROTATION + 3 * axis + 1), place[1], arm)
-                arm = lanes.multiply_add(load(_ROTATION + 3 * axis + 2), place[2], arm)
-                at = lanes.add(arm, load(_ORIGIN + axis))
-                last = builder.sub(nodes[axis], ir.Constant(_I32, 1))
-                inside = lanes.lower(lanes.higher(at, zero), lanes.splat(builder.sitofp(last, _F32)))
-                cell = builder.fptosi(inside, _WORDS)
-                last_cell = lanes.splat(builder.sub(last, ir.Constant(_I32, 1)), _WORDS)
-                cell = builder.select(builder.icmp_signed("<", cell, last_cell), cell, last_cell)
-                arms.append(arm)
-                cells.append(cell)
-                shares.append(lanes.subtract(inside, builder.sitofp(cell, _FLOATS)))
-                missed.append(lanes.subtract(at, inside))
-            index = builder.add(builder.mul(cells[0], lanes.splat(nodes[1], _WORDS)), cells[1])
-            index = builder.add(builder.mul(index, lanes.splat(nodes[2], _WORDS)), cells[2])
-            found = []
-            for lane in range(LANES):
-                one = builder.sext(builder.extract_element(index, ir.Constant(_I32, lane)), ir.IntType(64))
-                layer = builder.load(builder.gep(data[1], [ir.Constant(_I32, lane)]))
-                number = builder.add(builder.add(one, layer), first)
-                pointer = builder.bitcast(data[2], _RECORD.as_pointer())
-                found.append(builder.load(builder.gep(pointer, [number]), align=4))
-            x, y, z = shares
-            along_z = [lanes.between(near, far, z) for near, far in lanes.corners(found)]
-            along_y = [lanes.between(along_z[n][0], along_z[n + 1][0], y) for n in (0, 2)]
-            value, rise_x = lanes.between(along_y[0][0], along_y[1][0], x)
-            rise_y, _ = lanes.between(along_y[0][1], along_y[1][1], x)
-            rise_z, _ = lanes.between(
-                lanes.between(along_z[0][1], along_z[1][1], y)[0], lanes.between(along_z[2][1], along_z[3][1], y)[0], x
-            )
-            away = lanes.add(lanes.add(lanes.absolute(missed[0]), lanes.absolute(missed[1])), lanes.absolute(missed[2]))
-            energy = lanes.multiply_add(slope_, away, lanes.multiply_add(scale_, value, offset_))
-            falling = lanes.subtract(zero, slope_)
-            force = []
-            for rise, miss in zip((rise_x, rise_y, rise_z), missed, strict=True):
-                outside = builder.select(builder.fcmp_ordered(">", miss, zero), falling, slope_)
-                within = lanes.multiply(lanes.subtract(zero, scale_), rise)
-                force.append(builder.select(builder.fcmp_ordered("==", miss, zero), within, outside))
-            add_to(_ENERGY, energy)
-            for axis in range(3):
-                one, other = (axis + 1) % 3, (axis + 2) % 3
-                add_to(_FORCE + axis, force[axis])
-                turn = lanes.subtract(lanes.multiply(arms[one], force[other]), lanes.multiply(arms[other], force[one]))
-                add_to(_TORQUE + axis, turn)
-            if keeps_atoms:
-                for number, kept in enumerate((energy, *force)):
-                    builder.store(kept, row(_ATOM + number), align=4)
-            return context.get_dummy_value()
-
-        f32, i64 = types.float32, types.int64
-        signature = types.void(state, layers, records, f32, f32, f32, i64, f32, f32, i64, i64, i64, f32)
-        return signature, codegen
-
-    return add_atom
+def _between_corners(lanes: Lanes, corners: list[tuple[Any, Any]], shares: list[Any]) -> tuple[Any, list[Any]]:
+    """Return the trilinear value and its rises along x, y and z."""
+    x, y, z = shares
+    along_z = [lanes.between(near, far, z) for near, far in corners]
+    along_y = [lanes.between(along_z[n][0], along_z[n + 1][0], y) for n in (0, 2)]
+    value, rise_x = lanes.between(along_y[0][0], along_y[1][0], x)
+    rise_y, _ = lanes.between(along_y[0][1], along_y[1][1], x)
+    edges = [lanes.between(along_z[n][1], along_z[n + 1][1], y)[0] for n in (0, 2)]
+    rise_z, _ = lanes.between(edges[0], edges[1], x)
+    return value, [rise_x, rise_y, rise_z]
 
 
-_add_atom = _atom_intrinsic(keeps_atoms=False)
-_add_and_keep_atom = _atom_intrinsic(keeps_atoms=True)
+def _forces(lanes: Lanes, rises: list[Any], missed: list[Any], scale: Any, slope: Any) -> list[Any]:
+    """Return minus the derivatives: of the map inside, of the slope along the axes on which an atom is outside."""
+    builder = lanes.builder
+    zero = ir.Constant(FLOATS, [0.0] * LANES)
+    inward = lanes.subtract(zero, slope)
+    forces = []
+    for rise, miss in zip(rises, missed, strict=True):
+        outside = builder.select(builder.fcmp_ordered(">", miss, zero), inward, slope)
+        within = lanes.multiply(lanes.subtract(zero, scale), rise)
+        forces.append(builder.select(builder.fcmp_ordered("==", miss, zero), within, outside))
+    return forces
+
+
+def _atom_code(context: Any, builder: Any, signature: Any, arguments: Any, *, keeps_atoms: bool) -> Any:
+    """Write the code that scores one atom in eight poses and adds it to their sums."""
+    lanes = Lanes(builder)
+    state, layers, records = (
+        context.make_array(kind)(context, builder, argument).data
+        for kind, argument in zip(signature.args[:3], arguments[:3], strict=True)
+    )
+
+    def row(number: int) -> Any:
+        return builder.bitcast(builder.gep(state, [ir.Constant(I32, number * LANES)]), FLOATS.as_pointer())
+
+    def load(number: int) -> Any:
+        return builder.load(row(number), align=4)
+
+    def add_to(number: int, value: Any) -> None:
+        builder.store(lanes.add(load(number), value), row(number), align=4)
+
+    atom = [lanes.splat(value) for value in arguments[3:6]]
+    scale, offset, slope = (lanes.splat(arguments[number]) for number in (7, 8, 12))
+    nodes = [builder.trunc(value, I32) for value in arguments[9:12]]
+    arms, number, shares, missed = _places(lanes, load, atom, nodes)
+    corners = lanes.corners(_records(lanes, records, layers, arguments[6], number))
+    value, rises = _between_corners(lanes, corners, shares)
+    away = lanes.add(lanes.add(lanes.absolute(missed[0]), lanes.absolute(missed[1])), lanes.absolute(missed[2]))
+    energy = lanes.multiply_add(slope, away, lanes.multiply_add(scale, value, offset))
+    force = _forces(lanes, rises, missed, scale, slope)
+    add_to(_ENERGY, energy)
+    for axis in range(3):
+        one, other = (axis + 1) % 3, (axis + 2) % 3
+        add_to(_FORCE + axis, force[axis])
+        turn = lanes.subtract(lanes.multiply(arms[one], force[other]), lanes.multiply(arms[other], force[one]))
+        add_to(_TORQUE + axis, turn)
+    if keeps_atoms:
+        for number, kept in enumerate((energy, *force)):
+            builder.store(kept, row(_ATOM + number), align=4)
+    return context.get_dummy_value()
+
+
+def _signature(state: Any, layers: Any, records: Any) -> Any:
+    """Return the types of an atom's code: place, base, scale, offset, nodes on each axis, slope behind the arrays."""
+    f32, i64 = types.float32, types.int64
+    return types.void(state, layers, records, f32, f32, f32, i64, f32, f32, i64, i64, i64, f32)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _add_atom(
+    _typing: Any, state: Any, layers: Any, records: Any, _x: Any, _y: Any, _z: Any, _base: Any, _scale: Any,
+    _offset: Any, _nx: Any, _ny: Any, _nz: Any, _slope: Any,
+) -> Any:  # fmt: skip
+    """Score one atom in eight poses and add it to their sums."""
+    return _signature(state, layers, records), partial(_atom_code, keeps_atoms=False)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _add_and_keep_atom(
+    _typing: Any, state: Any, layers: Any, records: Any, _x: Any, _y: Any, _z: Any, _base: Any, _scale: Any,
+    _offset: Any, _nx: Any, _ny: Any, _nz: Any, _slope: Any,
+) -> Any:  # fmt: skip
+    """Do the same and keep the atom's energy and force for the caller."""
+    return _signature(state, layers, records), partial(_atom_code, keeps_atoms=True)
 
 
 @compiled()

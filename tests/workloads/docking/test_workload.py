@@ -1,0 +1,127 @@
+"""The workload through the command line: the embedded complex, a person's own files, a library, and mistakes."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+from rdkit import Chem
+
+from levinthal.harness.store import load_result
+
+QUICK = ("--size", "smoke", "--set", "methods=restarts")
+
+
+def repeat_of(folder):
+    (repeat,) = load_result(folder).repeats
+    assert repeat.error is None, repeat.error
+    return repeat
+
+
+def values_of(repeat) -> dict[str, float | None]:
+    return {metric.name: metric.value for metric in repeat.metrics}
+
+
+def test_the_embedded_complex_end_to_end(levinthal, tmp_path):
+    done = levinthal(
+        "run", "docking", "--size", "smoke", "--seed", "2", "--out", "a", "--set", "methods=policy,restarts,vina-tuned",
+        "--set", "flexible=modes", "--set", "n_conformations=2",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    repeat = repeat_of(tmp_path / "a")
+    assert not repeat.dataset.synthetic
+    names = [phase.name for phase in repeat.phases]
+    assert [name for name in names if name in ("prepare", "maps", "train", "dock", "rescore")] == [
+        "prepare", "maps", "train", "dock", "rescore",
+    ]  # fmt: skip
+    assert [gate.passed for gate in repeat.gates] == [True, True]
+    values = values_of(repeat)
+    for search in ("trained policy", "random restarts", "Vina, tuned"):
+        assert values[f"success at 2 A ({search})"] == 1.0
+        assert values[f"best score ({search})"] == pytest.approx(-3.58, abs=0.15)
+        assert values[f"docking time ({search})"] > 0
+    assert values["poses scored with gradient"] > 1e4
+    assert values["training frames"] > 0
+    assert len(repeat.samples["curve/policy training/x"].values) == 2
+    assert any("random restarts on the same score" in note for note in repeat.notes)
+    folder = tmp_path / "a/repeats/000"
+    poses = list(Chem.SDMolSupplier(str(folder / "poses.sdf"), removeHs=False))
+    assert all(pose is not None and pose.GetNumAtoms() == 18 for pose in poses)
+    assert float(poses[0].GetProp("rmsd_angstrom")) < 2.0
+    assert (folder / "receptor.pdb").read_text().count("MODEL") == 2
+    assert Chem.MolFromPDBFile(str(folder / "receptor.pdb"), sanitize=False).GetNumAtoms() > 1000
+    assert "http" not in (folder / "pose.html").read_text().replace("http://www.w3.org/2000/svg", "")
+    rows = list(csv.DictReader((folder / "runs.csv").open()))
+    assert [row["search"] for row in rows] == ["policy", "restarts", "vina-tuned"]
+    weights = folder / "policy.safetensors"
+
+    done = levinthal(
+        "run", "docking", *QUICK[:2], "--out", "b", "--set", f"policy={weights}", "--set", "methods=policy"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    again = repeat_of(tmp_path / "b")
+    assert "train" not in {phase.name for phase in again.phases}
+    assert any("not trained here" in note for note in again.notes)
+
+
+def test_a_persons_own_complex_and_conformation(levinthal, tmp_path, shared_data):
+    folder = shared_data / "complexes/1iep"
+    done = levinthal(
+        "run", "docking", *QUICK, "--out", "a", "--set", f"receptor={folder}/1iep_receptor.pdbqt",
+        "--set", f"ligand={folder}/1iep_ligand.pdbqt",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    repeat = repeat_of(tmp_path / "a")
+    assert not repeat.gates  # gates are set for what is known
+    values = values_of(repeat)
+    assert values["success at 2 A (random restarts)"] == 1.0
+    assert values["best known score"] == pytest.approx(-18.4, abs=0.2)
+    assert values["plausible top poses (random restarts)"] == 1.0
+
+
+def test_a_library_is_ranked_and_failures_stop_nothing(levinthal, tmp_path):
+    (tmp_path / "library.smi").write_text(
+        "c1ccccc1 benzene active\nCc1ccccc1 toluene active\nOc1ccccc1 phenol decoy\nC1CC broken decoy\n"
+        "not-a-molecule nonsense\n[Pt] platinum\nCCO ethanol\n"
+    )
+    done = levinthal("run", "docking", *QUICK, "--out", "a", "--set", "ligands=library.smi")
+    assert done.returncode == 0, done.stdout + done.stderr
+    repeat = repeat_of(tmp_path / "a")
+    rows = list(csv.DictReader((tmp_path / "a/repeats/000/ranked.csv").open()))
+    ranked = [row["name"] for row in rows if row["rank"]]
+    failed = {row["name"]: row["reason"] for row in rows if not row["rank"]}
+    assert sorted(ranked) == ["benzene", "ethanol", "phenol", "toluene"]
+    assert ranked[0] == "toluene"
+    assert list(failed) == ["broken", "nonsense", "platinum"]
+    assert all(failed.values())
+    affinities = [float(row["affinity_kcal_mol"]) for row in rows if row["rank"]]
+    assert affinities == sorted(affinities)
+    poses = list(Chem.SDMolSupplier(str(tmp_path / "a/repeats/000/ranked.sdf"), removeHs=False))
+    assert [pose.GetProp("_Name") for pose in poses] == ranked
+    values = values_of(repeat)
+    assert values["ligands that failed"] == 3
+    assert 0.0 <= values["screening ROC AUC"] <= 1.0
+    assert "docking time (random restarts)" not in values
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (("receptor=nowhere.pdb", "ligand=CCO"), "nowhere.pdb"),
+        (("receptor=a.pdb",), "without a ligand"),
+        (("ligand=C1CC", "methods=restarts"), "C1CC"),
+        (("ligands=nowhere.smi",), "nowhere.smi"),
+        (("pocket=Z:9999", "ligand=c1ccccc1"), "9999"),
+        (("methods=guessing",), "setting methods"),
+        (("policy=nowhere.safetensors", "methods=policy"), "nowhere.safetensors"),
+        (("policy=a.safetensors", "methods=restarts"), "not among the methods"),
+    ],
+)
+def test_a_mistake_is_one_line(levinthal, tmp_path, settings, message):
+    arguments = [part for setting in settings for part in ("--set", setting)]
+    done = levinthal("run", "docking", "--size", "smoke", "--out", "a", *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("levinthal: ")
+    assert message in last
+    assert "Traceback" not in done.stderr
