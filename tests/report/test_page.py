@@ -291,7 +291,7 @@ def test_comparisons_are_shown_with_their_verdicts(make_result: MakeResult, make
     page = render([(None, make_result(repeats=(repeat,)))])
     words = " ".join(" ".join(_Page(page).words).split())
     assert "60 core-seconds each faster mine plain 2.5 1.4 to 4.1 16 faster" in words
-    assert "1.10 0.90 to 1.30 16 can't tell" in words
+    assert "1.1 0.90 to 1.3 16 can't tell" in words
     assert "not measured: <no reference>" in words
     assert "<no reference>" not in page
 

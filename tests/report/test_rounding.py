@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levinthal.report.rounding import MINUS, count, decimals_supported, duration, moment, rounded, told_apart
+from levinthal.report.rounding import (
+    MINUS,
+    count,
+    decimals_supported,
+    duration,
+    moment,
+    ratio_texts,
+    rounded,
+    told_apart,
+)
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 ordinary = st.floats(min_value=-1e12, max_value=1e12, allow_nan=False)
@@ -73,6 +83,23 @@ def test_told_apart_shows_which_is_larger(value: float, limit: float) -> None:
 def test_told_apart_adds_only_the_digits_it_takes() -> None:
     assert told_apart(0.35004, 0.35) == ("0.35004", "0.35000")
     assert told_apart(0.4, 0.35) == ("0.400", "0.350")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "texts"),
+    [((0.7849, 0.02634, 170.2), ("0.78", "0.026", "170")), ((2.4113, 1.0041, 5.79), ("2.411", "1.004", "5.790")),
+     ((0.9912, 0.98731, 0.99507), ("0.991", "0.987", "0.995")), ((59.3, 59.3, 59.3), ("59.3", "59.3", "59.3"))],
+)  # fmt: skip
+def test_a_ratio_keeps_its_digits_however_wide_its_interval_is(numbers, texts) -> None:  # type: ignore[no-untyped-def]
+    assert ratio_texts(*numbers) == texts
+
+
+@given(st.tuples(*[st.floats(1e-3, 1e3)] * 3))
+def test_a_ratio_stays_on_its_side_of_one(numbers: tuple[float, ...]) -> None:
+    low, value, high = sorted(round(each, 5) for each in numbers)
+    assert [np.sign(float(text) - 1) for text in ratio_texts(value, low, high)] == [
+        np.sign(each - 1) for each in (value, low, high)
+    ]
 
 
 @pytest.mark.parametrize(

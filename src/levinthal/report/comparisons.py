@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from levinthal.harness.result import CANNOT_TELL, Comparison, Repeat
-from levinthal.report.rounding import rounded
+from levinthal.report.rounding import ratio_texts, rounded
 
 __all__ = ["ComparisonGroup", "ComparisonRow", "comparison_groups"]
 
@@ -53,10 +53,11 @@ def _row(comparison: Comparison) -> ComparisonRow:
     value, low, high = comparison.value, comparison.low, comparison.high
     ratio, interval, standing = "", "", "open"
     if value is not None:
-        ends = (low, high) if low is not None and high is not None else None
-        text = rounded(value, ends)
-        ratio = text.whole
-        interval = f"{text.low} to {text.high}" if ends else "none: too few pairs"
+        if low is not None and high is not None:
+            ratio, *ends = ratio_texts(value, low, high)
+            interval = " to ".join(ends)
+        else:
+            ratio, interval = rounded(value).whole, "none: too few pairs"
         if comparison.verdict != CANNOT_TELL:
             standing = "ahead" if value > 1 else "behind"
     return ComparisonRow(

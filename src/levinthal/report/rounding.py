@@ -6,7 +6,17 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-__all__ = ["Rounded", "count", "decimals_supported", "duration", "exact", "moment", "rounded", "told_apart"]
+__all__ = [
+    "Rounded",
+    "count",
+    "decimals_supported",
+    "duration",
+    "exact",
+    "moment",
+    "ratio_texts",
+    "rounded",
+    "told_apart",
+]
 
 MINUS = "\N{MINUS SIGN}"
 _SUPERSCRIPT = str.maketrans("-0123456789", "\N{SUPERSCRIPT MINUS}⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -93,6 +103,29 @@ def rounded(value: float, interval: tuple[float, float] | None = None, *, digits
     low, high = (_fixed(end, decimals) for end in scaled_ends) if ends else (None, None)
     scale = f"× 10{str(exponent).translate(_SUPERSCRIPT)}" if exponent else ""
     return Rounded(_fixed(scaled, decimals), low, high, scale)
+
+
+def ratio_texts(value: float, low: float, high: float) -> tuple[str, str, str]:
+    """Write a ratio and its interval, whose ends may be many times apart: each with as many significant digits.
+
+    As many as the interval supports on a logarithmic scale, at least two, and enough to see on which side of 1 it is.
+
+    Parameters
+    ----------
+    value, low, high : float
+        Positive; the ratio and the ends of its interval.
+    """
+    numbers = (value, low, high)
+    half_width = math.log(high / low) / 2 if 0 < low < high < math.inf else 0.0
+    digits = max(2, min(decimals_supported(half_width), 7)) if half_width else 3
+    while digits < 7 and any(_side(float(f"{each:.{digits}g}")) != _side(each) for each in numbers):
+        digits += 1
+    first, second, third = (rounded(each, digits=digits).whole for each in numbers)
+    return first, second, third
+
+
+def _side(ratio: float) -> int:
+    return (ratio > 1) - (ratio < 1)
 
 
 def told_apart(value: float, limit: float) -> tuple[str, str]:
