@@ -28,7 +28,7 @@ import numpy as np
 
 SIZES = (28, 56, 106, 214, 512, 1024)
 FRAME_INTERVAL, KT_OVER_EPSILON = 20, 1.3
-EPOCH_STEPS, EPOCHS = 4, 3
+EPOCH_STEPS = 4
 # Strides, rows of a strip, whether to recompute.
 LARGE_CASES = (
     ("2,2,2,2", 0, False),
@@ -56,7 +56,7 @@ def simulate(n_residues: int, n_frames: int, folder: Path) -> None:
         writer.append(frames, replica=0, start="native")
 
 
-def serve(size: int, strides: str, rows: int, recompute: bool, batch: int) -> None:
+def serve(size: int, strides: str, rows: int, recompute: bool, batch: int, epochs: int) -> None:
     """Measure in this process and print one line of JSON."""
     from levinthal.metrics.process import process_tree_usage
     from levinthal.simulation.frame_store import FrameStore
@@ -81,7 +81,7 @@ def serve(size: int, strides: str, rows: int, recompute: bool, batch: int) -> No
         before = process_tree_usage().peak_rss_bytes
         ends: list[float] = []
         history = train(
-            model, source, steps=EPOCH_STEPS * EPOCHS, batch_size=batch, precision="fp32",
+            model, source, steps=EPOCH_STEPS * epochs, batch_size=batch, precision="fp32",
             on_step=lambda step, loss: ends.append(time.perf_counter()),
         )  # fmt: skip
     seconds = np.diff(ends)[EPOCH_STEPS - 1 :]
@@ -108,10 +108,11 @@ def serve(size: int, strides: str, rows: int, recompute: bool, batch: int) -> No
 
 
 def measure(
-    size: int, strides: str, rows: int = 0, recompute: bool = False, batch: int | None = None
+    size: int, strides: str, epochs: int, rows: int = 0, recompute: bool = False, batch: int | None = None
 ) -> dict[str, Any]:
     command = [sys.executable, __file__, "--serve", str(size), strides, str(rows), str(int(recompute))]
-    done = subprocess.run([*command, str(batch or batch_of(size))], capture_output=True, text=True, check=False)
+    command += [str(batch or batch_of(size)), str(epochs)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{size} residues: {done.stderr.strip().splitlines()[-1:]}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -136,20 +137,21 @@ def main() -> None:
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="residues, separated by commas")
     parser.add_argument("--strides", default="auto,1-2-2-2", help="architectures: auto, or strides joined by -")
     parser.add_argument("--rounds", type=int, default=2, help="each size is measured so often, in turn")
+    parser.add_argument("--epochs", type=int, default=3, help=f"passes of {EPOCH_STEPS} steps, the first is warm-up")
     parser.add_argument("--only-large", action="store_true", help="nothing but the ways to train at 1,024")
     parser.add_argument("--skip-large", action="store_true", help="leave out the other ways to train at 1,024")
-    parser.add_argument("--serve", nargs=5, help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs=6, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        size, strides, rows, recompute, batch = arguments.serve
-        serve(int(size), strides, int(rows), recompute == "1", int(batch))
+        size, strides, rows, recompute, batch, epochs = arguments.serve
+        serve(int(size), strides, int(rows), recompute == "1", int(batch), int(epochs))
         return
     sizes = [int(each) for each in arguments.sizes.split(",")]
     ladders: dict[str, list[dict[str, Any]]] = {}
     for strides in (each.replace("-", ",") for each in arguments.strides.split(",")):
         if arguments.only_large:
             break
-        rounds = [[measure(size, strides) for size in sizes] for _ in range(arguments.rounds)]
+        rounds = [[measure(size, strides, arguments.epochs) for size in sizes] for _ in range(arguments.rounds)]
         best = [min(each, key=lambda case: case["s_per_frame"]) for each in zip(*rounds, strict=True)]
         for case, each in zip(best, zip(*rounds, strict=True), strict=True):
             case["s_per_frame_by_round"] = [one["s_per_frame"] for one in each]
@@ -158,7 +160,9 @@ def main() -> None:
         print(f"strides {strides}: time per frame grows as area^{exponent(best, 's_per_frame'):.3f}", flush=True)
     large = []
     if not arguments.skip_large:
-        large = [measure(1024, strides, rows, recompute, 2) for strides, rows, recompute in LARGE_CASES]
+        large = [
+            measure(1024, strides, arguments.epochs, rows, recompute, 2) for strides, rows, recompute in LARGE_CASES
+        ]
     exponents = {strides: round(exponent(cases, "s_per_frame"), 3) for strides, cases in ladders.items()}
     if arguments.only_large:
         peak = min(case["peak_resident_mib"] for case in large) / 1024

@@ -61,12 +61,15 @@ def fit_on_ranks(n_ranks: int, out: Path, **options: object) -> list[list[float]
     return json.loads((out / "losses.json").read_text())
 
 
-def test_two_ranks_have_the_loss_curve_of_one_process(tmp_path: Path) -> None:
-    alone = losses(fit())
-    shared = fit_on_ranks(2, tmp_path)
-    assert len(shared) == len(alone) == 3
+@pytest.mark.parametrize("batch_size", [15, 70])
+def test_two_ranks_have_the_loss_curve_of_one_process(tmp_path: Path, batch_size: int) -> None:
+    """With fewer frames than twice the width of the dense layer they exchange factors, with more gradients."""
+    assert 15 < 2 * CONFIG.dense <= 70
+    alone = losses(fit(batch_size=batch_size))
+    shared = fit_on_ranks(2, tmp_path, batch_size=batch_size)
+    assert len(shared) == len(alone) >= 3
     for a, b in zip(alone, shared, strict=True):
-        assert b == pytest.approx(a, rel=1e-4)
+        assert b == pytest.approx(a, rel=1e-4, abs=1e-3)  # the KL term is small at first
 
 
 def test_two_ranks_resume_what_two_ranks_began(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def choose_execution(model: CVAEModel, precision: str = "auto", batch_size: int 
         few, many = (max(2, min(batch_size, n // size**2)) for n in (_FEW_ELEMENTS, _MANY_ELEMENTS))
         rates = {e.name: few / _step_seconds(model, e, few) for e in allowed}
         kept = [e for e in allowed if rates[e.name] * _FAR_SLOWER > max(rates.values())]
-        if len(kept) > 1:
+        if len(kept) > 1 and many > few:  # a step on a large map is long enough to tell
             # in turn, so that a busy moment of the machine does not decide
             rounds = [[_step_seconds(model, e, many, warm=k == 0) for e in kept] for k in range(_ROUNDS)]
             rates |= {e.name: many / min(r[i] for r in rounds) for i, e in enumerate(kept)}
