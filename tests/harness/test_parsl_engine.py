@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -193,3 +194,16 @@ def test_every_example_is_a_configuration_of_so_many_workers(kubernetes, tmp_pat
         found[path.stem] = workers_of(simulation, path)
     assert found.pop("one_machine") >= 1
     assert found == expected
+
+
+def test_a_workload_runs_on_it_through_the_command_line(levinthal, two_workers, tmp_path):
+    done = levinthal("run", "probe", "--set", "mode=pool", "--engine", two_workers, "--out", "r")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "r" / "repeats" / "000" / "parsl").is_dir()
+    repeat = json.loads((tmp_path / "r" / "repeats" / "000" / "repeat.json").read_text())
+    assert {metric["name"]: metric["value"] for metric in repeat["metrics"]}["squares"] == 140
+    assert json.loads((tmp_path / "r" / "plan.json").read_text())["engine"] == two_workers
+    refused = levinthal("run", "probe", "--engine", "parsl:none.py", "--out", "s")
+    assert refused.returncode == 2
+    assert "no such file" in refused.stderr
+    assert not (tmp_path / "s").exists()
