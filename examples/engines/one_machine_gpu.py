@@ -4,7 +4,7 @@
 
 A small protein fills a GPU to a fraction, so several simulations share one through NVIDIA's multi-process service
 (MPS). Set the two numbers below. Each worker sees one GPU as its only one (CUDA_VISIBLE_DEVICES), so `platform=CUDA`
-needs no index. Training has the last GPU to itself where there are two or more; with one it shares it.
+needs no index. Training shares the last GPU with them.
 """
 
 from parsl.config import Config
@@ -39,9 +39,7 @@ config = Config(
             available_accelerators=[str(GPUS - 1)],
             heartbeat_period=2,
             heartbeat_threshold=20,
-            provider=LocalProvider(
-                init_blocks=1, min_blocks=1, max_blocks=1, worker_init=f"export CUDA_VISIBLE_DEVICES={GPUS - 1}"
-            ),
+            provider=LocalProvider(init_blocks=1, min_blocks=1, max_blocks=1, worker_init=START_MPS),
         ),
     ],
     retries=2,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import psutil
 import pytest
 
 from levinthal.errors import LevinthalError, SimulationError, UsageError
+from levinthal.harness import parsl_engine
 from levinthal.harness.engine import WorkerLostError, open_engine, parse_engine
 from levinthal.harness.parsl_configuration import check_file, executors_of, load_configuration, make_ready, workers_of
 from probes import affinity, die, divide, explode
@@ -50,7 +52,7 @@ def until(condition, timeout_s=60.0):
         time.sleep(0.1)
 
 
-def test_tasks_run_fail_and_are_lost_each_in_its_own_way(two_workers, tmp_path):
+def test_tasks_run_fail_and_are_lost_each_in_its_own_way(two_workers, tmp_path, monkeypatch):
     engine = open_engine(two_workers, tmp_path / "run")
     assert engine.n_workers == 2
     try:
@@ -73,16 +75,31 @@ def test_tasks_run_fail_and_are_lost_each_in_its_own_way(two_workers, tmp_path):
         with pytest.raises(RuntimeError, match="shut down"):
             executor.submit(divide, 1)
         assert all(future.result(timeout=60) is None for future in slow if not future.cancelled())
-        # When the interchange is gone, so is all that was under way; the next executor is a new one.
+        # A pool that holds tasks and falls silent is given up, and replaced when the next executor is asked for.
+        with monkeypatch.context() as patch:
+            patch.setattr(parsl_engine, "_SILENCE_S", 2.0)
+            executor = engine.executor()
+            pids = {executor.submit(affinity, 0).result(timeout=60)[0] for _ in range(40)}
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            silent = [executor.submit(time.sleep, 0.01) for _ in range(4)]
+            for future in silent:
+                with pytest.raises(BrokenExecutor, match="no task came back"):
+                    future.result(timeout=60)
         executor = engine.executor()
+        assert executor.submit(divide, 5).result(timeout=120) == 0.2
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+        until(lambda: not any(psutil.pid_exists(pid) for pid in pids))
+        # When the interchange is gone, so is all that was under way.
         lost = executor.submit(time.sleep, 60)
-        (interchange,) = [each for each in psutil.Process().children() if "interchange" in " ".join(each.cmdline())]
+        kin = psutil.Process().children()
+        (interchange,) = [each for each in kin if "interchange" in " ".join(each.cmdline())]
         interchange.kill()
         with pytest.raises(BrokenExecutor, match="interchange"):
             lost.result(timeout=30)
         with pytest.raises(BrokenExecutor):
             executor.submit(divide, 1)
-        assert engine.executor().submit(divide, 5).result(timeout=120) == 0.2
         assert (tmp_path / "run" / "parsl").is_dir()
         # Without an executor of its own, training has a process here.
         pid, _, _ = engine.training_executor().submit(affinity, 0).result(timeout=60)
@@ -193,3 +210,16 @@ def test_every_example_is_a_configuration_of_so_many_workers(kubernetes, tmp_pat
         found[path.stem] = workers_of(simulation, path)
     assert found.pop("one_machine") >= 1
     assert found == expected
+
+
+def test_a_workload_runs_on_it_through_the_command_line(levinthal, two_workers, tmp_path):
+    done = levinthal("run", "probe", "--set", "mode=pool", "--engine", two_workers, "--out", "r")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "r" / "repeats" / "000" / "parsl").is_dir()
+    repeat = json.loads((tmp_path / "r" / "repeats" / "000" / "repeat.json").read_text())
+    assert {metric["name"]: metric["value"] for metric in repeat["metrics"]}["squares"] == 140
+    assert json.loads((tmp_path / "r" / "plan.json").read_text())["engine"] == two_workers
+    refused = levinthal("run", "probe", "--engine", "parsl:none.py", "--out", "s")
+    assert refused.returncode == 2
+    assert "no such file" in refused.stderr
+    assert not (tmp_path / "s").exists()

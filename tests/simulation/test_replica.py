@@ -14,8 +14,9 @@ import pytest
 from openmm import unit
 
 from levinthal.errors import DataError, SimulationError, UsageError
+from levinthal.simulation.ideal_fold import three_helix_bundle
 from levinthal.simulation.peptide import capped_peptide
-from levinthal.simulation.replica import ReplicaState, advance, choose_platform, start_replica
+from levinthal.simulation.replica import ReplicaState, _resolved, advance, choose_platform, start_replica
 
 BOLTZMANN = 0.00831446261815324
 
@@ -240,3 +241,20 @@ print("done")
 def test_another_thread_may_fork_beside_a_simulation():
     done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "done\n"
+
+
+def test_the_platform_follows_size_and_device(dialanine, monkeypatch):
+    assert [choose_platform(n) for n in (22, 169, 170, 600)] == ["Reference", "Reference", "CPU", "CPU"]
+    monkeypatch.setattr(openmm.Platform, "getNumPlatforms", lambda: 2)
+    monkeypatch.setattr(
+        openmm.Platform,
+        "getPlatform",
+        lambda number: type("Named", (), {"getName": lambda self: ("Reference", "CUDA")[number]})(),
+    )
+    assert [choose_platform(n, "cuda:1") for n in (22, 264)] == ["Reference", "CUDA:1"]
+    model, big = three_helix_bundle().system, capped_peptide("long", "A" * 30, ("helix",))[0]
+    for asked in ("auto", "auto:cuda"):
+        assert _resolved(model, asked) == "Reference"  # a Go model of some tens of beads, whatever there is
+    assert _resolved(big, "auto") == "CPU"
+    assert _resolved(big, "auto:cuda") == "CUDA"
+    assert _resolved(big, "HIP") == "HIP"

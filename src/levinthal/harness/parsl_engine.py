@@ -3,14 +3,20 @@
 Parsl cannot take a task back. So only as many are handed to it as there are workers, and a few for the way; the others
 wait here, where cancelling them is easy. A task whose worker died fails with `WorkerLostError`; when Parsl itself is
 gone, all fail with `BrokenExecutor`, and the next executor that is asked for starts it anew.
+
+A worker that is killed while it waits for a task may leave its pool's queue locked for ever: then the pool holds tasks
+and none comes back, without a word from Parsl. So an executor that is silent for much longer than its tasks take, while
+its pools hold some, counts as gone too.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -34,6 +40,9 @@ T = TypeVar("T")
 
 _LOOK_S = 1.0
 _CLEANUP_S = 60.0
+# So long, and so many times the longest task, silence means nothing.
+_SILENCE_S = 60.0
+_SILENCE_TASKS = 10.0
 # Tasks handed to Parsl beyond its workers, so that a worker need not wait for the way there and back.
 _WORKERS_AN_EXTRA_TASK = 8
 
@@ -92,6 +101,33 @@ class ParslEngine:
             self._training.close()
 
 
+@dataclass
+class _Pulse:
+    """When an executor was last heard of, and how long its tasks take on a worker."""
+
+    heard: float = 0.0
+    longest_s: float | None = None
+    under_way: int = 0
+
+    def handed(self) -> None:
+        if self.under_way == 0:
+            self.heard = time.monotonic()
+        self.under_way += 1
+
+    def returned(self, duration_s: float | None) -> None:
+        self.under_way -= 1
+        self.heard = time.monotonic()
+        if duration_s is not None:
+            self.longest_s = max(self.longest_s or 0.0, duration_s)
+
+    def silent_s(self) -> float:
+        """Return for how long it is silent beyond what its tasks explain; 0 while none has come back."""
+        if self.under_way == 0 or self.longest_s is None:
+            return 0.0
+        silence_s = time.monotonic() - self.heard
+        return silence_s if silence_s > max(_SILENCE_S, _SILENCE_TASKS * self.longest_s) else 0.0
+
+
 class _Kernel:
     """A DataFlowKernel, watched: Parsl itself does not notice when its interchange is gone."""
 
@@ -105,6 +141,7 @@ class _Kernel:
         self.lock = threading.RLock()
         self.handles: set[_Handle] = set()
         self.broken: str | None = None
+        self.pulses = {each.label: _Pulse() for each in self._executors}
         self.simulation = simulation.label
         self.training_workers = sum(workers_of(each, path) for each in others if each.label == TRAINING)
         try:
@@ -128,6 +165,10 @@ class _Kernel:
                     self.fail(
                         f"the interchange of Parsl's executor {executor.label!r} ended with status {process.returncode}"
                     )
+                    return
+                silent_s = self.pulses[executor.label].silent_s()
+                if silent_s and any(pool["tasks"] for pool in executor.connected_managers()):
+                    self.fail(f"no task came back from Parsl's executor {executor.label!r} for {silent_s:.0f} s")
                     return
 
     def fail(self, message: str) -> None:
@@ -159,9 +200,11 @@ class _Kernel:
                 executor.provider.cancel(jobs)
 
 
-def call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call; what Parsl sees as the task, since it wants a function with a name."""
-    return fn(*args, **kwargs)
+def call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, float]:
+    """Call on a worker; return what `fn` does and how long that took (s)."""
+    began = time.monotonic()
+    result = fn(*args, **kwargs)
+    return result, time.monotonic() - began
 
 
 class _Handle(Executor):
@@ -200,17 +243,20 @@ class _Handle(Executor):
                     future.set_exception(_translated(error))
                     continue
                 self._handed[handed] = future
+                self._kernel.pulses[self._label].handed()
                 handed.add_done_callback(self._returned)
 
     def _returned(self, handed: Future[Any]) -> None:
+        error = handed.exception()
+        result, duration_s = handed.result() if error is None else (None, None)
         with self._kernel.lock:
             future = self._handed.pop(handed, None)
+            self._kernel.pulses[self._label].returned(duration_s)
         self._hand_on()  # first of all: a worker is waiting
         if future is None:
             return
-        error = handed.exception()
         if error is None:
-            future.set_result(handed.result())
+            future.set_result(result)
         else:
             future.set_exception(_translated(error))
 

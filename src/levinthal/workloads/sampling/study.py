@@ -11,13 +11,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor, as_completed
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from levinthal.errors import SimulationError, UsageError
+from levinthal.harness.engine import WorkerLostError
 from levinthal.workloads.sampling.campaign import run_campaign
 from levinthal.workloads.sampling.core_clock import own_seconds
 from levinthal.workloads.sampling.learner import LEARNERS, make_learner
@@ -308,25 +309,41 @@ def run_on_cores(
     """
     outcomes: dict[int, Outcome] = {}
     pool, own = executor, False
+    losses = 0
     try:
         for _ in range(_BREAKS):
+            left: dict[Future[Path], int] = {}
             try:
-                left = {pool.submit(do_alone, task): k for k, task in enumerate(tasks) if k not in outcomes}
-                for future in as_completed(left):
-                    outcome = load_outcome(future.result())
-                    outcomes[left[future]] = outcome
-                    on_outcome(outcome)
+                for k, task in enumerate(tasks):
+                    if k not in outcomes:
+                        left[pool.submit(do_alone, task)] = k
+                while left:
+                    for future in wait(left, return_when=FIRST_COMPLETED).done:
+                        k = left.pop(future)
+                        try:
+                            outcomes[k] = load_outcome(future.result())
+                        except WorkerLostError:  # the others go on
+                            losses += 1
+                            if losses > _BREAKS * len(tasks):
+                                raise _dying(losses) from None
+                            left[pool.submit(do_alone, tasks[k])] = k
+                            continue
+                        on_outcome(outcomes[k])
                 return [outcomes[k] for k in range(len(tasks))]
             except BrokenExecutor:
                 if own:
                     pool.shutdown(wait=False, cancel_futures=True)
                 pool, own = make_executor(), True
-        raise SimulationError(
-            f"the workers died {_BREAKS} times, perhaps for want of memory: take fewer, or smaller campaigns"
-        )
+        raise _dying(_BREAKS)
     finally:
         if own:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _dying(times: int) -> SimulationError:
+    return SimulationError(
+        f"the workers died {times} times, perhaps for want of memory: take fewer, or smaller campaigns"
+    )
 
 
 def seeds_of(seed_for: Callable[[str], int], n_replicas: int) -> list[int]:

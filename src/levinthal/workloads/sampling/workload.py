@@ -108,9 +108,7 @@ def _check_policies(settings: SamplingSettings) -> None:
 def _platform(run: Run, settings: SamplingSettings) -> str:
     if settings.platform != "auto" or run.device == "cpu":
         return settings.platform
-    from levinthal.simulation.replica import choose_platform
-
-    return choose_platform(0, run.device)
+    return f"auto:{run.device}"
 
 
 def _import_engine() -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from levinthal.errors import UsageError
+from levinthal.proteins.contact_maps import pack_contacts, unpack_pairs
 from levinthal.workloads.sampling.policies.density import (
     Reference,
     local_outlier_factors,
@@ -44,15 +45,20 @@ class DbscanSettings(RestartSettings):
         An outlier is at least so many times the median frame's radius away from all core points.
     reference_frames : int
         Core points are looked for among so many frames.
-    order : {"random", "furthest"}
-        Which outliers come first.
+    order : {"random", "furthest", "contacts"}
+        Which outliers come first: any, the furthest from the dense frames, or those with the most contacts between
+        residues, which needs no reference structure and leads to folded ones.
+    newest_share : float
+        Outliers are taken from this share of the frames, the newest: those of the first moments, before a simulation
+        forgot where it was begun, lie apart for good and lead nowhere new.
     """
 
     min_samples: int = 10
     outliers: int = 50
     least_ratio: float = 1.5
     reference_frames: int = 5000
-    order: Literal["random", "furthest"] = "random"
+    order: Literal["random", "furthest", "contacts"] = "random"
+    newest_share: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -60,8 +66,9 @@ class DbscanSettings(RestartSettings):
         check_range(self, "outliers", 1)
         check_range(self, "least_ratio", 1.0)
         check_range(self, "reference_frames", 100, 50_000)
-        if self.order not in ("random", "furthest"):
-            raise UsageError(f"policy setting order is {self.order!r}: choose random or furthest")
+        check_range(self, "newest_share", 0.01, 1.0)
+        if self.order not in ("random", "furthest", "contacts"):
+            raise UsageError(f"policy setting order is {self.order!r}: choose random, furthest or contacts")
 
 
 def choose_eps(radii: Doubles, n_outliers: int, least: float) -> float:
@@ -114,11 +121,14 @@ class DbscanPolicy(Restarting):
         settings = self.settings
         found = reference(points, settings.reference_frames, settings.min_samples - 1, rng)
         radii = noise_radii(points, found)
-        eps = choose_eps(radii, settings.outliers, settings.least_ratio * float(np.median(radii)))
-        outliers = np.flatnonzero(radii > eps)
+        oldest = len(radii) - int(np.ceil(settings.newest_share * len(radii)))
+        eps = choose_eps(radii[oldest:], settings.outliers, settings.least_ratio * float(np.median(radii)))
+        outliers = oldest + np.flatnonzero(radii[oldest:] > eps)
         order = rng.permutation(len(outliers))
         if settings.order == "furthest":
             order = order[np.argsort(-radii[outliers[order]], kind="stable")]
+        elif settings.order == "contacts" and len(outliers):
+            order = order[np.argsort(-_contacts(view, outliers[order]), kind="stable")]
         chosen = outliers[order]
         core = found.distance[:, -1] <= eps
         novel = _far_from(cKDTree(points[found.chosen[core]]), eps) if core.any() else _nothing_is_new
@@ -130,6 +140,15 @@ class DbscanPolicy(Restarting):
             novel=novel,
             neighbourhood=0.5 * eps,
         )
+
+
+def _contacts(view: View, frames: Indices) -> Indices:
+    """Return how many pairs of residues are in contact in each frame."""
+    coordinates = np.asarray(view.frames[frames], np.float32)
+    if coordinates.ndim != 3 or coordinates.shape[2] != 3:
+        raise UsageError("frames without residues have no contacts: set dbscan.order=random or furthest")
+    counts = unpack_pairs(pack_contacts(coordinates, threads=1), coordinates.shape[1]).sum(axis=1)
+    return np.asarray(counts, np.int64)
 
 
 def _nothing_is_new(frames: Indices, view: View) -> Bools:
