@@ -83,6 +83,25 @@ def test_what_is_removed_is_listed():
     assert sum(residue.startswith("HOH") for residue in with_waters.residues) > 2
 
 
+def test_selenomethionine_becomes_methionine():
+    lines = [
+        line.replace("MET", "MSE")
+        .replace(" SD ", "SE  ")
+        .replace("           S", "          SE")
+        .replace("ATOM  ", "HETATM")
+        if "MET" in line
+        else line
+        for line in peptide("AMG")
+    ]
+    assert sum("MSE" in line for line in lines) > 4
+    receptor = receptor_from_structure(text(lines), "helix")
+    assert "selenomethionine MSE A 2 made methionine" in receptor.notes
+    kinds = dict(zip(receptor.atom_names, receptor.vina_types, strict=True))
+    assert VINA_TYPES[kinds["SD"]] == "S_P"
+    plain = receptor_from_structure(text(peptide("AMG")), "helix")
+    assert len(plain.types) == len(receptor.types)
+
+
 def test_missing_side_chains_are_built():
     lines = [line for line in peptide() if line[12:16].strip() not in ("CE", "NZ")]
     receptor = receptor_from_structure(text(lines), "helix")

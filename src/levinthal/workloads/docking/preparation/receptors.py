@@ -70,6 +70,7 @@ def receptor_from_structure(text: str, name: str, *, keep_waters: bool = False) 
     notes = [f"model 1 of {len(structure)} taken"] if len(structure) > 1 else []
     model = structure[0]
     notes += _remove_alternates(model)
+    notes += _made_methionine(model)
     notes += _remove_others(model, name, keep_waters)
     _check_backbones(model, name)
     pdb, completed = _completed(_pdb_text(model), name)
@@ -172,6 +173,20 @@ def _remove_alternates(model: gemmi.Model) -> list[str]:
                     seen.add(residue[index].name)
                     residue[index].altloc = "\0"
             notes.append(f"alternate location {best} of {_label(chain, residue)} kept")
+    return notes
+
+
+def _made_methionine(model: gemmi.Model) -> list[str]:
+    """Put sulphur in the place of the selenium that crystallographers bring in."""
+    notes = []
+    for chain in model:
+        for residue in chain:
+            if residue.name == "MSE":
+                notes.append(f"selenomethionine {_label(chain, residue)} made methionine")
+                residue.name, residue.het_flag = "MET", "A"
+                for atom in residue:
+                    if atom.name == "SE":
+                        atom.name, atom.element = "SD", gemmi.Element("S")
     return notes
 
 
