@@ -7,7 +7,11 @@ import csv
 import pytest
 from rdkit import Chem
 
+from levinthal.errors import DataError, UsageError
+from levinthal.harness.settings import make_settings
 from levinthal.harness.store import load_result
+from levinthal.workloads.docking.preparation import prepare_ligand
+from levinthal.workloads.docking.settings import DockingSettings
 
 QUICK = ("--size", "smoke", "--set", "methods=restarts")
 
@@ -50,7 +54,7 @@ def test_the_embedded_complex_end_to_end(levinthal, tmp_path):
     assert float(poses[0].GetProp("rmsd_angstrom")) < 2.0
     assert (folder / "receptor.pdb").read_text().count("MODEL") == 2
     assert Chem.MolFromPDBFile(str(folder / "receptor.pdb"), sanitize=False).GetNumAtoms() > 1000
-    assert "http" not in (folder / "pose.html").read_text().replace("http://www.w3.org/2000/svg", "")
+    assert "://" not in (folder / "pose.html").read_text().replace("http://www.w3.org/2000/svg", "")
     rows = list(csv.DictReader((folder / "runs.csv").open()))
     assert [row["search"] for row in rows] == ["policy", "restarts", "vina-tuned"]
     weights = folder / "policy.safetensors"
@@ -108,13 +112,8 @@ def test_a_library_is_ranked_and_failures_stop_nothing(levinthal, tmp_path):
     ("settings", "message"),
     [
         (("receptor=nowhere.pdb", "ligand=CCO"), "nowhere.pdb"),
-        (("receptor=a.pdb",), "without a ligand"),
-        (("ligand=C1CC", "methods=restarts"), "C1CC"),
-        (("ligands=nowhere.smi",), "nowhere.smi"),
         (("pocket=Z:9999", "ligand=c1ccccc1"), "9999"),
-        (("methods=guessing",), "setting methods"),
         (("policy=nowhere.safetensors", "methods=policy"), "nowhere.safetensors"),
-        (("policy=a.safetensors", "methods=restarts"), "not among the methods"),
     ],
 )
 def test_a_mistake_is_one_line(levinthal, tmp_path, settings, message):
@@ -125,3 +124,29 @@ def test_a_mistake_is_one_line(levinthal, tmp_path, settings, message):
     assert last.startswith("levinthal: ")
     assert message in last
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"receptor": "a.pdb"}, "without a ligand"),
+        ({"methods": "guessing"}, "setting methods"),
+        ({"methods": "vina,vina"}, "named twice"),
+        ({"policy": "a.safetensors", "methods": "restarts"}, "not among the methods"),
+        ({"spacing": "9"}, "setting spacing"),
+        ({"flexible": "very"}, "setting flexible"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(values, message):
+    with pytest.raises(UsageError, match=message):
+        make_settings(DockingSettings, "tiny", values)
+
+
+@pytest.mark.parametrize("size", DockingSettings.sizes)
+def test_every_size_is_a_set_of_values(size):
+    assert make_settings(DockingSettings, size).searches >= 1
+
+
+def test_a_mistake_in_a_ligand_names_it():
+    with pytest.raises(DataError, match="C1CC"):
+        prepare_ligand("C1CC")

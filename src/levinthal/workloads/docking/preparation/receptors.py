@@ -31,6 +31,7 @@ _VARIANTS = {
     **dict.fromkeys(("HID", "HIE", "HIP", "HSD", "HSE", "HSP"), "HIS"),
     **{"CYX": "CYS", "CYM": "CYS", "ASH": "ASP", "GLH": "GLU", "LYN": "LYS"},
 }
+_NAMED_VARIOUSLY = frozenset({"CD1", "O"})
 _METALS = frozenset({"MG", "CA", "MN", "FE", "ZN", "CU"})
 _LONGEST_PEPTIDE_BOND_ANGSTROM = 2.0
 _FARTHEST_ANGSTROM = 9_000.0
@@ -69,6 +70,7 @@ def receptor_from_structure(text: str, name: str, *, keep_waters: bool = False) 
     notes = [f"model 1 of {len(structure)} taken"] if len(structure) > 1 else []
     model = structure[0]
     notes += _remove_alternates(model)
+    notes += _made_methionine(model)
     notes += _remove_others(model, name, keep_waters)
     _check_backbones(model, name)
     pdb, completed = _completed(_pdb_text(model), name)
@@ -78,13 +80,30 @@ def receptor_from_structure(text: str, name: str, *, keep_waters: bool = False) 
         if f"hydrogens placed for pH {_ACIDITY:g}" in completed:
             raise
         reason = str(error)
+    truncated = _made_plain(model)
+    pdb, completed = _completed(_pdb_text(model), name)
+    return _typed(pdb, name, [*notes, f"hydrogens of the file removed ({reason})", *truncated, *completed])
+
+
+def _made_plain(model: gemmi.Model) -> list[str]:
+    """Remove hydrogens, and of incomplete side chains all but CB: such a residue becomes alanine, or glycine."""
+    notes = []
     for chain in model:
         for residue in chain:
             for index in reversed(range(len(residue))):
                 if residue[index].is_hydrogen():
                     del residue[index]
-    pdb, completed = _completed(_pdb_text(model), name)
-    return _typed(pdb, name, [*notes, f"hydrogens of the file removed, because they do not fit ({reason})", *completed])
+            names = {atom.name for atom in residue}
+            needed = set(HEAVY_ATOMS.get(_VARIANTS.get(residue.name, residue.name), ())) - _NAMED_VARIOUSLY
+            if needed <= names:
+                continue
+            label, residue_name = _label(chain, residue), "ALA" if "CB" in names else "GLY"
+            for index in reversed(range(len(residue))):
+                if residue[index].name not in HEAVY_ATOMS[residue_name]:
+                    del residue[index]
+            residue.name = residue_name
+            notes.append(f"{label}, incomplete, made {residue_name}")
+    return notes
 
 
 def _read(text: str, name: str) -> gemmi.Structure:
@@ -154,6 +173,20 @@ def _remove_alternates(model: gemmi.Model) -> list[str]:
                     seen.add(residue[index].name)
                     residue[index].altloc = "\0"
             notes.append(f"alternate location {best} of {_label(chain, residue)} kept")
+    return notes
+
+
+def _made_methionine(model: gemmi.Model) -> list[str]:
+    """Put sulphur in the place of the selenium that crystallographers bring in."""
+    notes = []
+    for chain in model:
+        for residue in chain:
+            if residue.name == "MSE":
+                notes.append(f"selenomethionine {_label(chain, residue)} made methionine")
+                residue.name, residue.het_flag = "MET", "A"
+                for atom in residue:
+                    if atom.name == "SE":
+                        atom.name, atom.element = "SD", gemmi.Element("S")
     return notes
 
 
@@ -254,7 +287,7 @@ def _lacking(lines: list[str]) -> bool:
         found.setdefault(line[17:27], set()).add(line[12:16].strip())
     for residue, atoms in found.items():
         kind = residue[:3].strip()
-        needed = set(HEAVY_ATOMS.get(_VARIANTS.get(kind, kind), ())) - {"CD1", "O"}  # whose names vary
+        needed = set(HEAVY_ATOMS.get(_VARIANTS.get(kind, kind), ())) - _NAMED_VARIOUSLY
         if not needed <= atoms:
             return True
     return False

@@ -7,6 +7,7 @@ gradients. A clash is softened atom by atom: where an atom's energy e is positiv
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -118,12 +119,17 @@ def _near(receptor: Receptor, scored: Tensor) -> tuple[Tensor, Tensor]:
     return places[keep], types[keep]
 
 
+@cache
+def _table(function: FunctionName, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.as_tensor(pair_table(function).copy(), dtype=dtype, device=device)
+
+
 def _score(
     scored: Tensor, kinds: Tensor, near: Tensor, types: Tensor, function: FunctionName, mode: Mode, curl: float
 ) -> Tensor:
     squares = (scored[:, :, None, :] - near).square().sum(dim=-1)
     if mode == "table":
-        table = torch.as_tensor(pair_table(function).copy(), dtype=scored.dtype, device=scored.device)
+        table = _table(function, scored.dtype, scored.device)
         rows = (kinds[:, None] * len(table) + types) * BINS
         bins = (squares * BINS_PER_SQUARE_ANGSTROM).long()
         found = table.flatten()[rows + bins.clamp(max=BINS - 1)]
