@@ -51,7 +51,7 @@ def latent_figure(
     shown = rng.permutation(len(plane))[:_MOST_POINTS]  # also mixes the drawing order, so that no state hides another
     dots = panels[0].scatter(*plane[shown].T, c=values[shown], s=6, linewidths=0, cmap="viridis", rasterized=True)
     figure.colorbar(dots, ax=panels[0], label=label)
-    panels[0].set(xlabel="latent axis 1", ylabel="latent axis 2", title=f"by {label.split(' ', maxsplit=1)[0]}")
+    panels[0].set(xlabel="latent axis 1", ylabel="latent axis 2", title=f"by {label.partition(' to ')[0]}")
     if helical is None:
         return svg_of(figure)
     for name, colour in _STATE_COLOURS.items():

@@ -117,7 +117,10 @@ def test_damaged_files_are_named(tmp_path):
         ("\n".join([*lines[:6], lines[6].replace(lines[6][:10], "99999.0000"), *lines[7:]]), "atom 3 is"),
         ("\n".join(lines[:8]), "cannot be read"),
         (block.replace(" O  ", " Xq "), "cannot be read|no ligand type"),
-        ("\n".join([*lines[:5], lines[4], *lines[6:]]), "apart"),
+        (
+            "\n".join([*lines[:5], lines[4], *lines[6:]]),
+            "atoms 2 and 3 stand in one place|atoms 1 and 2 stand in one place",
+        ),
     ):
         path = tmp_path / "broken.sdf"
         path.write_text(broken)

@@ -26,6 +26,7 @@ _LONGEST_SMILES = 1_000
 _MOST_SMILES_ATOMS = 100
 _LONGEST_TEXT = 2_000_000
 _FARTHEST_ANGSTROM = 9_000.0
+_NEAREST_ANGSTROM = 0.3
 _SEED = 20_131
 _EMBEDDING_SECONDS = 4
 _MINIMISING_STEPS = 500
@@ -177,21 +178,18 @@ def _ligand(molecule: Any, name: str) -> Ligand:
 
 
 def _has_places(molecule: Any, name: str) -> bool:
-    """Say whether atoms stand in space, not all on one plane or spot as in a drawing."""
+    """Say whether atoms stand in space, not in a drawing or all on one spot."""
     places = molecule.GetConformer().GetPositions()
     broken = np.flatnonzero(~(np.abs(places) < _FARTHEST_ANGSTROM).all(axis=1))
     if len(broken):
-        raise DataError(
-            f"{name[:80]}: atom {broken[0] + 1} is no place within {_FARTHEST_ANGSTROM:g} A: mend that line"
-        )
-    if len(places) == 1:
-        return True
-    nearest = np.linalg.norm(places[:, None] - places, axis=-1)[np.triu_indices(len(places), 1)].min()
-    if nearest < 0.3 and not np.allclose(places, places[0]):
-        raise DataError(f"{name[:80]}: two atoms stand {nearest:.2f} A apart: mend their places")
-    return bool(molecule.GetConformer().Is3D() and (np.ptp(places, axis=0) > 0.1).sum() >= min(3, len(places) - 1)) or (
-        bool(np.ptp(places[:, 2]) > 0.1)
-    )
+        raise DataError(f"{name[:80]}: atom {broken[0] + 1} is not within {_FARTHEST_ANGSTROM:g} A: mend that line")
+    if len(places) > 1 and np.allclose(places, places[0]):
+        return False
+    distances = np.linalg.norm(places[:, None] - places, axis=-1) + np.where(np.eye(len(places)) > 0, np.inf, 0.0)
+    if distances.min() < _NEAREST_ANGSTROM:
+        first, second = sorted(np.unravel_index(int(distances.argmin()), distances.shape))
+        raise DataError(f"{name[:80]}: the atoms {first + 1} and {second + 1} stand in one place: mend their lines")
+    return bool(molecule.GetConformer().Is3D())
 
 
 def _embedded(molecule: Any, name: str) -> Any:
