@@ -30,13 +30,13 @@ LATENT = {22: 3, 106: 10}
 CASES = "22x22:256,22x22:2048,106x106:32,106x106:128"
 OURS, DEFAULT, LOCAL = "ours", "default", "local"
 VARIANTS = {
-    DEFAULT: {"factors": "never", "static_graph": False},
-    OURS: {},
-    "static graph": {"factors": "never"},
-    "buckets of 1 MB": {"factors": "never", "bucket_mb": 1},
-    "buckets of 200 MB": {"factors": "never", "bucket_mb": 200},
-    "fp16": {"factors": "never", "compression": "fp16"},
-    "factors": {"factors": "always"},
+    DEFAULT: ("never", {}),
+    OURS: ("auto", {}),
+    "static graph": ("never", {"static_graph": True}),
+    "buckets of 1 MB": ("never", {"bucket_cap_mb": 1}),
+    "buckets of 200 MB": ("never", {"bucket_cap_mb": 200}),
+    "fp16": ("never", {}),
+    "factors": ("always", {}),
 }
 
 
@@ -44,12 +44,12 @@ def measure(rows: int, batch: int, rounds: int, variants: list[str]) -> dict[str
     """Return the seconds of a step of the slower rank by variant, as one of the ranks."""
     import torch
     from torch import distributed
+    from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compress_hook
 
     from levinthal.proteins.contact_maps import packed_size
     from levinthal.workloads.cvae.allocator import keep_freed_memory
     from levinthal.workloads.cvae.config import CVAEConfig
     from levinthal.workloads.cvae.data import PackedMaps
-    from levinthal.workloads.cvae.data_parallel import DataParallel
     from levinthal.workloads.cvae.model import CVAEModel
     from levinthal.workloads.cvae.optimiser import OptimizerSettings
     from levinthal.workloads.cvae.precision import Execution
@@ -77,12 +77,14 @@ def measure(rows: int, batch: int, rounds: int, variants: list[str]) -> dict[str
     seconds: dict[str, list[float]] = {name: [] for name in (*variants, LOCAL)}
     for number in range(rounds):
         for name in variants:
-            options = VARIANTS[name]
+            factors, options = VARIANTS[name]
             model = CVAEModel(config)
             stepper = Stepper(
                 model, source, batch, OptimizerSettings(), number, Execution("fp32", compiled=True),
-                parallel=DataParallel(**options),
+                factors=factors, ddp_options=options,
             )  # fmt: skip
+            if name == "fp16":
+                stepper.exchange.network.register_comm_hook(None, fp16_compress_hook)
             turn(stepper, synchronise=True, count=1)
             seconds[name].append(turn(stepper, synchronise=True, count=2))
             if name == DEFAULT:

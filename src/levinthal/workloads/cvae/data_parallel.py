@@ -12,47 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.distributed.algorithms.ddp_comm_hooks import default_hooks
 from torch.nn import functional
 
-from levinthal.errors import UsageError
 from levinthal.workloads.cvae.model import CVAEModel
 from levinthal.workloads.process_group import rank_and_size
 
-__all__ = ["COMPRESSIONS", "DataParallel", "GradientExchange"]
+__all__ = ["Factors", "GradientExchange"]
 
-COMPRESSIONS = ("none", "bf16", "fp16")
-
-
-@dataclass(frozen=True)
-class DataParallel:
-    """Settings of the exchange of gradients.
-
-    Attributes
-    ----------
-    factors : {"auto", "always", "never"}
-        Whether the wide dense layers send factors; "auto" does where they are smaller than the gradient.
-    bucket_mb : int
-        Other gradients travel together in buckets of about this size, each as soon as it is complete.
-    static_graph : bool
-        Tell DistributedDataParallel that every step uses the same parameters.
-    compression : {"none", "bf16", "fp16"}
-        The type that gradients in buckets have while they travel.
-    """
-
-    factors: Literal["auto", "always", "never"] = "auto"
-    bucket_mb: int = 25
-    static_graph: bool = True
-    compression: str = "none"
-
-    def __post_init__(self) -> None:
-        if self.compression not in COMPRESSIONS:
-            raise UsageError(f"compression {self.compression!r} is unknown: choose one of {', '.join(COMPRESSIONS)}")
+Factors = Literal["auto", "always", "never"]
+"""Whether the wide dense layers send factors; "auto" does where they are smaller than the gradient."""
 
 
 class GradientExchange:
@@ -64,7 +36,11 @@ class GradientExchange:
         On the device it will be trained on.
     batch_size : int
         Frames of a step, over all ranks.
-    settings : DataParallel
+    factors : {"auto", "always", "never"}
+        See `Factors`.
+    **options
+        Arguments of DistributedDataParallel, for experiments: buckets of other sizes, a static graph and fp16 gained
+        nothing (`benchmarks/data_parallel.py`).
 
     Attributes
     ----------
@@ -74,13 +50,13 @@ class GradientExchange:
         Whether the wide dense layers send factors.
     """
 
-    def __init__(self, model: CVAEModel, batch_size: int, settings: DataParallel) -> None:
+    def __init__(self, model: CVAEModel, batch_size: int, factors: Factors = "auto", **options: Any) -> None:
         self.rank, self.n_ranks = rank_and_size()
         self.model = model
         self.rows = -(-batch_size // self.n_ranks)
         # a ring moves a gradient twice, and factors once for each frame
         smaller = batch_size < 2 * model.config.dense
-        self.by_factors = smaller if settings.factors == "auto" else settings.factors == "always"
+        self.by_factors = smaller if factors == "auto" else factors == "always"
         self._together = True
         if self.by_factors:
             names = [f"{name}.weight" for name in model.WIDE_LAYERS]
@@ -89,17 +65,7 @@ class GradientExchange:
             # torch's way to say that somebody else sums these
             nn.parallel.DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(model, names)  # type: ignore[no-untyped-call]
             model.wide_linear = self.linear
-        self.network = nn.parallel.DistributedDataParallel(
-            model,
-            bucket_cap_mb=settings.bucket_mb,
-            gradient_as_bucket_view=True,
-            static_graph=settings.static_graph,
-        )
-        if settings.compression != "none":
-            bf16 = settings.compression == "bf16"
-            self.network.register_comm_hook(
-                None, default_hooks.bf16_compress_hook if bf16 else default_hooks.fp16_compress_hook
-            )
+        self.network = nn.parallel.DistributedDataParallel(model, gradient_as_bucket_view=True, **options)
 
     @contextmanager
     def suspended(self) -> Iterator[None]:

@@ -17,7 +17,6 @@ from levinthal.simulation.frame_store import FrameStore, FrameWriter, StoreHeade
 from levinthal.workloads.cvae.allocator import keep_freed_memory
 from levinthal.workloads.cvae.config import CVAEConfig
 from levinthal.workloads.cvae.data import PackedMaps
-from levinthal.workloads.cvae.data_parallel import DataParallel
 from levinthal.workloads.cvae.frames import TrajectorySet
 from levinthal.workloads.cvae.model import CVAEModel
 from levinthal.workloads.cvae.optimiser import OptimizerSettings
@@ -68,7 +67,6 @@ class CVAETrainer:
     batch_size : int
         Frames of a step, over all ranks.
     optimizer : OptimizerSettings
-    parallel : DataParallel, optional
     """
 
     def __init__(
@@ -77,7 +75,6 @@ class CVAETrainer:
         config: CVAEConfig,
         batch_size: int,
         optimizer: OptimizerSettings,
-        parallel: DataParallel | None = None,
     ) -> None:
         keep_freed_memory()
         store = FrameStore(rank.folder / _STORE)
@@ -87,7 +84,7 @@ class CVAETrainer:
         model = CVAEModel(config, seed=rank.seed % 2**31).to(rank.device)
         execution = execution_of_ranks(model, rank.precision, batch_size)
         self.execution = execution.name
-        self._stepper = Stepper(model, source, batch_size, optimizer, rank.seed, execution, parallel=parallel)
+        self._stepper = Stepper(model, source, batch_size, optimizer, rank.seed, execution)
 
     @property
     def loading_s(self) -> float:

@@ -8,8 +8,9 @@ takes its share of every batch and of its noise, and the sum over the ranks is t
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from levinthal.errors import UsageError
 from levinthal.workloads.cvae.data import Indices, MapSource
-from levinthal.workloads.cvae.data_parallel import DataParallel, GradientExchange
+from levinthal.workloads.cvae.data_parallel import Factors, GradientExchange
 from levinthal.workloads.cvae.loader import Batch, Loader, shuffled
 from levinthal.workloads.cvae.model import CVAEModel, evidence_loss
 from levinthal.workloads.cvae.optimiser import OptimizerSettings, RMSprop
@@ -44,8 +45,10 @@ class Stepper:
     optimizer : OptimizerSettings
     seed : int
     execution : Execution
-    parallel : DataParallel, optional
-        How gradients travel between ranks.
+    factors : {"auto", "always", "never"}
+        How the wide layers' gradients travel between ranks; see `GradientExchange`.
+    ddp_options : mapping, optional
+        Arguments of DistributedDataParallel, for experiments.
 
     Attributes
     ----------
@@ -64,7 +67,8 @@ class Stepper:
         seed: int,
         execution: Execution,
         *,
-        parallel: DataParallel | None = None,
+        factors: Factors = "auto",
+        ddp_options: Mapping[str, Any] | None = None,
     ) -> None:
         self.rank, self.n_ranks = rank_and_size()
         if batch_size < self.n_ranks:
@@ -77,7 +81,7 @@ class Stepper:
         self.network: nn.Module = model
         self.exchange: GradientExchange | None = None
         if self.n_ranks > 1:
-            self.exchange = GradientExchange(model, batch_size, parallel or DataParallel())
+            self.exchange = GradientExchange(model, batch_size, factors, **(ddp_options or {}))
             self.network = self.exchange.network
         first_frame, last_frame = (batch_size * k // self.n_ranks for k in (self.rank, self.rank + 1))
         self.share = last_frame - first_frame
