@@ -11,12 +11,12 @@ its pools hold some, counts as gone too.
 
 from __future__ import annotations
 
+import concurrent.futures
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -101,31 +101,33 @@ class ParslEngine:
             self._training.close()
 
 
-@dataclass
 class _Pulse:
-    """When an executor was last heard of, and how long its tasks take on a worker."""
+    """When an executor was last heard of, and how long each kind of task takes on a worker."""
 
-    heard: float = 0.0
-    longest_s: float | None = None
-    under_way: int = 0
+    def __init__(self) -> None:
+        self._heard = 0.0
+        self._longest_s: dict[str, float] = {}
+        self._under_way: Counter[str] = Counter()
 
-    def handed(self) -> None:
-        if self.under_way == 0:
-            self.heard = time.monotonic()
-        self.under_way += 1
+    def handed(self, kind: str) -> None:
+        if not self._under_way:
+            self._heard = time.monotonic()
+        self._under_way[kind] += 1
 
-    def returned(self, duration_s: float | None) -> None:
-        self.under_way -= 1
-        self.heard = time.monotonic()
+    def returned(self, kind: str, duration_s: float | None) -> None:
+        self._under_way -= Counter([kind])
+        self._heard = time.monotonic()
         if duration_s is not None:
-            self.longest_s = max(self.longest_s or 0.0, duration_s)
+            self._longest_s[kind] = max(self._longest_s.get(kind, 0.0), duration_s)
 
     def silent_s(self) -> float:
-        """Return for how long it is silent beyond what its tasks explain; 0 while none has come back."""
-        if self.under_way == 0 or self.longest_s is None:
+        """Return for how long it is silent beyond what its tasks explain; 0 while one is of a kind never seen."""
+        kinds = list(self._under_way)
+        if not kinds or not all(kind in self._longest_s for kind in kinds):
             return 0.0
-        silence_s = time.monotonic() - self.heard
-        return silence_s if silence_s > max(_SILENCE_S, _SILENCE_TASKS * self.longest_s) else 0.0
+        silence_s = time.monotonic() - self._heard
+        patience_s = max(_SILENCE_S, _SILENCE_TASKS * max(self._longest_s[kind] for kind in kinds))
+        return silence_s if silence_s > patience_s else 0.0
 
 
 class _Kernel:
@@ -139,7 +141,7 @@ class _Kernel:
         self._executors = executors_of(config, path)
         simulation, *others = self._executors
         self.lock = threading.RLock()
-        self.handles: set[_Handle] = set()
+        self.handles: list[_Handle] = []
         self.broken: str | None = None
         self.pulses = {each.label: _Pulse() for each in self._executors}
         self.simulation = simulation.label
@@ -166,7 +168,8 @@ class _Kernel:
                         f"the interchange of Parsl's executor {executor.label!r} ended with status {process.returncode}"
                     )
                     return
-                silent_s = self.pulses[executor.label].silent_s()
+                with self.lock:
+                    silent_s = self.pulses[executor.label].silent_s()
                 if silent_s and any(pool["tasks"] for pool in executor.connected_managers()):
                     self.fail(f"no task came back from Parsl's executor {executor.label!r} for {silent_s:.0f} s")
                     return
@@ -214,10 +217,10 @@ class _Handle(Executor):
         self._kernel, self._label = kernel, label
         self._width = n_workers + -(-n_workers // _WORKERS_AN_EXTRA_TASK)
         self._waiting: deque[tuple[Future[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = deque()
-        self._handed: dict[Future[Any], Future[Any]] = {}
+        self._handed: dict[Future[Any], tuple[Future[Any], str]] = {}
         self._closed = False
         with kernel.lock:
-            kernel.handles.add(self)
+            kernel.handles.append(self)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Submit; the future can be cancelled until a worker is near."""
@@ -242,16 +245,18 @@ class _Handle(Executor):
                 except Exception as error:  # Parsl's way of saying that it cannot
                     future.set_exception(_translated(error))
                     continue
-                self._handed[handed] = future
-                self._kernel.pulses[self._label].handed()
+                kind = getattr(fn, "__qualname__", repr(fn))
+                self._handed[handed] = future, kind
+                self._kernel.pulses[self._label].handed(kind)
                 handed.add_done_callback(self._returned)
 
     def _returned(self, handed: Future[Any]) -> None:
         error = handed.exception()
         result, duration_s = handed.result() if error is None else (None, None)
         with self._kernel.lock:
-            future = self._handed.pop(handed, None)
-            self._kernel.pulses[self._label].returned(duration_s)
+            future, kind = self._handed.pop(handed, (None, ""))
+            if future is not None:
+                self._kernel.pulses[self._label].returned(kind, duration_s)
         self._hand_on()  # first of all: a worker is waiting
         if future is None:
             return
@@ -264,7 +269,10 @@ class _Handle(Executor):
         """Fail all that is handed on or waits."""
         with self._kernel.lock:
             waiting = [task[0] for task in self._waiting]
-            lost = [*self._handed.values(), *(each for each in waiting if each.set_running_or_notify_cancel())]
+            lost = [
+                *(future for future, _ in self._handed.values()),
+                *(each for each in waiting if each.set_running_or_notify_cancel()),
+            ]
             self._handed.clear()
             self._waiting.clear()
         for future in lost:
@@ -277,13 +285,9 @@ class _Handle(Executor):
             if cancel_futures:
                 for task in self._waiting:
                     task[0].cancel()
-            left = [*self._handed.values(), *(task[0] for task in self._waiting)]
+            left = [*(future for future, _ in self._handed.values()), *(task[0] for task in self._waiting)]
         if wait:
-            for future in left:
-                if not future.cancelled():
-                    future.exception()
-        with self._kernel.lock:
-            self._kernel.handles.discard(self)
+            concurrent.futures.wait(left)
 
 
 def _translated(error: BaseException) -> BaseException:

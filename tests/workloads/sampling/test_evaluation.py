@@ -221,7 +221,7 @@ def test_options_are_read_by_name():
     }
     with pytest.raises(UsageError, match=r"NAME\.KEY=VALUE"):
         read_options(["outliers=7"], ["dbscan"])
-    with pytest.raises(UsageError, match="not used in this run"):
+    with pytest.raises(UsageError, match="no policy or learner"):
         read_options(["lof.outliers=7"], ["dbscan"])
 
 

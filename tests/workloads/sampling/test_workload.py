@@ -118,6 +118,23 @@ def test_a_killed_study_goes_on_where_it_was(levinthal, tmp_path):
     assert any(each.name == "greater" and each.n == 2 for each in repeat.comparisons)
 
 
+def test_one_campaign_has_all_workers_and_trains_beside_them(levinthal, tmp_path):
+    done = levinthal(
+        "run", "sampling", "--out", "a", "--engine", "local:2", "--set", "system=mueller-brown",
+        "--set", "policy=dbscan", "--set", "replicas=1", "--set", "learner=pca", "--set", "steps=60000", "--set", "chunk_steps=1000",
+        "--set", "frame_interval=50", *UNCHECKED,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    repeat = repeat_of(tmp_path / "a")
+    metrics = {metric.name: metric.value for metric in repeat.metrics}
+    assert 0 < metrics["simulation cores busy, dbscan"] <= 1
+    assert metrics["queue time, dbscan"] > 0
+    lanes = {phase.lane for phase in repeat.phases}
+    assert lanes >= {"worker 1", "worker 2", "training", "coordinator"}
+    assert not repeat.comparisons
+    assert levinthal("check", "a").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -24,7 +24,7 @@ from levinthal.workloads.sampling.core_clock import own_seconds
 from levinthal.workloads.sampling.learner import LEARNERS, make_learner
 from levinthal.workloads.sampling.outcome import Outcome, load_outcome, outcome_of, save_outcome
 from levinthal.workloads.sampling.plan import CampaignPlan
-from levinthal.workloads.sampling.policies.registry import make_policy
+from levinthal.workloads.sampling.policies.registry import BUILT_IN, make_policy
 from levinthal.workloads.sampling.policies.view import Policy
 from levinthal.workloads.sampling.record import DATABASE, CampaignRecord
 from levinthal.workloads.sampling.retraining import Learner
@@ -100,12 +100,12 @@ def campaign_folder(folder: Path, policy: str, replica: int) -> Path:
 
 
 def read_options(options: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Read NAME.KEY=VALUE settings of policies and learners.
+    """Read NAME.KEY=VALUE settings of policies and learners; those of one that is not used lie idle.
 
     Raises
     ------
     UsageError
-        One that is not of this form, or of a policy or learner that is not used.
+        One that is not of this form, or of a policy or learner that there is not.
     """
     found: dict[str, dict[str, Any]] = {name: {} for name in names}
     for option in options:
@@ -114,7 +114,7 @@ def read_options(options: Sequence[str], names: Sequence[str]) -> dict[str, dict
         if not sign or not key:
             raise UsageError(f"option {option!r} is not of the form NAME.KEY=VALUE, as dbscan.outliers=100")
         if name not in found:
-            raise UsageError(f"option {option!r}: {name!r} is not used in this run; there are {', '.join(names)}")
+            raise UsageError(f"option {option!r}: {name!r} is no policy or learner: there are {', '.join(names)}")
         try:
             found[name][key] = json.loads(value)
         except ValueError:
@@ -122,9 +122,13 @@ def read_options(options: Sequence[str], names: Sequence[str]) -> dict[str, dict
     return found
 
 
+def _names(settings: SamplingSettings) -> list[str]:
+    return list(dict.fromkeys([*settings.chosen_policies, *BUILT_IN, *LEARNERS]))
+
+
 def options_of_learner(settings: SamplingSettings, device: str = "cpu") -> dict[str, Any]:
     """Return the settings of the learner; errors as for `read_options`."""
-    options = read_options(settings.options, [*settings.chosen_policies, *LEARNERS])[settings.learner]
+    options = read_options(settings.options, _names(settings))[settings.learner]
     if settings.learner == "cvae":
         return {"deterministic": settings.deterministic, "device": device, **options}
     return options
@@ -161,7 +165,7 @@ def campaign_tasks(
         An unknown policy, learner or option.
     """
     policies = settings.chosen_policies
-    options = read_options(settings.options, [*policies, *LEARNERS])
+    options = read_options(settings.options, _names(settings))
     learner_options = options_of_learner(settings, device)
     tasks = []
     for replica, seed in enumerate(seeds):
