@@ -77,6 +77,7 @@ def read_inputs(run: Run, settings: DockingSettings) -> Inputs:
         receptor = replace(receptor, name="T4 lysozyme L99A")
     ligand = prepare_ligand(source, None if settings.ligand else "p-xylene") if source else None
     box = _box(settings, receptor, ligand, None if settings.receptor else embedded_ligand)
+    _must_hold_atoms(box, receptor)
     receptors = _ensemble(run, settings, receptor, box)
     prepared, failures = prepare_library(entries, _ligand_of)
     if entries and not prepared:
@@ -112,6 +113,16 @@ def _box(settings: DockingSettings, receptor: Receptor, ligand: Ligand | None, m
         "there is no pocket: set pocket to a file of a ligand that sits there, to a box x/y/z/length/width/height in "
         "A, or to residues such as A:99/A:102"
     )
+
+
+def _must_hold_atoms(box: Box, receptor: Receptor) -> None:
+    beyond = np.abs(receptor.coordinates_angstrom - np.array(box.centre_angstrom)) - np.array(box.size_angstrom) / 2
+    if not (beyond < _NEAR_ANGSTROM).all(axis=1).any():
+        centre = ", ".join(f"{value:.1f}" for value in box.centre_angstrom)
+        raise DataError(
+            f"the pocket is nowhere near receptor {receptor.name}: its box has the centre {centre} A; set "
+            "pocket to where the ligand binds, or give both files in one frame"
+        )
 
 
 def _is_seen(source: str, ligand: Ligand, receptor: Receptor, box: Box) -> bool:

@@ -15,6 +15,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from levinthal.errors import UsageError
 from levinthal.harness import Run, Settings
 from levinthal.metrics.process import process_tree_usage
 from levinthal.workloads.docking.comparison import (
@@ -99,6 +100,8 @@ def _redock(run: Run, settings: DockingSettings, complex_: Complex, *, embedded:
     policy = obtain_policy(run, settings, [problem]) if "policy" in settings.methods else None
     methods = [each for each in settings.methods if not each.startswith("vina") or has_vina()]
     if len(methods) < len(settings.methods):
+        if not methods:
+            raise UsageError("AutoDock Vina needs the package vina (Python 3.11 and 3.12): pip install vina")
         run.note("The package vina is not installed: AutoDock Vina does not stand in the table.")
     runs = _dock(run, settings, complex_, problem, methods, policy)
     with run.phase("rescore", items=sum(len(each) for each in runs.values())):

@@ -108,6 +108,16 @@ def test_missing_side_chains_are_built():
     assert any("CE, NZ of LYS A 4 built" in note for note in receptor.notes)
 
 
+def test_what_meeko_refuses_is_simplified(shared_data):
+    """PRO 230 of this file ends at CB; what is built there is no proline that meeko knows."""
+    lines = (shared_data / "complexes" / "1iep" / "1fpu_receptorH.pdb").read_text().splitlines()
+    near = [line for line in lines if line.startswith("ATOM") and 228 <= int(line[22:26]) <= 233]
+    receptor = receptor_from_structure(text(near), "1fpu")
+    assert "hydrogens of the file removed" in receptor.notes
+    assert "PRO A 230, incomplete, made ALA" in receptor.notes
+    assert {"ALA A 230", "TYR A 232"} <= set(receptor.residues)
+
+
 def test_a_broken_chain_is_prepared():
     lines = [line for line in peptide("AAAGAAA") if line[22:26].strip() != "4"]
     receptor = receptor_from_structure(text(lines), "helix")

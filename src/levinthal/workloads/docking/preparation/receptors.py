@@ -2,7 +2,8 @@
 
 Kept are standard amino acids, caps and the metals that Vina knows; of alternate locations the one of highest occupancy;
 waters where they are asked for. Everything else is removed, missing side-chain atoms are built, and hydrogens are added
-for pH 7 where the file has none. Each change stands in the receptor's notes.
+for pH 7 where the file has none. Where meeko refuses the result, hydrogens are placed anew and incomplete side chains
+cut to CB. Each change stands in the receptor's notes.
 """
 
 from __future__ import annotations
@@ -77,17 +78,19 @@ def receptor_from_structure(text: str, name: str, *, keep_waters: bool = False) 
     try:
         return _typed(pdb, name, [*notes, *completed])
     except DataError as error:
-        if f"hydrogens placed for pH {_ACIDITY:g}" in completed:
-            raise
-        reason = str(error)
-    truncated = _made_plain(model)
+        refused = error
+    simplified = _simplified(model)
+    if not simplified:
+        raise refused
     pdb, completed = _completed(_pdb_text(model), name)
-    return _typed(pdb, name, [*notes, f"hydrogens of the file removed ({reason})", *truncated, *completed])
+    return _typed(pdb, name, [*notes, f"simplified, because at first {refused}", *simplified, *completed])
 
 
-def _made_plain(model: gemmi.Model) -> list[str]:
+def _simplified(model: gemmi.Model) -> list[str]:
     """Remove hydrogens, and of incomplete side chains all but CB: such a residue becomes alanine, or glycine."""
     notes = []
+    if any(atom.is_hydrogen() for chain in model for residue in chain for atom in residue):
+        notes.append("hydrogens of the file removed")
     for chain in model:
         for residue in chain:
             for index in reversed(range(len(residue))):
