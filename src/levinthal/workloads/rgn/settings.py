@@ -75,9 +75,8 @@ class RGNSettings(Settings):
         },
         "tiny": {},
         "small": {
-            "families": 1500,
-            "members": 2,
-            "longest": 120,
+            "families": 800,
+            "longest": 100,
             "steps": 8000,
             "validation_interval": 500,
             "timings": 10,
