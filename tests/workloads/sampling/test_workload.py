@@ -121,8 +121,8 @@ def test_a_killed_study_goes_on_where_it_was(levinthal, tmp_path):
 def test_one_campaign_has_all_workers_and_trains_beside_them(levinthal, tmp_path):
     done = levinthal(
         "run", "sampling", "--out", "a", "--engine", "local:2", "--set", "system=mueller-brown",
-        "--set", "policy=dbscan", "--set", "replicas=1", "--set", "learner=pca", "--set", "steps=60000", "--set", "chunk_steps=1000",
-        "--set", "frame_interval=50", *UNCHECKED,
+        "--set", "policy=dbscan", "--set", "replicas=1", "--set", "learner=pca", "--set", "steps=60000",
+        "--set", "chunk_steps=1000", "--set", "frame_interval=50", *UNCHECKED,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     repeat = repeat_of(tmp_path / "a")
