@@ -42,13 +42,13 @@ def test_a_study_on_the_exact_chain_with_a_plug_ins_policy(levinthal, tmp_path):
     assert repeat.dataset.synthetic
     compared = {(each.name, each.candidate, each.baseline, each.terms): each for each in repeat.comparisons}
     assert len(compared) == 4 * 2 * (3 + 2)  # ratios, costs, three policies against plain and two against random
-    greater = compared["greater", "back-to-the-first", "plain", "12,000 steps each"]
+    greater = compared["greater", "back-to-the-first", "random", "12,000 steps each"]
     assert greater.verdict == "smaller"
     assert greater.high < 1.0
     assert greater.n == 4
     assert all(each.value is not None for each in repeat.comparisons if each.name in ("better", "greater"))
     text = " ".join(done.stdout.split())
-    assert "greater, back-to-the-first / plain, 12,000 steps each" in text
+    assert "greater, back-to-the-first / random, 12,000 steps each" in text
     assert "made-up Markov chain" in text
     metrics = {metric.name: metric.value for metric in repeat.metrics}
     assert metrics["cells seen, back-to-the-first"] < metrics["cells seen, plain"] <= 500

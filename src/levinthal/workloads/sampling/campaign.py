@@ -42,6 +42,7 @@ def run_campaign(
     resume: bool = False,
     on_chunk: Callable[[ChunkRow], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
+    durable: bool = True,
 ) -> CampaignResult:
     """Sample until the budget is spent.
 
@@ -72,6 +73,9 @@ def run_campaign(
         Seconds in which the budget is counted, times the plan's cores; `core_clock.own_seconds` where all of the
         campaign is done in this thread.
 
+    durable : bool
+        Whether a power cut, and not only a kill, is survived; see `CampaignWriter`.
+
     Returns
     -------
     CampaignResult
@@ -96,7 +100,7 @@ def run_campaign(
         policy=policy.name,
         learner="" if learner is None else learner.name,
     )
-    with CampaignWriter(folder, header, resume=resume) as record:
+    with CampaignWriter(folder, header, resume=resume, durable=durable) as record:
         retraining = None
         pool = WorkerPool(make_executor, plan.n_workers)
         try:

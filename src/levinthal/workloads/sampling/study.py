@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from levinthal.errors import SimulationError, UsageError
+from levinthal.errors import DataError, SimulationError, UsageError
 from levinthal.harness.engine import WorkerLostError
 from levinthal.workloads.sampling.campaign import run_campaign
 from levinthal.workloads.sampling.core_clock import own_seconds
@@ -213,9 +213,13 @@ def _finish(task: CampaignTask) -> Path:
 
 
 def _begun(task: CampaignTask) -> bool:
-    """Tell whether there is a record to go on with; what is no record is cleared away."""
+    """Tell whether there is a record to go on with; what is none, or damaged by a power cut, is cleared away."""
     if (task.folder / DATABASE).exists():
-        return True
+        try:
+            CampaignRecord(task.folder).verify()
+            return True
+        except DataError:
+            pass
     if task.folder.exists():
         shutil.rmtree(task.folder)
     return False
@@ -234,6 +238,7 @@ def do_alone(task: CampaignTask) -> Path:
         task.plan,
         resume=_begun(task),
         clock=own_seconds,
+        durable=False,
     )
     return _finish(task)
 
