@@ -18,6 +18,7 @@ import torch
 from levinthal.errors import UsageError
 from levinthal.harness import Run, Settings
 from levinthal.metrics.process import process_tree_usage
+from levinthal.workloads.docking.agent.checkpoint import load_policy
 from levinthal.workloads.docking.comparison import (
     Complex,
     FinishedRun,
@@ -68,6 +69,8 @@ class DockingWorkload:
         if run.device == "cpu":
             # Batches are small: a second thread gains little on an idle machine and loses much beside a neighbour.
             torch.set_num_threads(1)
+        if settings.policy:
+            load_policy(settings.policy)  # a mistake is told before anything long begins
         with run.phase("prepare") as phase:
             inputs = read_inputs(run, settings)
             phase.items = len(inputs.receptors)
