@@ -108,12 +108,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data" / "complexes")
     parser.add_argument("--poses", type=int, default=100)
+    parser.add_argument("--only", default="", help="complexes whose name has this in it")
     options = parser.parse_args()
     torch.set_num_threads(1)
     cases = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, (receptor, ligand) in complexes(options.data).items():
-            for function in ("vina", "vinardo"):
+            for function in ("vina", "vinardo") if options.only in name else ():
                 poses = near_poses(ligand, options.poses, 1)
                 places = poses.coordinates(torch.tensor(ligand.coordinates_angstrom)).round(decimals=3)
                 began = time.perf_counter()

@@ -201,7 +201,8 @@ def main() -> None:
             f"{which} {values.mean():.0f} (median {np.median(values):.0f}, cut {np.mean(values >= options.most):.0%})"
             for which, values in counts.items()
         )
-        print(f"{name}: evaluations to success: {told}", flush=True)
+        gain, low, high = cases[-1]["ratio_to_restarts"]
+        print(f"{name}: evaluations to success: {told}; ratio to {peer} {gain:.2f} [{low:.2f}, {high:.2f}]", flush=True)
     against_restarts, against_untrained = overall(cases, "restarts"), overall(cases, "untrained")
     verdict = (
         "a gain" if against_restarts[1] > 1 else "a loss" if against_restarts[2] < 1 else "no gain that can be told"

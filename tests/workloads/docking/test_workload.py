@@ -112,7 +112,6 @@ def test_a_library_is_ranked_and_failures_stop_nothing(levinthal, tmp_path):
     ("settings", "message"),
     [
         (("receptor=nowhere.pdb", "ligand=CCO"), "nowhere.pdb"),
-        (("pocket=Z:9999", "ligand=c1ccccc1"), "9999"),
         (("pocket=500/500/500/20/20/20", "ligand=c1ccccc1"), "nowhere near receptor"),
         (("policy=nowhere.safetensors", "methods=policy"), "nowhere.safetensors"),
     ],

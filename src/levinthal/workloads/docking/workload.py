@@ -18,6 +18,7 @@ import torch
 from levinthal.errors import UsageError
 from levinthal.harness import Run, Settings
 from levinthal.metrics.process import process_tree_usage
+from levinthal.workloads.docking.agent.checkpoint import load_policy
 from levinthal.workloads.docking.comparison import (
     Complex,
     FinishedRun,
@@ -38,6 +39,7 @@ from levinthal.workloads.docking.rescoring import polish
 from levinthal.workloads.docking.scene import scene_of
 from levinthal.workloads.docking.scoring import GridMaps, build_grids, exact_score, score_and_gradient
 from levinthal.workloads.docking.screening import Screening, ranked_csv, ranked_sdf, screen
+from levinthal.workloads.docking.search.evolution import EvolutionSettings, evolve
 from levinthal.workloads.docking.search.outcome import SearchOutcome
 from levinthal.workloads.docking.search.problem import Problem
 from levinthal.workloads.docking.search.restarts import RestartSettings, random_restarts
@@ -68,6 +70,8 @@ class DockingWorkload:
         if run.device == "cpu":
             # Batches are small: a second thread gains little on an idle machine and loses much beside a neighbour.
             torch.set_num_threads(1)
+        if settings.policy:
+            load_policy(settings.policy)  # a mistake is told before anything long begins
         with run.phase("prepare") as phase:
             inputs = read_inputs(run, settings)
             phase.items = len(inputs.receptors)
@@ -147,9 +151,12 @@ def _dock(
     total = (len(methods) + len(anytime)) * len(seeds)
     threads = run.n_workers  # Vina may have all cores
     search = None if policy is None else policy.search(settings.poses)
-    for method in methods:  # once each, so that nothing is compiled or loaded on the clock
-        if not method.startswith("vina"):
-            own_search(method, problem, 0, settings.poses, search)
+    with run.phase("warm up"):  # once each, so that nothing is compiled or loaded on the clock
+        for method in methods:
+            if method == "cma-es":
+                evolve(problem, EvolutionSettings(n_populations=1, population=8, n_evaluations=8))
+            elif not method.startswith("vina"):
+                own_search(method, problem, 0, settings.poses, search)
     runs: dict[str, list[MethodRun]] = {method: [] for method in methods}
     with run.phase("dock", items=total, total=total) as phase:
         for seed in seeds:

@@ -39,10 +39,10 @@ class RestartSettings:
         Distinct poses that are returned.
     """
 
-    n_drawn: int = 8192
-    n_starts: int = 2048
+    n_drawn: int = 4096
+    n_starts: int = 512
     round_steps: int = 6
-    n_last: int = 64
+    n_last: int = 32
     last_steps: int = 30
     n_poses: int = 9
 
