@@ -57,7 +57,7 @@ def test_nonstandard_letters_become_x_or_are_refused():
         (">a\n" + "A" * 50_001, "over 50,000 residues"),
         (">a\n" + "A" * 2_000_000, "line 2 is longer than 1 MiB"),
         (">" + "a" * 300 + "\nMK", "over 200 letters"),
-        (gzip.compress(b">a\nMKV\n")[:-6], "gzip data is damaged"),
+        (gzip.compress(b">a\nMKV\n", mtime=0)[:-6], "gzip data is damaged"),
     ],
 )
 def test_mistakes_are_named_in_one_line(text, message):
