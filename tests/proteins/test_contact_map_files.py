@@ -92,7 +92,7 @@ def test_what_is_written_can_be_read_as_deepdrivemd_does(tmp_path, packed):
         for k, raw in enumerate(file["contact_map"]):
             row, column = raw.reshape(2, -1)
             np.testing.assert_array_equal(coo_matrix((np.ones(len(row)), (row, column)), (N, N)).toarray(), dense[k])
-    with pytest.raises(DataError, match="29 bytes|shape"), ContactMapHDF5Writer(tmp_path / "b.h5", N) as writer:
+    with pytest.raises(DataError, match=r"29 bytes|shape"), ContactMapHDF5Writer(tmp_path / "b.h5", N) as writer:
         writer.append(packed[:, :-1])
     assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
 
