@@ -291,7 +291,11 @@ def verdict_of(summaries: Sequence[MethodSummary]) -> str:
         sentences.append(_versus("Random restarts", restarts, "tuned Vina", vina))
     elif policy is not None and vina is not None:
         sentences.append(_versus("The trained policy", policy, "tuned Vina", vina))
-    return " ".join(sentences) or f"{NAMES[summaries[0].method]} ran alone: there is nothing to compare it with."
+    if not sentences and len(summaries) > 1:
+        first, second = summaries[:2]
+        sentences.append(_versus(NAMES[first.method], first, NAMES[second.method], second))
+    alone = NAMES[summaries[0].method]
+    return " ".join(sentences) or f"{alone[0].upper()}{alone[1:]} ran alone: there is nothing to compare it with."
 
 
 def _versus(name: str, ours: MethodSummary, other: str, theirs: MethodSummary) -> str:

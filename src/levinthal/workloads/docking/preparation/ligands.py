@@ -148,7 +148,11 @@ def _ligand(molecule: Any, name: str) -> Ligand:
     from rdkit import Chem
 
     notes: list[str] = []
-    fragments = Chem.GetMolFrags(molecule, asMols=True, sanitizeFrags=True)
+    with quiet_libraries():
+        try:
+            fragments = Chem.GetMolFrags(molecule, asMols=True, sanitizeFrags=True)
+        except _REFUSED as error:
+            raise DataError(f"{name[:80]} is no sound molecule: {str(error)[:200]}: mend or replace it") from None
     if len(fragments) > 1:
         molecule = max(fragments, key=lambda one: (one.GetNumHeavyAtoms(), one.GetNumAtoms()))
         notes.append(f"largest of {len(fragments)} fragments taken")
