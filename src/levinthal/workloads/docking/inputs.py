@@ -104,7 +104,7 @@ def _box(settings: DockingSettings, receptor: Receptor, ligand: Ligand | None, m
     """Return the box of the pocket: as told, else around the ligand's place, else around the embedded one's."""
     if settings.pocket:
         return pocket_box(settings.pocket, receptor, padding_angstrom=settings.padding)
-    if settings.ligand and ligand is not None and Path(settings.ligand).exists():
+    if ligand is not None and _is_file(settings.ligand):
         return Box.around(ligand.source_coordinates_angstrom[ligand.heavy_atoms], settings.padding)
     if marker is not None:
         known = prepare_ligand(str(marker))
@@ -125,9 +125,17 @@ def _must_hold_atoms(box: Box, receptor: Receptor) -> None:
         )
 
 
+def _is_file(source: str) -> bool:
+    """Say whether a ligand's source is a file and not a SMILES string, which may be too long for a file's name."""
+    try:
+        return Path(source).is_file()
+    except OSError:
+        return False
+
+
 def _is_seen(source: str, ligand: Ligand, receptor: Receptor, box: Box) -> bool:
     """Say whether the ligand was read where it sits: from a file with places, in the box and beside the receptor."""
-    if not Path(source).exists():
+    if not _is_file(source):
         return False
     places = ligand.source_coordinates_angstrom[ligand.heavy_atoms]
     scored = receptor.coordinates_angstrom[receptor.vina_types >= 0]
@@ -161,5 +169,5 @@ def _notes(receptor: Receptor, ligand: Ligand | None, n_conformations: int) -> t
 def _sha256(files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for each in files:
-        digest.update(each.read_bytes() if each.is_file() else str(each).encode())
+        digest.update(each.read_bytes() if _is_file(str(each)) else str(each).encode())
     return digest.hexdigest()
