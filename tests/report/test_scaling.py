@@ -10,6 +10,7 @@ import pytest
 from levinthal.harness.headline import efficiency_line, summary_lines
 from levinthal.harness.result import Result
 from levinthal.harness.scaling_points import EFFICIENCY
+from levinthal.harness.summary import summarise
 from levinthal.report.figures import figure_rows
 from levinthal.report.page import render
 from levinthal.report.scaling import scaling_view
@@ -71,3 +72,16 @@ def test_a_study_of_nothing_is_shown_too(study: Result) -> None:
     page = render([(None, empty)])
     assert page.count("No point of this panel was measured") == 2
     assert "not measured" in efficiency_line(empty)
+
+
+def test_a_small_share_keeps_its_power_of_ten(study: Result) -> None:
+    (repeat, *_) = study.repeats
+    name = next(metric.name for metric in repeat.metrics if metric.name.startswith("share of data loading"))
+    changed = tuple(
+        metric.model_copy(update={"value": 6.2e-6}) if metric.name == name else metric for metric in repeat.metrics
+    )
+    one = (repeat.model_copy(update={"metrics": changed}),)
+    page = render([(None, study.model_copy(update={"repeats": one, "summary": summarise(one)}))])
+    cell = re.search(r'<td class="number"><data value="6.2e-06"[^>]*>[^<]*</data>([^<]*)</td>', page)
+    assert cell is not None
+    assert "10⁻⁶" in cell.group(1)
