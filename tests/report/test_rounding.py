@@ -97,7 +97,7 @@ def test_a_ratio_keeps_its_digits_however_wide_its_interval_is(numbers, texts) -
 @given(st.tuples(*[st.floats(1e-3, 1e3)] * 3))
 def test_a_ratio_stays_on_its_side_of_one(numbers: tuple[float, ...]) -> None:
     low, value, high = sorted(round(each, 5) for each in numbers)
-    assert [np.sign(float(text) - 1) for text in ratio_texts(value, low, high)] == [
+    assert [np.sign(float(text.replace(",", "")) - 1) for text in ratio_texts(value, low, high)] == [
         np.sign(each - 1) for each in (value, low, high)
     ]
 

@@ -34,7 +34,7 @@ def values(folder) -> dict[str, float | None]:
 
 
 def run(levinthal, out, *assignments):
-    common = ("filters=4", "epochs=15", "batch_size=16", "deterministic=true", "lag=5")
+    common = ("filters=4", "epochs=30", "batch_size=16", "deterministic=true", "lag=5")
     settings = [part for each in (*common, *assignments) for part in ("--set", each)]
     return levinthal("run", "cvae", "--out", out, "--seed", "3", *settings)
 

@@ -153,7 +153,7 @@ def test_a_killed_training_goes_on_where_its_last_state_was_kept(levinthal, tmp_
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    state = tmp_path / "r/checkpoints/000/training.safetensors"
+    state = tmp_path / "r/repeats/000/kept/training/training.safetensors"
     deadline_s = time.monotonic() + 100
     while not state.exists() and time.monotonic() < deadline_s:
         time.sleep(0.05)

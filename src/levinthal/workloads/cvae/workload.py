@@ -6,6 +6,7 @@ frames with as many dimensions.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -38,6 +39,7 @@ __all__ = ["CVAEWorkload"]
 
 _LN2 = float(np.log(2.0))
 _STRIP_ROWS = 128
+_TRAINING = "training"
 _FIRST_BATCH = 16
 """Frames of the batch that the way to compute is chosen with, before a search for the batch size."""
 
@@ -69,6 +71,7 @@ class CVAEWorkload:
         with run.phase("interpret", items=len(latent)):
             interpret(run, settings, data, spaces)
         run.metric("peak memory", process_tree_usage().peak_rss_bytes / 1e6, unit="MB", better="lower")
+        shutil.rmtree(run.kept / _TRAINING, ignore_errors=True)  # there is nothing left to go on from
 
     def prepare_training(self, run: Run, settings: CVAESettings) -> None:
         """Simulate or read frames for the ranks of a scaling study."""
@@ -189,7 +192,7 @@ def _train(
     target_nats = (1.0 - settings.margin) * mean_map * _LN2 * 2 * n_pairs(data.maps.n_residues)
     batch_size = min(batch_size, len(train_maps))
     steps = settings.epochs * (len(train_maps) // batch_size)
-    folder = run.kept / "training" if settings.checkpoint_interval else None
+    folder = run.kept / _TRAINING if settings.checkpoint_interval else None
 
     with run.phase("train", items=steps * batch_size, total=steps) as phase:
 

@@ -64,10 +64,11 @@ def enrichment_of(scores: npt.ArrayLike, active: npt.ArrayLike) -> Enrichment | 
     order = np.lexsort((marked, scores))
     ranked = marked[order]
     top = max(1, round(0.01 * len(ranked)))
+    bedroc = Scoring.CalcBEDROC([(bool(each),) for each in ranked], 0, _ALPHA)  # type: ignore[no-untyped-call]
     return Enrichment(
         n_active=n_active,
         n_decoy=n_decoy,
         roc_auc=float(roc_auc_score(marked, -scores)),
-        bedroc=float(Scoring.CalcBEDROC([(bool(each),) for each in ranked], 0, _ALPHA)),  # type: ignore[no-untyped-call]
+        bedroc=min(max(float(bedroc), 0.0), 1.0),  # rounding may leave the range by 1e-19
         enrichment_1_percent=float(ranked[:top].mean() / (n_active / len(ranked))),
     )
