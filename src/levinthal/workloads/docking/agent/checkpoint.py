@@ -6,29 +6,24 @@ random generator.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from levinthal.errors import DataError, UsageError
 from levinthal.workloads.docking.agent.policy import DockingPolicy, PolicySettings
 from levinthal.workloads.docking.agent.ppo import Iteration, PPOSettings, Training
+from levinthal.workloads.tensor_file import DAMAGED, below, read_tensors, write_tensors
 
 __all__ = ["has_training", "load_policy", "load_training", "save_policy", "save_training"]
 
 _POLICY_FORMAT = "levinthal.docking.policy/1"
 _TRAINING_FORMAT = "levinthal.docking.training/1"
 _FILE = "training.safetensors"
-_WHAT_TO_DO = "it is damaged or no file of Levinthal's: use another, or train again"
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
@@ -48,7 +43,7 @@ def save_policy(path: str | Path, policy: DockingPolicy, about: Mapping[str, Any
         The file cannot be written.
     """
     described = {"architecture": policy.settings.to_dict(), "about": dict(about or {})}
-    _write(Path(path), dict(policy.state_dict()), _POLICY_FORMAT, described)
+    write_tensors(Path(path), policy.state_dict(), _POLICY_FORMAT, described)
 
 
 def load_policy(path: str | Path, *, device: str | torch.device = "cpu") -> tuple[DockingPolicy, dict[str, Any]]:
@@ -60,7 +55,7 @@ def load_policy(path: str | Path, *, device: str | torch.device = "cpu") -> tupl
         The file is missing, damaged, of another kind, or holds numbers that are not finite.
     """
     path = Path(path)
-    tensors, described = _read(path, _POLICY_FORMAT)
+    tensors, described = read_tensors(path, _POLICY_FORMAT)
     policy = _policy(path, described, tensors)
     about = described.get("about")
     return policy.to(device).eval(), dict(about) if isinstance(about, dict) else {}
@@ -84,7 +79,7 @@ def save_training(folder: Path, training: Training, settings: PPOSettings, seed:
         "seed": seed,
         "history": [asdict(iteration) for iteration in training.history],
     }
-    _write(folder / _FILE, tensors, _TRAINING_FORMAT, described)
+    write_tensors(folder / _FILE, tensors, _TRAINING_FORMAT, described)
 
 
 def has_training(folder: Path) -> bool:
@@ -103,15 +98,15 @@ def load_training(folder: Path, settings: PPOSettings, seed: int, *, device: str
         It was made with other settings or another seed, with which training cannot go on.
     """
     path = folder / _FILE
-    tensors, described = _read(path, _TRAINING_FORMAT)
+    tensors, described = read_tensors(path, _TRAINING_FORMAT)
     if described.get("settings") != asdict(settings) or described.get("seed") != seed:
         raise UsageError(f"{path} was made with other settings or another seed: use those, or another folder")
-    policy = _policy(path, described, _below("weights", tensors)).to(device)
+    policy = _policy(path, described, below("weights/", tensors)).to(device)
     training = Training.start(policy, settings)
     try:
         history = described["history"]
         training.history = [Iteration(**{each.name: row[each.name] for each in fields(Iteration)}) for row in history]
-        moments = {moment: _below(moment, tensors) for moment in _MOMENTS}
+        moments = {moment: below(f"{moment}/", tensors) for moment in _MOMENTS}
         for name, parameter in policy.named_parameters():
             if name in moments["step"]:
                 state = {moment: moments[moment][name] for moment in _MOMENTS}
@@ -121,7 +116,7 @@ def load_training(folder: Path, settings: PPOSettings, seed: int, *, device: str
                     moment: tensor if moment == "step" else tensor.to(device) for moment, tensor in state.items()
                 }
     except (KeyError, TypeError, ValueError):
-        raise DataError(f"{path} lacks parts of a checkpoint: {_WHAT_TO_DO}") from None
+        raise DataError(f"{path} lacks parts of a checkpoint: {DAMAGED}") from None
     return training
 
 
@@ -130,48 +125,7 @@ def _policy(path: Path, described: Mapping[str, Any], tensors: Mapping[str, Tens
         policy = DockingPolicy(PolicySettings(**described["architecture"]))
         policy.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, UsageError):
-        raise DataError(f"{path} holds no weights of the architecture it names: {_WHAT_TO_DO}") from None
+        raise DataError(f"{path} holds no weights of the architecture it names: {DAMAGED}") from None
     if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
         raise DataError(f"{path} holds weights that are not finite: train again with a lower learning rate")
     return policy
-
-
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    head = prefix + "/"
-    return {name.removeprefix(head): tensor for name, tensor in tensors.items() if name.startswith(head)}
-
-
-def _write(path: Path, tensors: Mapping[str, Tensor], form: str, described: Mapping[str, Any]) -> None:
-    # a copy, since safetensors refuses tensors that share memory
-    copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(copies, partial, {"format": form, "described": json.dumps(described)})
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise DataError(f"{path} cannot be written: {error}: choose a folder with space that is yours") from None
-
-
-def _read(path: Path, form: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist: name a file that training wrote") from None
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{path} cannot be read ({error}): {_WHAT_TO_DO}") from None
-    if metadata.get("format") != form:
-        raise DataError(f"{path} is of format {metadata.get('format')!r}, expected {form!r}: {_WHAT_TO_DO}")
-    try:
-        described = json.loads(metadata["described"])
-    except (KeyError, ValueError):
-        raise DataError(f"{path} has no readable description: {_WHAT_TO_DO}") from None
-    if not isinstance(described, dict):
-        raise DataError(f"{path} has no readable description: {_WHAT_TO_DO}")
-    return tensors, described
