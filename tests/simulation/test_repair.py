@@ -43,5 +43,6 @@ def test_a_box_of_water_keeps_its_volume_and_goes_on_from_its_state(shared_data)
     whole, _ = advance(system, state, 4, 2, frame_interval=2)
     assert np.isfinite(whole.positions_nm).all()
     again, frames = advance(system, state, 4, 2, frame_interval=2)
-    np.testing.assert_array_equal(whole.positions_nm, again.positions_nm)
+    # threads add up the mesh's charges in the order in which they come: the last bits differ
+    np.testing.assert_allclose(whole.positions_nm, again.positions_nm, rtol=0, atol=1e-5)
     assert frames.coordinates_nm.shape == (2, len(dry.sequence), 3)
