@@ -130,3 +130,13 @@ def test_damaged_files_are_named(tmp_path):
     path.write_text("no molecule")
     with pytest.raises(DataError, match="lacks @<TRIPOS>MOLECULE"):
         prepare_ligand(path)
+
+
+def test_an_atom_of_a_valence_that_does_not_fit_is_refused(tmp_path):
+    block = Chem.MolToMolBlock(Chem.AddHs(Chem.MolFromSmiles("Cc1ccc(C)cc1")))
+    lines = block.splitlines()
+    hydrogen = next(k for k, line in enumerate(lines) if line[31:33] == "H ")
+    lines[hydrogen] = lines[hydrogen][:48] + "  9" + lines[hydrogen][51:]  # the column of valences
+    (tmp_path / "odd.sdf").write_text("\n".join(lines) + "\n$$$$\n")
+    with pytest.raises(DataError, match=r"odd.*valence"):
+        prepare_ligand(tmp_path / "odd.sdf")

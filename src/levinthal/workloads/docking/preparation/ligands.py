@@ -132,14 +132,16 @@ def _parsed(parse: Callable[[], Any], name: str) -> Any:
             raise DataError(f"{name[:80]} cannot be read: {str(error)[:200]}: mend or replace it") from None
         if molecule is None or molecule.GetNumAtoms() == 0:
             raise DataError(f"{name[:80]} cannot be read as a molecule: mend or replace it")
-        problems = Chem.DetectChemistryProblems(molecule)
-        if problems:
-            where = f"atom {problems[0].GetAtomIdx() + 1}: " if hasattr(problems[0], "GetAtomIdx") else ""
-            raise DataError(f"{name[:80]}: {where}{problems[0].Message()[:200]}: mend its bonds or charges")
         try:
+            problems = Chem.DetectChemistryProblems(molecule)
+            if problems:
+                where = f"atom {problems[0].GetAtomIdx() + 1}: " if hasattr(problems[0], "GetAtomIdx") else ""
+                raise DataError(f"{name[:80]}: {where}{problems[0].Message()[:200]}: mend its bonds or charges")
             Chem.SanitizeMol(molecule)
         except _REFUSED as error:
-            raise DataError(f"{name[:80]} is no sound molecule: {str(error)[:200]}: mend or replace it") from None
+            # RuntimeError is RDKit's own broken invariant, in words for its developers
+            reason = "its valences make no sense" if isinstance(error, RuntimeError) else str(error)[:200]
+            raise DataError(f"{name[:80]} is no sound molecule: {reason}: mend or replace it") from None
     return molecule
 
 
