@@ -132,11 +132,12 @@ def test_damaged_files_are_named(tmp_path):
         prepare_ligand(path)
 
 
-def test_an_atom_of_a_valence_that_does_not_fit_is_refused(tmp_path):
+def test_atoms_whose_valences_do_not_fit_are_refused(tmp_path):
     block = Chem.MolToMolBlock(Chem.AddHs(Chem.MolFromSmiles("Cc1ccc(C)cc1")))
     lines = block.splitlines()
-    hydrogen = next(k for k, line in enumerate(lines) if line[31:33] == "H ")
-    lines[hydrogen] = lines[hydrogen][:48] + "  9" + lines[hydrogen][51:]  # the column of valences
+    for element, valence in ("C ", " 99"), ("H ", "  9"):
+        at = [k for k, line in enumerate(lines) if line[31:33] == element][4]
+        lines[at] = lines[at][:48] + valence + lines[at][51:]
     (tmp_path / "odd.sdf").write_text("\n".join(lines) + "\n$$$$\n")
     with pytest.raises(DataError, match=r"odd.*valence"):
         prepare_ligand(tmp_path / "odd.sdf")
