@@ -29,7 +29,7 @@ from levinthal.workloads.sampling.outcome import Outcome
 from levinthal.workloads.sampling.policies.registry import make_policy, policy_names
 from levinthal.workloads.sampling.presenting import present
 from levinthal.workloads.sampling.settings import SamplingSettings
-from levinthal.workloads.sampling.study import campaign_tasks, over_workers, run_on_cores, seeds_of
+from levinthal.workloads.sampling.study import CampaignTask, campaign_tasks, over_workers, run_on_cores, seeds_of
 from levinthal.workloads.sampling.systems import StudySystem, make_system
 from levinthal.workloads.sampling.telling import (
     tell_comparisons,
@@ -81,6 +81,7 @@ class SamplingWorkload:
         _check_policies(settings)
         with run.phase("prepare"):
             system = make_system(settings, _platform(run, settings), run.folder)
+            tasks = _tasks(run, settings, system)
             if system.molecule is not None:
                 wait([run.executor.submit(_import_engine) for _ in range(run.n_workers)])
         for note in system.notes:
@@ -89,7 +90,7 @@ class SamplingWorkload:
         if settings.exact_replicas:
             _check_metrics(run, settings)
         reference = _reference(run, settings, system)
-        outcomes = _sample(run, settings, system)
+        outcomes = _sample(run, settings, tasks)
         with run.phase("measure"):
             study = _study(settings, system, outcomes, reference)
             comparisons = _measure(run, settings, study)
@@ -155,17 +156,23 @@ def _on_cores(settings: SamplingSettings) -> bool:
     return settings.spread == "core" or settings.deterministic or (settings.spread == "auto" and several)
 
 
-def _sample(run: Run, settings: SamplingSettings, system: StudySystem) -> list[Outcome]:
-    """Do all campaigns; those that a killed repeat finished are taken as they are, one cut off goes on."""
-    seeds = seeds_of(run.seed_for, settings.replicas)
-    n_campaigns = len(settings.chosen_policies) * settings.replicas
+def _tasks(run: Run, settings: SamplingSettings, system: StudySystem) -> list[CampaignTask]:
     on_cores = _on_cores(settings)
-    n_workers = 1 if on_cores else run.n_workers
-    device = "cpu" if on_cores else run.device
-    tasks = campaign_tasks(settings, system, run.kept / "campaigns", seeds, n_workers, device)
+    return campaign_tasks(
+        settings,
+        system,
+        run.kept / "campaigns",
+        seeds_of(run.seed_for, settings.replicas),
+        1 if on_cores else run.n_workers,
+        "cpu" if on_cores else run.device,
+    )
+
+
+def _sample(run: Run, settings: SamplingSettings, tasks: Sequence[CampaignTask]) -> list[Outcome]:
+    """Do all campaigns; those that a killed repeat finished are taken as they are, one cut off goes on."""
     clock_offset_s = time.time() - time.perf_counter()
     lanes: dict[str, str] = {}
-    with run.phase("sample", total=n_campaigns) as phase:
+    with run.phase("sample", total=len(tasks)) as phase:
         steps = 0
 
         def done(outcome: Outcome) -> None:
@@ -175,7 +182,7 @@ def _sample(run: Run, settings: SamplingSettings, system: StudySystem) -> list[O
             phase.advance()
             tell_timeline(run, outcome, lanes, clock_offset_s)
 
-        if on_cores:
+        if _on_cores(settings):
             return run_on_cores(tasks, run.executor, run.new_executor, done)
         return over_workers(tasks, run.new_executor, run.new_training_executor, done)
 
