@@ -20,7 +20,7 @@ _NEVER = -1
 
 @cache
 def keep_freed_memory() -> bool:
-    """Keep blocks up to 1 GiB and the end of the heap, for the rest of the process; return whether that was possible."""
+    """Keep freed blocks up to 1 GiB and the end of the heap from now on; return whether that was possible."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
