@@ -309,7 +309,9 @@ def data_list() -> None:
 
 
 @data.command("fetch")
-def data_fetch(name: Annotated[str, typer.Argument(help="A data set's name.")]) -> None:
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="A data set's name, or an entry of the Protein Data Bank as pdb:1FME.")],
+) -> None:
     """Fetch a data set; a broken-off download goes on where it stopped, and the checksum is verified."""
     from levinthal.datasets import data_set
 

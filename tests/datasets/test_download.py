@@ -124,6 +124,20 @@ def test_the_catalogue_is_sound():
         data_set("fs-peptde")
 
 
+def test_an_entry_of_the_protein_data_bank_is_a_data_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEVINTHAL_DATA", str(tmp_path))
+    entry = data_set("pdb:1fme")
+    assert (entry.name, entry.downloads[0].url[-9:], entry.state()) == ("pdb:1FME", "/1FME.pdb", "not here")
+    with pytest.raises(DataError, match="levinthal data fetch pdb:1FME"):
+        entry.files()
+    entry.folder.mkdir()
+    (entry.folder / "1FME.pdb").write_text("END\n")
+    assert entry.files() == (entry.folder / "1FME.pdb",)
+    for wrong in ("pdb:", "pdb:../x", "pdb:1FMEX", "pdb:FFME"):
+        with pytest.raises(UsageError, match="four characters"):
+            data_set(wrong)
+
+
 def test_checksum_of_a_known_file(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
     # FIPS 180-2, appendix B.1

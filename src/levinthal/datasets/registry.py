@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -54,7 +55,7 @@ class DataSet:
     @property
     def folder(self) -> Path:
         """Where its files lie."""
-        return data_folder() / f"{self.name}-{self.version}"
+        return data_folder() / f"{self.name.replace(':', '-')}-{self.version}"
 
     def state(self) -> str:
         """Return `made here`, `here`, `partly here` or `not here`, by which files are there."""
@@ -80,6 +81,19 @@ class DataSet:
                 if each.checksum == FIRST_FETCH:
                     self._memory(each).write_text(found + "\n", encoding="utf-8")
         return f"{self.name}: {len(self.downloads)} file(s) in {self.folder}"
+
+    def files(self) -> tuple[Path, ...]:
+        """Return where its files are.
+
+        Raises
+        ------
+        DataError
+            One has not been fetched.
+        """
+        paths = tuple(self.folder / each.name for each in self.downloads)
+        if not all(path.exists() for path in paths):
+            raise DataError(f"{self.name} is not here: levinthal data fetch {self.name}")
+        return paths
 
     def verify(self) -> str:
         """Compare each file with its checksum and return one line.
@@ -147,13 +161,16 @@ def _read(name: str, entry: dict[str, Any]) -> DataSet:
 
 
 def data_set(name: str) -> DataSet:
-    """Return a data set by name.
+    """Return a data set by its name in the catalogue, or an entry of the Protein Data Bank as `pdb:1FME`.
 
     Raises
     ------
     UsageError
         There is none of that name.
     """
+    kind, _, code = name.partition(":")
+    if kind == "pdb":
+        return _protein_data_bank(code)
     known = {each.name: each for each in data_sets()}
     if name not in known:
         near = get_close_matches(name, known, n=1)
@@ -161,3 +178,18 @@ def data_set(name: str) -> DataSet:
             f"data set {name!r} is unknown: {f'did you mean {near[0]}?' if near else 'see levinthal data list'}"
         )
     return known[name]
+
+
+def _protein_data_bank(code: str) -> DataSet:
+    """Return an entry as a data set of one PDB file; the archive publishes no checksums of these."""
+    if not re.fullmatch(r"[1-9][A-Za-z0-9]{3}", code):
+        raise UsageError(f"pdb:{code} is no entry of the Protein Data Bank: give its four characters, as pdb:1FME")
+    entry = code.upper()
+    return DataSet(
+        name=f"pdb:{entry}",
+        version="1",
+        description=f"entry {entry} of the Protein Data Bank",
+        licence="CC0-1.0",
+        source=f"doi:10.2210/pdb{entry}/pdb",
+        downloads=(Download(f"https://files.rcsb.org/download/{entry}.pdb", f"{entry}.pdb", FIRST_FETCH),),
+    )

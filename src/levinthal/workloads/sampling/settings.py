@@ -19,7 +19,7 @@ class SamplingSettings(Settings):
         default="three-helix-bundle",
         min_length=1,
         description="What to sample: three-helix-bundle, fs-peptide, alanine-dipeptide, mueller-brown, landscape, "
-        "FILE.pdb, go:FILE.pdb or chain:FILE.npz.",
+        "FILE.pdb, pdb:CODE (fetched before), go:FILE.pdb or chain:FILE.npz.",
     )
     model: Literal["implicit", "explicit", "go"] = Field(
         default="implicit",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.datasets.registry import data_set
 from levinthal.errors import DataError, UsageError
 from levinthal.workloads.sampling.walkers import ChainWalker, PlanarWalker, Walker
 from levinthal.workloads.sampling.yardstick import (
@@ -109,9 +110,9 @@ def make_system(settings: SamplingSettings, platform: str = "auto", folder: Path
     kind, _, rest = system.partition(":")
     if kind == "chain" and rest:
         return _chain_of_file(Path(rest), settings)
-    if (kind == "go" and rest) or _looks_like_file(system):
-        is_go = kind == "go" or settings.model == "go"
-        path = Path(rest if kind == "go" else system)
+    is_go = kind == "go" or settings.model == "go"
+    path = _structure_file(rest if kind == "go" else system, any_name=kind == "go")
+    if path is not None:
         changed: tuple[str, ...] = ()
         if settings.fix:
             from levinthal.simulation.repair import repair_structure
@@ -121,12 +122,18 @@ def make_system(settings: SamplingSettings, platform: str = "auto", folder: Path
         made = (_go_of_file if is_go else _of_structure)(path, settings, platform)
         return replace(made, notes=(*made.notes, *changed))
     raise UsageError(
-        f"system {system!r} is unknown: use {', '.join(_MAKERS)}, or a file as FILE.pdb, go:FILE.pdb or chain:FILE.npz"
+        f"system {system!r} is unknown: use {', '.join(_MAKERS)}, or a file as FILE.pdb, go:FILE.pdb or "
+        "chain:FILE.npz, or pdb:CODE after levinthal data fetch pdb:CODE"
     )
 
 
-def _looks_like_file(system: str) -> bool:
-    return Path(system).suffix.lower() in (".pdb", ".ent", ".cif", ".mmcif") or Path(system).is_file()
+def _structure_file(source: str, *, any_name: bool) -> Path | None:
+    """Return the file of a fetched entry `pdb:CODE`, or one that is there or is called like a structure."""
+    if source.startswith("pdb:"):
+        return data_set(source).files()[0]
+    path = Path(source)
+    looks_like_one = path.suffix.lower() in (".pdb", ".ent", ".cif", ".mmcif") or path.is_file()
+    return path if looks_like_one or (any_name and source) else None
 
 
 # Exact systems
