@@ -180,8 +180,8 @@ _KNOWN_UNDIRECTED = ("plain", "random", "least-counts", "dbscan", "lof", "fast",
 
 
 def tell_ratios(run: Run, comparisons: Sequence[PolicyComparison], baseline: str) -> None:
-    """Record the ratios to the baseline at equal core-seconds as figures, so that runs can be compared by them."""
-    for each in comparisons:
+    """Record the ratios to the baseline at equal core-seconds as figures, those of the random control last."""
+    for each in sorted(comparisons, key=lambda each: each.candidate == _RANDOM):
         if each.baseline == baseline and each.cost == "core-seconds":
             run.metric(
                 f"{each.name}, {each.candidate} / {each.baseline}",
@@ -222,9 +222,10 @@ def _tell_random(run: Run, comparisons: Sequence[PolicyComparison]) -> None:
         ratio = each.ratio
         if ratio is None or (ratio.verdict != CANNOT_TELL and ratio.value > 1.0):
             continue
-        how = "it cannot be told from them" if ratio.verdict == CANNOT_TELL else "it is behind them"
+        alike = ratio.verdict == CANNOT_TELL
+        compared, how = ("as well as", "cannot be told from") if alike else ("better than", "is behind")
         limits = f", 95 % interval {ratio.low:.2g} to {ratio.high:.2g}" if np.isfinite(ratio.low) else ""
         run.note(
-            f"Random restarts do as well as {each.candidate}: in effective sampling at equal core-seconds {how} "
-            f"({ratio.value:.2g}{limits})."
+            f"Random restarts do {compared} {each.candidate}: in effective sampling at equal core-seconds it {how} "
+            f"them ({ratio.value:.2g}{limits})."
         )
