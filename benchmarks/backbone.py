@@ -72,7 +72,7 @@ def sequential_nerf(dihedrals: Tensor) -> Tensor:
 
 
 def ours(method: str) -> Build:
-    from levinthal.proteins.backbone import build_backbone
+    from levinthal.proteins.geometry.backbone import build_backbone
 
     return lambda dihedrals: build_backbone(dihedrals, method=method)  # type: ignore[arg-type]
 

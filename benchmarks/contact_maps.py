@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from levinthal.proteins.contact_maps import CONTACT_CUTOFF_NM, n_pairs, pack_contacts
+from levinthal.proteins.contact_maps.maps import CONTACT_CUTOFF_NM, n_pairs, pack_contacts
 
 Coordinates = npt.NDArray[np.float32]
 Packed = npt.NDArray[np.uint8]

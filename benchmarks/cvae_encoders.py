@@ -19,9 +19,9 @@ import numpy as np
 
 def simulate(seed: int, frames: int, interval: int) -> np.ndarray:
     """Return packed maps of one run, from the native structure or the stretched chain in turn."""
-    from levinthal.proteins.contact_maps import pack_contacts
-    from levinthal.simulation.ideal_fold import three_helix_bundle
-    from levinthal.simulation.replica import advance, start_replica
+    from levinthal.proteins.contact_maps.maps import pack_contacts
+    from levinthal.simulation.dynamics.replica import advance, start_replica
+    from levinthal.simulation.go.ideal_fold import three_helix_bundle
 
     model = three_helix_bundle()
     state = start_replica(model.system, list(model.starts.values())[seed % 2], seed)
@@ -38,12 +38,12 @@ def interval_of(values: np.ndarray) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    from levinthal.proteins.contact_maps import unpack_pairs
-    from levinthal.workloads.cvae.config import CVAEConfig
-    from levinthal.workloads.cvae.data import LaggedMaps, PackedMaps, SelectedMaps, lagged_pairs
-    from levinthal.workloads.cvae.evaluation import pca_embedding, tica_embedding, vamp2_held_out
-    from levinthal.workloads.cvae.model import CVAEModel
-    from levinthal.workloads.cvae.training import encode, train
+    from levinthal.proteins.contact_maps.maps import unpack_pairs
+    from levinthal.workloads.cvae.data.maps import LaggedMaps, PackedMaps, SelectedMaps, lagged_pairs
+    from levinthal.workloads.cvae.evaluation.scores import pca_embedding, tica_embedding, vamp2_held_out
+    from levinthal.workloads.cvae.model.config import CVAEConfig
+    from levinthal.workloads.cvae.model.network import CVAEModel
+    from levinthal.workloads.cvae.training.loop import encode, train
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=8, help="runs, and folds")

@@ -46,9 +46,9 @@ def batch_of(size: int) -> int:
 
 
 def simulate(n_residues: int, n_frames: int, folder: Path) -> None:
-    from levinthal.simulation.frame_store import FrameWriter, StoreHeader
-    from levinthal.simulation.repeat_protein import repeat_protein
-    from levinthal.simulation.replica import advance, start_replica
+    from levinthal.simulation.dynamics.frame_store import FrameWriter, StoreHeader
+    from levinthal.simulation.dynamics.replica import advance, start_replica
+    from levinthal.simulation.go.repeat_protein import repeat_protein
 
     model = repeat_protein(n_residues, KT_OVER_EPSILON)
     state = start_replica(model.system, model.native_nm, 1)
@@ -60,13 +60,13 @@ def simulate(n_residues: int, n_frames: int, folder: Path) -> None:
 def serve(size: int, strides: str, rows: int, recompute: bool, batch: int, epochs: int) -> None:
     """Measure in this process and print one line of JSON."""
     from levinthal.metrics.process import process_tree_usage
-    from levinthal.simulation.frame_store import FrameStore
-    from levinthal.workloads.cvae.batch_search import available_bytes
-    from levinthal.workloads.cvae.config import CVAEConfig, flops_per_frame, strides_for
-    from levinthal.workloads.cvae.data import PackedMaps
-    from levinthal.workloads.cvae.memory import MemoryPlan, activation_bytes, plan_memory, state_bytes
-    from levinthal.workloads.cvae.model import CVAEModel
-    from levinthal.workloads.cvae.training import train
+    from levinthal.simulation.dynamics.frame_store import FrameStore
+    from levinthal.workloads.cvae.data.maps import PackedMaps
+    from levinthal.workloads.cvae.model.config import CVAEConfig, flops_per_frame, strides_for
+    from levinthal.workloads.cvae.model.memory import MemoryPlan, activation_bytes, plan_memory, state_bytes
+    from levinthal.workloads.cvae.model.network import CVAEModel
+    from levinthal.workloads.cvae.training.batch_search import available_bytes
+    from levinthal.workloads.cvae.training.loop import train
 
     chosen = strides_for(size) if strides == "auto" else tuple(map(int, strides.split(",")))
     config = CVAEConfig(size=size, strides=chosen, latent=10)

@@ -21,9 +21,9 @@ RESIDUES, RUNS, FRAMES, FRAME_INTERVAL = 28, 4, 400, 50
 
 def frames(seed: int) -> list[np.ndarray]:
     """Simulate and return packed maps, one array a run."""
-    from levinthal.proteins.contact_maps import pack_contacts
-    from levinthal.simulation.repeat_protein import repeat_protein
-    from levinthal.simulation.replica import advance, start_replica
+    from levinthal.proteins.contact_maps.maps import pack_contacts
+    from levinthal.simulation.dynamics.replica import advance, start_replica
+    from levinthal.simulation.go.repeat_protein import repeat_protein
 
     model = repeat_protein(RESIDUES, 1.0)
     result = []
@@ -37,10 +37,10 @@ def frames(seed: int) -> list[np.ndarray]:
 
 
 def main() -> None:
-    from levinthal.workloads.cvae.config import CVAEConfig
-    from levinthal.workloads.cvae.data import PackedMaps, split_by_block
-    from levinthal.workloads.cvae.model import CVAEModel
-    from levinthal.workloads.cvae.training import evaluate, train
+    from levinthal.workloads.cvae.data.maps import PackedMaps, split_by_block
+    from levinthal.workloads.cvae.model.config import CVAEConfig
+    from levinthal.workloads.cvae.model.network import CVAEModel
+    from levinthal.workloads.cvae.training.loop import evaluate, train
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)

@@ -99,11 +99,11 @@ def batches(frames: np.ndarray, batch: int):
 
 
 def serve_ours(data: Any, batch: int, latent: int) -> None:
-    from levinthal.workloads.cvae.config import CVAEConfig
-    from levinthal.workloads.cvae.data import PackedMaps
-    from levinthal.workloads.cvae.model import CVAEModel
-    from levinthal.workloads.cvae.precision import choose_execution
-    from levinthal.workloads.cvae.training import evaluate, train
+    from levinthal.workloads.cvae.data.maps import PackedMaps
+    from levinthal.workloads.cvae.model.config import CVAEConfig
+    from levinthal.workloads.cvae.model.network import CVAEModel
+    from levinthal.workloads.cvae.model.precision import choose_execution
+    from levinthal.workloads.cvae.training.loop import evaluate, train
 
     size = int(data["size"])
     model = CVAEModel(CVAEConfig(size=size, latent=latent))
@@ -122,9 +122,9 @@ def serve_ours(data: Any, batch: int, latent: int) -> None:
 def serve_plain(data: Any, batch: int, latent: int) -> None:
     import torch
 
-    from levinthal.workloads.cvae.config import CVAEConfig
-    from levinthal.workloads.cvae.model import CVAEModel, evidence_loss
-    from levinthal.workloads.cvae.plain import PlainCVAE, convert_weights
+    from levinthal.workloads.cvae.model.config import CVAEConfig
+    from levinthal.workloads.cvae.model.network import CVAEModel, evidence_loss
+    from levinthal.workloads.cvae.model.plain import PlainCVAE, convert_weights
 
     config = CVAEConfig(size=int(data["size"]), latent=latent)
     model = PlainCVAE(config)
@@ -300,8 +300,8 @@ class Contestant:
 def run_case(
     name: str, pythons: dict[str, str], budget_s: float, peaks: dict[str, float | None]
 ) -> list[dict[str, Any]]:
-    from levinthal.proteins.contact_maps import expand_contacts, pack_contacts
-    from levinthal.workloads.cvae.config import CVAEConfig, flops_per_frame
+    from levinthal.proteins.contact_maps.maps import expand_contacts, pack_contacts
+    from levinthal.workloads.cvae.model.config import CVAEConfig, flops_per_frame
 
     size, n_residues, batch, latent = CASES[name]
     gflop = flops_per_frame(CVAEConfig(size=size, latent=latent)) / 1e9

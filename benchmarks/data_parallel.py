@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from levinthal.harness.processes import die_with_parent
-from levinthal.harness.ranks import end_ranks, pin_rank, start_ranks
+from levinthal.harness.engines.processes import die_with_parent
+from levinthal.harness.engines.ranks import end_ranks, pin_rank, start_ranks
 
 LATENT = {22: 3, 106: 10}
 CASES = "22x22:256,22x22:2048,106x106:32,106x106:128"
@@ -46,14 +46,14 @@ def measure(rows: int, batch: int, rounds: int, variants: list[str]) -> dict[str
     from torch import distributed
     from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compress_hook
 
-    from levinthal.proteins.contact_maps import packed_size
-    from levinthal.workloads.cvae.allocator import keep_freed_memory
-    from levinthal.workloads.cvae.config import CVAEConfig
-    from levinthal.workloads.cvae.data import PackedMaps
-    from levinthal.workloads.cvae.model import CVAEModel
-    from levinthal.workloads.cvae.optimiser import OptimizerSettings
-    from levinthal.workloads.cvae.precision import Execution
-    from levinthal.workloads.cvae.stepper import Stepper
+    from levinthal.proteins.contact_maps.maps import packed_size
+    from levinthal.workloads.cvae.data.maps import PackedMaps
+    from levinthal.workloads.cvae.model.allocator import keep_freed_memory
+    from levinthal.workloads.cvae.model.config import CVAEConfig
+    from levinthal.workloads.cvae.model.network import CVAEModel
+    from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
+    from levinthal.workloads.cvae.model.precision import Execution
+    from levinthal.workloads.cvae.training.stepper import Stepper
 
     die_with_parent()
     keep_freed_memory()

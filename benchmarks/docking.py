@@ -27,8 +27,10 @@ import torch
 
 from levinthal.datasets.structures import real_complex
 from levinthal.workloads.docking.conformations import make_conformations
-from levinthal.workloads.docking.molecules import Box, Ligand, Receptor
-from levinthal.workloads.docking.plausibility import check_pose
+from levinthal.workloads.docking.judging.plausibility import check_pose
+from levinthal.workloads.docking.judging.rescoring import rescore
+from levinthal.workloads.docking.judging.verdicts import CrystalPose, judge
+from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.preparation import (
     ligand_to_pdbqt,
     prepare_ligand,
@@ -37,7 +39,6 @@ from levinthal.workloads.docking.preparation import (
     read_receptor_pdbqt,
     receptor_to_pdbqt,
 )
-from levinthal.workloads.docking.rescoring import rescore
 from levinthal.workloads.docking.scoring import build_grids
 from levinthal.workloads.docking.scoring.atom_types import ELEMENTS
 from levinthal.workloads.docking.search.enumeration import enumerate_poses
@@ -46,7 +47,6 @@ from levinthal.workloads.docking.search.outcome import SearchOutcome
 from levinthal.workloads.docking.search.problem import Problem
 from levinthal.workloads.docking.search.restarts import RestartSettings, random_restarts
 from levinthal.workloads.docking.search.vina_engine import VINA_DEFAULT, VINA_TUNED, VinaSettings, dock_with_vina
-from levinthal.workloads.docking.verdicts import CrystalPose, judge
 
 CORES = len(os.sched_getaffinity(0))
 COMPLEXES = {

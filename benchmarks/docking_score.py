@@ -19,8 +19,8 @@ import numpy as np
 import torch
 
 from levinthal.datasets.structures import real_complex
-from levinthal.workloads.docking.molecules import Box, Ligand, Receptor
-from levinthal.workloads.docking.pose import Poses
+from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
+from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.preparation import (
     ligand_to_pdbqt,
     prepare_ligand,

@@ -24,12 +24,12 @@ import numpy.typing as npt
 import torch
 
 from levinthal.workloads.docking.agent.checkpoint import load_policy, save_policy
+from levinthal.workloads.docking.agent.environment import DockingEnvironment, EpisodeSettings
+from levinthal.workloads.docking.agent.gymnasium_faces import default_problem
 from levinthal.workloads.docking.agent.policy import DockingPolicy, PolicySettings
 from levinthal.workloads.docking.agent.ppo import PPOSettings, Training, train
 from levinthal.workloads.docking.agent.search import PolicySearchSettings, policy_search
-from levinthal.workloads.docking.environment import DockingEnvironment, EpisodeSettings
-from levinthal.workloads.docking.gymnasium_faces import default_problem
-from levinthal.workloads.docking.molecules import Box
+from levinthal.workloads.docking.molecules.molecule import Box
 from levinthal.workloads.docking.preparation import read_ligand_pdbqt, read_receptor_pdbqt
 from levinthal.workloads.docking.scoring import build_grids
 from levinthal.workloads.docking.search.outcome import SearchOutcome

@@ -1,6 +1,6 @@
 """What an engine costs for each chunk: the same campaign on local workers and on Parsl, in turns.
 
-Both have the same number of workers and the same chunks of the Mueller-Brown surface. Without decisions every slot's
+Both have the same number of workers and the same chunks of the Mueller-Brown surface. Without decisions every walker's
 frames must be the same on both, bit for bit, before any figure is told. The overhead of a chunk is the time a worker
 was not simulating before it, from its second chunk on; `return` is the way back to the coordinator, `commit` what the
 record takes.
@@ -18,16 +18,16 @@ from pathlib import Path
 
 import numpy as np
 
-from levinthal.harness.engine import Engine, open_engine
-from levinthal.simulation.potential import MINIMA
-from levinthal.workloads.sampling.accounting import busy_share, queue_times_s
-from levinthal.workloads.sampling.campaign import CampaignPlan, run_campaign
+from levinthal.harness.engines.open import Engine, open_engine
+from levinthal.simulation.exact.potential import MINIMA
+from levinthal.workloads.sampling.loop.campaign import CampaignPlan, run_campaign
 from levinthal.workloads.sampling.policies.registry import make_policy
-from levinthal.workloads.sampling.record import CampaignRecord
-from levinthal.workloads.sampling.record_rows import ChunkRow
-from levinthal.workloads.sampling.walkers import PlanarWalker
+from levinthal.workloads.sampling.record.reader import CampaignRecord
+from levinthal.workloads.sampling.record.rows import ChunkRow
+from levinthal.workloads.sampling.study.accounting import busy_share, queue_times_s
+from levinthal.workloads.sampling.systems.dynamics import PlanarDynamics
 
-WALKER = PlanarWalker(starts=MINIMA)
+DYNAMICS = PlanarDynamics(starts=MINIMA)
 FRAMES_A_CHUNK = 20
 CONFIGURATION = """
 from parsl.config import Config
@@ -46,14 +46,14 @@ config = Config(executors=[
 
 def campaign(engine: Engine, folder: Path, chunk_steps: int, n_chunks: int) -> CampaignRecord:
     plan = CampaignPlan(
-        n_slots=4 * engine.n_workers,
+        n_walkers=4 * engine.n_workers,
         chunk_steps=chunk_steps,
         frame_interval=chunk_steps // FRAMES_A_CHUNK,
         seed=1,
         n_workers=engine.n_workers,
         max_steps=chunk_steps * n_chunks,
     )
-    run_campaign(WALKER, make_policy("plain"), None, folder, plan, make_executor=engine.executor)
+    run_campaign(DYNAMICS, make_policy("plain"), None, folder, plan, make_executor=engine.executor)
     return CampaignRecord(folder)
 
 
@@ -81,9 +81,9 @@ def figures(record: CampaignRecord, n_workers: int) -> dict[str, float]:
     }
 
 
-def same_frames(records: list[CampaignRecord], n_slots: int) -> bool:
-    for slot in range(n_slots):
-        parts = [np.asarray(record.states[record.slot_frames(slot)]) for record in records]
+def same_frames(records: list[CampaignRecord], n_walkers: int) -> bool:
+    for walker in range(n_walkers):
+        parts = [np.asarray(record.states[record.walker_frames(walker)]) for record in records]
         n = min(map(len, parts))
         if n == 0 or any(part[:n].tobytes() != parts[0][:n].tobytes() for part in parts):
             return False
@@ -97,9 +97,9 @@ def main() -> None:
     parser.add_argument("--chunks", type=int, default=80, help="of each campaign (default 80)")
     parser.add_argument("--rounds", type=int, default=5, help="campaigns on each engine (default 5)")
     options = parser.parse_args()
-    WALKER.advance(WALKER.start(0, 0), 100, 0, 10, 0)  # compile
+    DYNAMICS.advance(DYNAMICS.start(0, 0), 100, 0, 10, 0)  # compile
     began = time.perf_counter()
-    WALKER.advance(WALKER.start(0, 0), 400_000, 0, 20_000, 0)
+    DYNAMICS.advance(DYNAMICS.start(0, 0), 400_000, 0, 20_000, 0)
     steps = 400_000 * options.chunk_ms / 1e3 / (time.perf_counter() - began)
     chunk_steps = max(int(steps) // FRAMES_A_CHUNK, 1) * FRAMES_A_CHUNK
     found: dict[str, list[dict[str, float]]] = {"local": [], "parsl": []}

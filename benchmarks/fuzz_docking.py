@@ -25,7 +25,7 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 
 from levinthal.errors import LevinthalError
-from levinthal.workloads.docking.molecules import Ligand, Receptor
+from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
 from levinthal.workloads.docking.preparation import ligand_to_pdbqt, receptor_to_pdbqt
 from levinthal.workloads.docking.preparation.ligands import (
     ligand_from_mol2,

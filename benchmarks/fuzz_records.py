@@ -24,7 +24,6 @@ from pathlib import Path
 import numpy as np
 
 from levinthal.errors import LevinthalError
-from levinthal.proteins.fasta import read_fasta
 from levinthal.proteins.records import (
     SECONDARY_LETTERS,
     FaultPolicy,
@@ -40,6 +39,7 @@ from levinthal.proteins.records.proteinnet_example import to_example
 from levinthal.proteins.records.sequence_example import encode_sequence_example
 from levinthal.proteins.records.tfrecord import frame_bytes
 from levinthal.proteins.residues import AMINO_ACIDS
+from levinthal.proteins.sequences.fasta import read_fasta
 
 MOST_SECONDS = 5.0
 MOST_NEW_MIB = 512

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import openmm
 
-from levinthal.simulation.go_model import go_forces, go_model
-from levinthal.simulation.molecular_system import Residue
-from levinthal.simulation.replica import advance, start_replica
+from levinthal.simulation.dynamics.replica import advance, start_replica
+from levinthal.simulation.go.go_model import go_forces, go_model
+from levinthal.simulation.systems.molecular_system import Residue
 
 BEADS = (20, 28, 35, 56, 106)
 RESIDUES_A_HELIX = 14

@@ -45,7 +45,8 @@ class SleepWorkload:
         run.gate("slept", run.duration_s("sleep"), at_least=settings.seconds)
         run.metric("pieces", pieces / run.duration_s("sleep"), unit="piece/s", better="higher")
 '''
-_BARE = "import sys, time, levinthal.harness.worker, sleep_plugin; [time.sleep(0.1) for _ in range(int(sys.argv[1]))]"
+_BARE = """import sys, time, levinthal.harness.running.worker, sleep_plugin
+[time.sleep(0.1) for _ in range(int(sys.argv[1]))]"""
 
 
 def _install(folder: Path) -> dict[str, str]:

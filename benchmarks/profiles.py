@@ -25,9 +25,9 @@ import pyhmmer
 from pyhmmer.easel import Alphabet, MSAFile
 from pyhmmer.plan7 import Background, Builder
 
-from levinthal.proteins.profiles import PROTEINNET_RECIPE, SearchRecipe, SequenceDatabase, search_profiles
 from levinthal.proteins.residues import ONE_LETTER
-from levinthal.proteins.sequence_search import digitise_query, search_rounds
+from levinthal.proteins.sequences.profiles import PROTEINNET_RECIPE, SearchRecipe, SequenceDatabase, search_profiles
+from levinthal.proteins.sequences.sequence_search import digitise_query, search_rounds
 
 CORES = len(os.sched_getaffinity(0))
 TARGET_RATIO = 1.7

@@ -23,11 +23,11 @@ import gemmi
 import torch
 from torch import Tensor, nn
 
-from levinthal.proteins.backbone import BOND_ANGLES_RAD, BOND_LENGTHS_NM, build_backbone
-from levinthal.proteins.distance_rmsd import distance_rmsd
-from levinthal.workloads.rgn.config import PRESETS
-from levinthal.workloads.rgn.features import features_of, pad_features
-from levinthal.workloads.rgn.model import RGNModel
+from levinthal.proteins.geometry.backbone import BOND_ANGLES_RAD, BOND_LENGTHS_NM, build_backbone
+from levinthal.proteins.geometry.distance_rmsd import distance_rmsd
+from levinthal.workloads.rgn.data.features import features_of, pad_features
+from levinthal.workloads.rgn.model.config import PRESETS
+from levinthal.workloads.rgn.model.network import RGNModel
 
 ALLOWED_DRMSD_A = 0.05
 TARGETS = {"batch 1, total": 2.0, "12 in a batch": 3.0}

@@ -55,8 +55,8 @@ from levinthal.simulation.analysis.markov import (
 from levinthal.simulation.analysis.ratios import PolicyRatio, better, faster, greater
 from levinthal.simulation.analysis.recurrence import absence_durations, mean_recurrence
 from levinthal.simulation.analysis.survival import median_duration, restricted_mean_duration, tail_mean
-from levinthal.simulation.folding_landscape import folding_landscape
-from levinthal.simulation.markov_chain import MarkovChain, load_markov_chain, markov_chain
+from levinthal.simulation.exact.folding_landscape import folding_landscape
+from levinthal.simulation.exact.markov_chain import MarkovChain, load_markov_chain, markov_chain
 
 Run = npt.NDArray[np.int32]
 Doubles = npt.NDArray[np.float64]

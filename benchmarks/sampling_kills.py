@@ -2,7 +2,7 @@
 
 The campaign walks on the Mueller-Brown surface with two workers and training on a third process. A coordinator
 that was killed is started anew and resumes. After every kill the record must hold all that it held before; in the end
-no slot, chunk or frame may be missing or there twice, and every chunk must be what its seed and its parent's full
+no walker, chunk or frame may be missing or there twice, and every chunk must be what its seed and its parent's full
 state make of it, bit for bit.
 """
 
@@ -26,19 +26,19 @@ import numpy.typing as npt
 import psutil
 
 from levinthal.errors import DataError
-from levinthal.harness.engine import open_engine
-from levinthal.harness.processes import die_with_parent
-from levinthal.simulation.potential import MINIMA
-from levinthal.workloads.sampling.accounting import busy_share
-from levinthal.workloads.sampling.campaign import CampaignPlan, run_campaign
+from levinthal.harness.engines.open import open_engine
+from levinthal.harness.engines.processes import die_with_parent
+from levinthal.simulation.exact.potential import MINIMA
+from levinthal.workloads.sampling.loop.campaign import CampaignPlan, run_campaign
+from levinthal.workloads.sampling.loop.task import chunk_seed
 from levinthal.workloads.sampling.policies.view import Decision, View
-from levinthal.workloads.sampling.record import DATABASE, CampaignRecord
-from levinthal.workloads.sampling.record_rows import ChunkRow
-from levinthal.workloads.sampling.task import chunk_seed
-from levinthal.workloads.sampling.walkers import PlanarWalker
+from levinthal.workloads.sampling.record.reader import DATABASE, CampaignRecord
+from levinthal.workloads.sampling.record.rows import ChunkRow
+from levinthal.workloads.sampling.study.accounting import busy_share
+from levinthal.workloads.sampling.systems.dynamics import PlanarDynamics
 
 N_SLOTS, CHUNK_STEPS, FRAME_INTERVAL, SEED = 6, 200_000, 20_000, 5
-WALKER = PlanarWalker(starts=MINIMA)
+DYNAMICS = PlanarDynamics(starts=MINIMA)
 
 
 class Restless:
@@ -49,7 +49,7 @@ class Restless:
     def refresh(self, view: View, rng: np.random.Generator) -> None:
         """Need no look at all frames."""
 
-    def decide(self, slot: int, view: View, rng: np.random.Generator) -> Decision:
+    def decide(self, walker: int, view: View, rng: np.random.Generator) -> Decision:
         """Draw a frame."""
         if rng.random() < 2 / 3:
             return Decision(None, "go on")
@@ -82,7 +82,7 @@ def coordinate(folder: Path, max_steps: int, engine_name: str) -> None:
     """Be the coordinator."""
     die_with_parent()
     plan = CampaignPlan(
-        n_slots=N_SLOTS,
+        n_walkers=N_SLOTS,
         chunk_steps=CHUNK_STEPS,
         frame_interval=FRAME_INTERVAL,
         seed=SEED,
@@ -92,7 +92,7 @@ def coordinate(folder: Path, max_steps: int, engine_name: str) -> None:
     )
     engine = open_engine(engine_name, folder)
     result = run_campaign(
-        WALKER,
+        DYNAMICS,
         Restless(),
         Centring(),
         folder,
@@ -231,16 +231,16 @@ def examine(folder: Path, max_steps: int, simulate_again: int) -> dict[str, obje
     """Look for whatever may be lost, twice there or wrong."""
     record = CampaignRecord(folder)
     record.verify()
-    places = [(chunk.slot, chunk.position) for chunk in record.chunks]
+    places = [(chunk.walker, chunk.position) for chunk in record.chunks]
     if len(set(places)) != len(places):
         raise SystemExit("a chunk is there twice")
-    for slot in range(N_SLOTS):
-        positions = sorted(position for own, position in places if own == slot)
+    for walker in range(N_SLOTS):
+        positions = sorted(position for own, position in places if own == walker)
         if not positions or positions != list(range(len(positions))):
-            raise SystemExit(f"slot {slot} was lost or has a gap: {positions}")
+            raise SystemExit(f"walker {walker} was lost or has a gap: {positions}")
     if sum(chunk.n_steps for chunk in record.chunks) != max_steps:
         raise SystemExit("the campaign did not spend its budget")
-    ids = np.concatenate([record.slot_frames(slot) for slot in range(N_SLOTS)])
+    ids = np.concatenate([record.walker_frames(walker) for walker in range(N_SLOTS)])
     if not np.array_equal(np.sort(ids), np.arange(len(record))):
         raise SystemExit("a frame is missing or there twice")
     if len(np.unique(record.states, axis=0)) != len(record):
@@ -248,11 +248,11 @@ def examine(folder: Path, max_steps: int, simulate_again: int) -> dict[str, obje
     chosen = random.Random(1).sample(list(record.chunks), min(simulate_again, len(record.chunks)))
     for chunk in chosen:
         if chunk.parent_frame is None:
-            state = WALKER.start(chunk.slot, chunk_seed(SEED, chunk.slot, -1, chunk.attempt))
+            state = DYNAMICS.start(chunk.walker, chunk_seed(SEED, chunk.walker, -1, chunk.attempt))
         else:
             state = np.array(record.states[chunk.parent_frame])
-        seed = chunk_seed(SEED, chunk.slot, chunk.position, chunk.attempt)
-        again = WALKER.advance(state, chunk.n_steps, seed, FRAME_INTERVAL, chunk.first_step)
+        seed = chunk_seed(SEED, chunk.walker, chunk.position, chunk.attempt)
+        again = DYNAMICS.advance(state, chunk.n_steps, seed, FRAME_INTERVAL, chunk.first_step)
         part = slice(chunk.first_frame, chunk.first_frame + chunk.n_frames)
         if not np.array_equal(again.states, record.states[part]):
             raise SystemExit(f"chunk {chunk.number} is not what its seed and parent make")

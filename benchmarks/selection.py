@@ -1,7 +1,7 @@
 """Embedding and selection of 100,000 frames of 28 residues: seconds for each learner and each policy.
 
 For each learner: fit (which runs beside the simulations and is not counted), then embed all frames. For each policy:
-one look at all frames, then a decision for each of 16 slots. Met is a learner and a policy together below 10 s.
+one look at all frames, then a decision for each of 16 walkers. Met is a learner and a policy together below 10 s.
 Frames are synthetic: random compact chains that swell and shrink along trajectories. Embeddings of 3 and 10 dimensions.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from levinthal.workloads.sampling.learner import make_learner
+from levinthal.workloads.sampling.learners.components import make_learner
 from levinthal.workloads.sampling.policies.registry import make_policy
 from levinthal.workloads.sampling.policies.view import View
 
@@ -58,11 +58,11 @@ def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def look_and_decide(name: str, view: View, seed: int) -> tuple[float, float, int]:
-    """Return the seconds of a policy's look at all frames and of a decision for each slot, and the restarts."""
+    """Return the seconds of a policy's look at all frames and of a decision for each walker, and the restarts."""
     policy = make_policy(name, **({"target": view.frames[7]} if name == "directed" else {}))
     refresh_s, _ = seconds(lambda: policy.refresh(view, np.random.default_rng(seed)))
     decide_s, decisions = seconds(
-        lambda: [policy.decide(slot, view, np.random.default_rng((seed, slot))) for slot in range(N_SLOTS)]
+        lambda: [policy.decide(walker, view, np.random.default_rng((seed, walker))) for walker in range(N_SLOTS)]
     )
     return refresh_s, decide_s, sum(decision.frame is not None for decision in decisions)
 

@@ -17,10 +17,10 @@ from typing import Any
 import openmm
 from openmm import app, unit
 
-from levinthal.harness.engine import pinned_pool
-from levinthal.harness.processes import available_cores
-from levinthal.simulation.ensemble import Chunk, Start, simulate_ensemble
-from levinthal.simulation.peptide import fs_peptide
+from levinthal.harness.engines.open import pinned_pool
+from levinthal.harness.engines.processes import available_cores
+from levinthal.simulation.dynamics.ensemble import Chunk, Start, simulate_ensemble
+from levinthal.simulation.systems.peptide import fs_peptide
 
 SECONDS_A_DAY = 86_400
 

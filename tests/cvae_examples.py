@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from levinthal.workloads.cvae.config import CVAEConfig
+from levinthal.workloads.cvae.model.config import CVAEConfig
 
 CONFIG = CVAEConfig(size=14, filters=(16, 16, 16), kernels=(3, 3, 3), strides=(1, 2, 1), dense=32, latent=2)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from levinthal.workloads.docking.molecules import Box, Ligand, Receptor
+from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.scoring import VINA_TYPES, build_grids
 from levinthal.workloads.docking.search.problem import Problem
 

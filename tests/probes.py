@@ -35,8 +35,8 @@ def explode(step: int) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class MortalWalker:
-    """A walker whose process dies, once, when it is given a certain seed."""
+class MortalDynamics:
+    """A dynamics whose process dies, once, when it is given a certain seed."""
 
     inner: Any
     fatal_seed: int

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from levinthal.proteins.backbone import build_backbone
+from levinthal.proteins.geometry.backbone import build_backbone
 from levinthal.proteins.records import ProteinRecord
-from levinthal.workloads.rgn.config import RGNConfig
+from levinthal.workloads.rgn.model.config import RGNConfig
 
 TINY = RGNConfig(
     n_hidden=12, n_layers=1, alphabet=8, input_dropout=0.0, initial_scale=None, initial_alphabet="ramachandran"

@@ -5,63 +5,78 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from pathlib import Path
+
+import pytest
 
 import levinthal
+from import_graph import SOURCE, circles, floors, imports, modules, rooms_of, tree
 
-SOURCE = Path(levinthal.__file__).parent
-
+GROUND = {"errors", "files", "plugins"}
+LIBRARY = {"kernels", "proteins", "simulation", "metrics", "datasets"}
 MAY_IMPORT = {
     "errors": set(),
-    "proteins": {"errors"},
-    "metrics": {"errors"},
-    "datasets": {"errors"},
-    "simulation": {"errors", "proteins"},
-    "harness": {"errors", "metrics"},
-    "report": {"errors", "harness"},
-    "workloads": {"errors", "harness", "metrics", "simulation", "proteins", "datasets"},
-    "cli": {"errors", "harness", "report", "datasets"},
+    "files": {"errors"},
+    "plugins": {"errors"},
+    "kernels": set(),
+    "proteins": GROUND | {"kernels"},
+    "metrics": GROUND,
+    "datasets": GROUND,
+    "simulation": GROUND | {"kernels", "proteins"},
+    "harness": GROUND | {"metrics"},
+    "report": GROUND | {"harness", "metrics"},
+    "workloads": GROUND | LIBRARY | {"harness"},
+    "sampling": {"workloads"},
+    "docking": {"workloads"},
+    "commands": GROUND | {"harness", "report", "datasets", "metrics"},
+    "cli": GROUND | {"commands", "harness", "report", "datasets"},
     "__main__": {"cli"},
-    "__init__": {"errors", "harness"},
+    "levinthal": {"errors", "harness"},
 }
 
 
-def rooms_imported(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        names = []
-        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names = [node.module]
-            if node.module == "levinthal":
-                names = [f"levinthal.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        found |= {name.split(".")[1] for name in names if name.startswith("levinthal.")}
-    return found - {"__version__"}
+def room_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else module
 
 
 def test_imports_run_downwards():
-    seen = set()
-    for path in SOURCE.rglob("*.py"):
-        room = path.relative_to(SOURCE).parts[0].removesuffix(".py")
-        seen.add(room)
-        allowed = MAY_IMPORT[room] | {room}
-        assert rooms_imported(path) <= allowed, f"{path} imports upwards: {rooms_imported(path) - allowed}"
-    assert seen == set(MAY_IMPORT)
+    for module, wanted in imports().items():
+        allowed = MAY_IMPORT[room_of(module)] | {room_of(module), "levinthal"}
+        upwards = {each for each in wanted if room_of(each) not in allowed}
+        assert not upwards, f"{module} imports upwards: {upwards}"
+
+
+def test_no_module_takes_part_in_a_circle_of_imports():
+    assert circles(imports()) == []
+
+
+@pytest.mark.parametrize("package", sorted({each.rpartition(".")[0] for each in modules()} - {""}))
+def test_no_circle_among_the_rooms_of_a_package(package):
+    assert circles(rooms_of(package)) == []
+
+
+def test_the_largest_packages_have_few_rooms_on_few_floors():
+    for package, most_rooms, most_arrows, most_floors in (
+        ("levinthal.workloads.sampling", 9, 23, 7),
+        ("levinthal.harness", 7, 16, 5),
+    ):
+        graph = rooms_of(package)
+        assert len(graph) <= most_rooms, (package, sorted(graph))
+        assert sum(map(len, graph.values())) <= most_arrows, (package, graph)
+        assert floors(graph) <= most_floors, package
 
 
 def test_every_module_has_a_docstring_and_says_what_is_public():
     for path in SOURCE.rglob("*.py"):
-        tree = ast.parse(path.read_text())
-        assert ast.get_docstring(tree), path
+        parsed = tree(path)
+        assert ast.get_docstring(parsed), path
         public = [
             node.name
-            for node in tree.body
+            for node in parsed.body
             if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")
         ]
         if public:
             names = [
-                ast.unparse(target) for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
+                ast.unparse(target) for node in parsed.body if isinstance(node, ast.Assign) for target in node.targets
             ]
             assert "__all__" in names, path
 
@@ -83,7 +98,7 @@ def test_importing_the_package_is_light():
 
 def test_nothing_executes_a_file():
     for path in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 assert called not in {"eval", "exec", "pickle.load", "pickle.loads", "torch.load", "yaml.load"}, path

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from levinthal.harness.result import Result
+    from levinthal.harness.results.result import Result
 
 __all__ = ["LevinthalError", "__version__", "load_result", "run"]
 
@@ -24,8 +24,8 @@ __version__ = "0.1.0"
 
 
 def load_result(path: str | os.PathLike[str]) -> Result:
-    """Read a result: see `levinthal.harness.store.load_result`."""
-    from levinthal.harness.store import load_result
+    """Read a result: see `levinthal.harness.results.store.load_result`."""
+    from levinthal.harness.results.store import load_result
 
     return load_result(path)
 
@@ -42,8 +42,8 @@ def run(
     engine: str = "local",
     out: Path | None = None,
 ) -> Result:
-    """Run a workload and return its result: see `levinthal.harness.execute.start_run`."""
-    from levinthal.harness.execute import start_run
+    """Run a workload and return its result: see `levinthal.harness.running.execute.start_run`."""
+    from levinthal.harness.running.execute import start_run
 
     return start_run(
         name,

@@ -17,7 +17,7 @@ from levinthal.errors import Interrupted, LevinthalError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from levinthal.harness.result import Result
+    from levinthal.harness.results.result import Result
 
 __all__ = ["app", "main"]
 
@@ -94,11 +94,11 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Run folder [results/<workload>-<UTC time>].")] = None,
 ) -> None:
     """Run a workload, or all of them, and write result.json and report.html."""
-    from levinthal.harness.execute import start_run
-    from levinthal.harness.plan import default_folder
-    from levinthal.harness.progress import make_watcher
-    from levinthal.harness.registry import workload_entry_points
-    from levinthal.harness.settings import parse_assignments, read_settings_file
+    from levinthal.commands.progress import make_watcher
+    from levinthal.harness.contract.registry import workload_entry_points
+    from levinthal.harness.contract.settings import parse_assignments, read_settings_file
+    from levinthal.harness.results.plan import default_folder
+    from levinthal.harness.running.execute import start_run
 
     settings = {**(read_settings_file(config) if config else {}), **parse_assignments(assignments or [])}
     folder = out or default_folder(name)
@@ -150,12 +150,12 @@ def scale(
     out: Annotated[Path | None, typer.Option(help="Run folder [results/<workload>-<UTC time>].")] = None,
 ) -> None:
     """Train on more and more ranks under torchrun; write time per epoch, speed-up and parallel efficiency."""
-    from levinthal.harness.execute import start_run
-    from levinthal.harness.plan import default_folder
-    from levinthal.harness.progress import make_watcher
-    from levinthal.harness.registry import load_workload
-    from levinthal.harness.scaling import plan_scaling, study_commands
-    from levinthal.harness.settings import make_settings, parse_assignments, read_settings_file
+    from levinthal.commands.progress import make_watcher
+    from levinthal.harness.contract.registry import load_workload
+    from levinthal.harness.contract.settings import make_settings, parse_assignments, read_settings_file
+    from levinthal.harness.results.plan import default_folder
+    from levinthal.harness.running.execute import start_run
+    from levinthal.harness.scaling.study import plan_scaling, study_commands
 
     settings = {**(read_settings_file(config) if config else {}), **parse_assignments(assignments or [])}
     workload = load_workload(name)
@@ -194,9 +194,9 @@ def scale(
 @app.command()
 def resume(folder: Annotated[Path, typer.Argument(help="The folder of a run that was stopped.")]) -> None:
     """Complete the repeats that a stopped run lacks."""
-    from levinthal.harness.execute import resume_run
-    from levinthal.harness.plan import PLAN_FILE
-    from levinthal.harness.progress import make_watcher
+    from levinthal.commands.progress import make_watcher
+    from levinthal.harness.results.plan import PLAN_FILE
+    from levinthal.harness.running.execute import resume_run
 
     folders = [folder] if (folder / PLAN_FILE).exists() else sorted(path.parent for path in folder.glob("*/plan.json"))
     if not folders:
@@ -207,7 +207,7 @@ def resume(folder: Annotated[Path, typer.Argument(help="The folder of a run that
 
 def _conclude(results: list[tuple[Path, Result]], folder: Path) -> None:
     """Print the headline figures, write the report, and leave with the verdict's status."""
-    from levinthal.harness.headline import efficiency_line, summary_lines
+    from levinthal.commands.headline import efficiency_line, summary_lines
     from levinthal.report import write_report
 
     for _, result in results:
@@ -226,7 +226,7 @@ def _conclude(results: list[tuple[Path, Result]], folder: Path) -> None:
 @app.command("list")
 def list_workloads() -> None:
     """List the installed workloads."""
-    from levinthal.harness.registry import load_workload, workload_entry_points
+    from levinthal.harness.contract.registry import load_workload, workload_entry_points
 
     for name, point in workload_entry_points().items():
         workload = load_workload(name)
@@ -238,7 +238,7 @@ def list_workloads() -> None:
 @app.command()
 def doctor() -> None:
     """Check this machine, and really run one small step of each workload."""
-    from levinthal.harness.doctor import examine
+    from levinthal.commands.doctor import examine
 
     worst = 0
     for finding in examine():
@@ -254,8 +254,8 @@ def compare(
     b: Annotated[Path, typer.Argument(help="What is compared with it.")],
 ) -> None:
     """Say for each metric whether B is faster or slower than A, or that it can't be told."""
-    from levinthal.harness.compare import compare_results, comparison_lines
-    from levinthal.harness.store import load_result
+    from levinthal.harness.results.store import load_result
+    from levinthal.harness.review.compare import compare_results, comparison_lines
 
     for line in comparison_lines(compare_results(load_result(a), load_result(b))):
         print(line)
@@ -267,7 +267,7 @@ def report(
     output: Annotated[Path, typer.Option("-o", "--output", help="The HTML file to write.")] = Path("report.html"),
 ) -> None:
     """Write one self-contained HTML page from results."""
-    from levinthal.harness.store import load_result
+    from levinthal.harness.results.store import load_result
     from levinthal.report import find_results, write_report
 
     write_report([(path.parent, load_result(path)) for path in find_results(paths)], output)
@@ -284,11 +284,11 @@ def check(
         raise UsageError("give either a result to check or --workload NAME")
     broken: Callable[[], list[str]]
     if workload is not None:
-        from levinthal.harness.conformance import broken_by_workload
+        from levinthal.commands.conformance import broken_by_workload
 
         broken, what = (lambda: broken_by_workload(workload)), f"workload {workload}"
     else:
-        from levinthal.harness.check import broken_by_result
+        from levinthal.harness.review.check import broken_by_result
 
         assert result is not None
         broken, what = (lambda: broken_by_result(result)), str(result)
@@ -335,7 +335,7 @@ def new(
     folder: Annotated[Path | None, typer.Option(help="Where to write it [./NAME].")] = None,
 ) -> None:
     """Write a plug-in package with a workload that runs and passes `levinthal check --workload NAME`."""
-    from levinthal.harness.scaffold import write_plugin
+    from levinthal.commands.scaffold import write_plugin
 
     target = write_plugin(name, folder)
     print(f"{target}: install it with: {sys.executable} -m pip install -e {target}")

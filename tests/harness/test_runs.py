@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from levinthal.harness.events import read_events
-from levinthal.harness.store import load_result
+from levinthal.harness.results.events import read_events
+from levinthal.harness.results.store import load_result
 from probes import probe_environment
 
 TOP_KEYS = {

@@ -1,4 +1,4 @@
-"""A restart policy of somebody else's: every segment ends after some frames, and its slot goes back to frame 0."""
+"""A restart policy of somebody else's: every segment ends after some frames, and its walker goes back to frame 0."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class BackToTheFirst:
     def refresh(self, view: View, rng: np.random.Generator) -> None:
         """Need no look at all frames."""
 
-    def decide(self, slot: int, view: View, rng: np.random.Generator) -> Decision:
+    def decide(self, walker: int, view: View, rng: np.random.Generator) -> Decision:
         """Go back when old."""
-        own = view.trajectory == view.trajectory[view.latest[slot]]
+        own = view.trajectory == view.trajectory[view.latest[walker]]
         return Decision(0, "old enough") if own.sum() >= self.age else Decision(None, "young")

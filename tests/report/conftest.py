@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from levinthal.harness.result import (
+from levinthal.harness.results.result import (
     Artifact,
     Dataset,
     Gate,
@@ -22,8 +22,8 @@ from levinthal.harness.result import (
     Summary,
     WorkloadId,
 )
-from levinthal.harness.scaling_points import EPOCH_TIME, FIGURES, RATE, Scaling, figure_name
-from levinthal.harness.summary import summarise
+from levinthal.harness.results.scaling_points import EPOCH_TIME, FIGURES, RATE, Scaling, figure_name
+from levinthal.harness.results.summary import summarise
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle cx="5" cy="5" r="4"/></svg>'
 SPEEDS = (500.0, 510.0, 495.0, 505.0, 498.0, 502.0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from levinthal.harness.result import Artifact
+from levinthal.harness.results.result import Artifact
 from levinthal.report import artifacts
 from levinthal.report.artifacts import embed
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from levinthal.harness.result import Artifact, Phase, Repeat, Result
+from levinthal.harness.results.result import Artifact, Phase, Repeat, Result
 from levinthal.report import write_report
 from levinthal.report.page import POLICY
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from levinthal.errors import UsageError
-from levinthal.harness.result import Result
-from levinthal.harness.store import load_result
+from levinthal.harness.results.result import Result
+from levinthal.harness.results.store import load_result
 from levinthal.report import find_results
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levinthal.harness.result import Repeat, Samples
+from levinthal.harness.results.result import Repeat, Samples
 from levinthal.report.axis import linear_axis, log_axis, round_step
 from levinthal.report.curves import is_curve, plots_of, thin_out
 

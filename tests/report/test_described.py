@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levinthal.harness.result import Repeat, Result
+from levinthal.harness.results.result import Repeat, Result
 from levinthal.metrics.machine import describe_machine
 from levinthal.report.machine import bytes_words, described, machine_words
 from levinthal.report.reproduce import command, settings_toml

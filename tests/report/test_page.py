@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from levinthal.errors import ResultError, UsageError
-from levinthal.harness.result import (
+from levinthal.harness.results.result import (
     Artifact,
     Comparison,
     Dataset,

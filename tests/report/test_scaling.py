@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from levinthal.harness.headline import efficiency_line, summary_lines
-from levinthal.harness.result import Result
-from levinthal.harness.scaling_points import EFFICIENCY
-from levinthal.harness.summary import summarise
+from levinthal.commands.headline import efficiency_line, summary_lines
+from levinthal.harness.results.result import Result
+from levinthal.harness.results.scaling_points import EFFICIENCY
+from levinthal.harness.results.summary import summarise
 from levinthal.report.figures import figure_rows
 from levinthal.report.page import render
 from levinthal.report.scaling import scaling_view

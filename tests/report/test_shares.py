@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levinthal.harness.result import Phase, Repeat
+from levinthal.harness.results.result import Phase, Repeat
 from levinthal.report.account import state_bars
 from levinthal.report.shares import union_length_s, wall_time
 from levinthal.report.timeline import phase_keys

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levinthal.harness.result import Phase
+from levinthal.harness.results.result import Phase
 from levinthal.report.timeline import join_close, lanes_of, phase_keys
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from levinthal.simulation.peptide import capped_peptide, fs_peptide
+from levinthal.simulation.systems.peptide import capped_peptide, fs_peptide
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,11 @@ For those who write a workload: `Workload`, `Settings`, `Run`; and `Trains`, for
 results: `Result`, `load_result`.
 """
 
-from levinthal.harness.result import Result
-from levinthal.harness.run import Run
-from levinthal.harness.settings import Settings
-from levinthal.harness.store import load_result
-from levinthal.harness.trains import Rank, ScalingCase, Trainer, Trains
-from levinthal.harness.workload import Workload
+from levinthal.harness.contract.run import Run
+from levinthal.harness.contract.settings import Settings
+from levinthal.harness.contract.trains import Rank, ScalingCase, Trainer, Trains
+from levinthal.harness.contract.workload import Workload
+from levinthal.harness.results.result import Result
+from levinthal.harness.results.store import load_result
 
 __all__ = ["Rank", "Result", "Run", "ScalingCase", "Settings", "Trainer", "Trains", "Workload", "load_result"]

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from levinthal.harness.result import Result
+from levinthal.harness.results.result import Result
 from levinthal.report.rounding import count, duration, rounded
 from levinthal.report.shares import PhaseShare, WallTime
 from levinthal.report.timeline import Key

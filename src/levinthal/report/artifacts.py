@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from levinthal.harness.result import Artifact
+from levinthal.harness.results.result import Artifact
 
 __all__ = ["MAX_BYTES", "Picture", "embed"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from levinthal.errors import UsageError
-from levinthal.harness.store import RESULT_FILE
+from levinthal.harness.results.store import RESULT_FILE
 
 __all__ = ["find_results"]
 

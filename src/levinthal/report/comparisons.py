@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from levinthal.harness.result import CANNOT_TELL, Comparison, Repeat
+from levinthal.harness.results.result import CANNOT_TELL, Comparison, Repeat
 from levinthal.report.rounding import ratio_texts, rounded
 
 __all__ = ["ComparisonGroup", "ComparisonRow", "comparison_groups"]

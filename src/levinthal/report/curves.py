@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from levinthal.harness.result import Repeat, Samples
+from levinthal.harness.results.result import Repeat, Samples
 from levinthal.report.axis import Axis, Tick, linear_axis, log_axis
 from levinthal.report.rounding import rounded
 

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from levinthal.harness.result import Gate, Metric, Repeat, Result, Samples, Summary
+from levinthal.harness.results.result import Gate, Metric, Repeat, Result, Samples, Summary
 from levinthal.report.curves import is_curve
 from levinthal.report.rounding import count, exact, rounded, told_apart
 

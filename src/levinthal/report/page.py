@@ -9,8 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from levinthal.errors import ResultError, UsageError
-from levinthal.harness.result import Result
-from levinthal.harness.store import write_atomically
+from levinthal.harness.results.result import Result
+from levinthal.harness.results.store import write_atomically
 from levinthal.report.view import ResultView, view_of
 
 __all__ = ["POLICY", "render", "write_report"]

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from levinthal.harness.result import Result
+from levinthal.harness.results.result import Result
 
 __all__ = ["command", "settings_toml"]
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from levinthal.harness.result import Result, Summary
-from levinthal.harness.scaling_points import EFFICIENCY, EPOCH_TIME, FIGURES, Point, Scaling, figure_name
+from levinthal.harness.results.result import Result, Summary
+from levinthal.harness.results.scaling_points import EFFICIENCY, EPOCH_TIME, FIGURES, Point, Scaling, figure_name
 from levinthal.report.axis import Axis, Tick, log_axis
 from levinthal.report.figures import FigureRow
 from levinthal.report.rounding import rounded

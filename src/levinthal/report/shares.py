@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from levinthal.harness.result import Phase, Repeat
+from levinthal.harness.results.result import Phase, Repeat
 
 __all__ = ["PhaseShare", "WallTime", "union_length_s", "wall_time"]
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from levinthal.harness.result import Phase
+from levinthal.harness.results.result import Phase
 from levinthal.report.rounding import duration
 
 __all__ = ["Key", "Lane", "Segment", "join_close", "lanes_of", "phase_keys"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from levinthal.harness.result import Artifact, Repeat, Result
+from levinthal.harness.results.result import Artifact, Repeat, Result
 from levinthal.report.account import Account, StateBar, account_of, state_bars
 from levinthal.report.artifacts import Picture, embed
 from levinthal.report.axis import Tick, linear_axis

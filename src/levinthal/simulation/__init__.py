@@ -13,7 +13,7 @@ __all__ = ["ContactMapReporter"]
 def __getattr__(name: str) -> Any:
     """Import the reporter when it is asked for."""
     if name == "ContactMapReporter":
-        from levinthal.simulation.contact_map_reporter import ContactMapReporter
+        from levinthal.simulation.dynamics.contact_map_reporter import ContactMapReporter
 
         return ContactMapReporter
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,7 +17,7 @@ from levinthal.simulation.analysis.effective_samples import (
     integrated_autocorrelation_time_steps,
     kish_effective_sample_size,
 )
-from levinthal.simulation.markov_chain import markov_chain
+from levinthal.simulation.exact.markov_chain import markov_chain
 
 WEIGHTS = st.lists(st.floats(0.01, 10), min_size=5, max_size=5)
 

@@ -16,7 +16,7 @@ from levinthal.simulation.analysis.exact_chain import (
     relaxation_timescales_steps,
     stationary_distribution,
 )
-from levinthal.simulation.folding_landscape import folding_landscape
+from levinthal.simulation.exact.folding_landscape import folding_landscape
 
 
 def birth_and_death(n: int, up: float, down: float) -> sparse.csr_array:

@@ -17,7 +17,7 @@ from levinthal.simulation.analysis.markov import (
     transition_counts,
     vamp2,
 )
-from levinthal.simulation.folding_landscape import folding_landscape
+from levinthal.simulation.exact.folding_landscape import folding_landscape
 
 LANDSCAPE = folding_landscape(4.0)
 CHAIN = LANDSCAPE.chain

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levinthal.workloads.cvae.kernels.toom import TILES, Scheme, down, minimal_filter, same, tiles_along, up
+from levinthal.kernels.convolution.toom import TILES, Scheme, down, minimal_filter, same, tiles_along, up
 
 
 def apply(scheme: Scheme, taps: np.ndarray, patch: np.ndarray) -> np.ndarray:

@@ -13,15 +13,15 @@ from safetensors.torch import load_file
 
 from cvae_examples import CONFIG, example_maps
 from levinthal.errors import UsageError
-from levinthal.harness.ranks import end_ranks, start_ranks
-from levinthal.workloads.cvae import stepper as stepper_module
-from levinthal.workloads.cvae.data import DenseMaps
-from levinthal.workloads.cvae.history import History
-from levinthal.workloads.cvae.model import CVAEModel
-from levinthal.workloads.cvae.optimiser import OptimizerSettings
-from levinthal.workloads.cvae.precision import Execution
-from levinthal.workloads.cvae.stepper import Stepper
-from levinthal.workloads.cvae.training import train
+from levinthal.harness.engines.ranks import end_ranks, start_ranks
+from levinthal.workloads.cvae.data.maps import DenseMaps
+from levinthal.workloads.cvae.model.network import CVAEModel
+from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
+from levinthal.workloads.cvae.model.precision import Execution
+from levinthal.workloads.cvae.training import stepper as stepper_module
+from levinthal.workloads.cvae.training.history import History
+from levinthal.workloads.cvae.training.loop import train
+from levinthal.workloads.cvae.training.stepper import Stepper
 
 PROGRAM = """
 import json, sys

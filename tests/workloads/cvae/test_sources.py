@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from levinthal.errors import UsageError
-from levinthal.harness.settings import make_settings
-from levinthal.harness.store import load_result
-from levinthal.proteins.contact_map_hdf5 import read_contact_maps_hdf5, write_contact_maps_hdf5
-from levinthal.proteins.contact_map_tfrecord import write_contact_maps_tfrecord
-from levinthal.proteins.contact_maps import pack_maps
-from levinthal.workloads.cvae.features import sample_pairs
+from levinthal.harness.contract.settings import make_settings
+from levinthal.harness.results.store import load_result
+from levinthal.proteins.contact_maps.hdf5 import read_contact_maps_hdf5, write_contact_maps_hdf5
+from levinthal.proteins.contact_maps.maps import pack_maps
+from levinthal.proteins.contact_maps.tfrecord import write_contact_maps_tfrecord
+from levinthal.workloads.cvae.data.features import sample_pairs
 from levinthal.workloads.cvae.settings import CVAESettings
 
 N, FRAMES = 14, 300

@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from levinthal.harness.store import load_result
-from levinthal.simulation.frame_store import FrameStore
+from levinthal.harness.results.store import load_result
+from levinthal.simulation.dynamics.frame_store import FrameStore
 
 SMALL = ("--set", "steps=300", "--set", "frame_interval=3", "--set", "filters=4", "--set", "equilibration_steps=0")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from levinthal.datasets.structures import real_complex
-from levinthal.workloads.docking.molecules import Box, Ligand, Receptor
+from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.preparation import prepare_ligand, prepare_receptor
 
 

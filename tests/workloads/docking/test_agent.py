@@ -23,11 +23,11 @@ from levinthal.workloads.docking.agent.checkpoint import (
     save_policy,
     save_training,
 )
+from levinthal.workloads.docking.agent.environment import DockingEnvironment, EpisodeSettings, Observation
 from levinthal.workloads.docking.agent.policy import DockingPolicy, PolicySettings, features_of
 from levinthal.workloads.docking.agent.ppo import PPOSettings, Training, play, train
 from levinthal.workloads.docking.agent.search import PolicySearchSettings, policy_search
-from levinthal.workloads.docking.environment import DockingEnvironment, EpisodeSettings, Observation
-from levinthal.workloads.docking.pose import Poses
+from levinthal.workloads.docking.molecules.pose import Poses
 
 
 @pytest.fixture(autouse=True)
@@ -181,7 +181,7 @@ from docking_examples import made_problem
 from levinthal.workloads.docking.agent.checkpoint import save_training
 from levinthal.workloads.docking.agent.policy import DockingPolicy, PolicySettings
 from levinthal.workloads.docking.agent.ppo import PPOSettings, Training, train
-from levinthal.workloads.docking.environment import DockingEnvironment, EpisodeSettings
+from levinthal.workloads.docking.agent.environment import DockingEnvironment, EpisodeSettings
 settings = PPOSettings(iterations=10_000, epochs=1, minibatches=2)
 training = Training.start(DockingPolicy(PolicySettings(width=8)), settings)
 def keep(training):

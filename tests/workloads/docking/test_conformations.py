@@ -14,7 +14,7 @@ from levinthal.workloads.docking.conformations import given_conformations, make_
 from levinthal.workloads.docking.conformations.dynamics import DynamicsSettings, simulate_pocket
 from levinthal.workloads.docking.conformations.normal_modes import pocket_modes, restore_lengths, stiff_pairs
 from levinthal.workloads.docking.conformations.pocket import carry_hydrogens, heavy_atoms, pocket_atoms
-from levinthal.workloads.docking.molecules import Box
+from levinthal.workloads.docking.molecules.molecule import Box
 from levinthal.workloads.docking.preparation import prepare_ligand, prepare_receptor
 from levinthal.workloads.docking.scoring.functions import pair_energy, scoring_function
 

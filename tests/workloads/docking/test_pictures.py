@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from levinthal.workloads.docking.comparison import MethodSummary
-from levinthal.workloads.docking.figures import anytime_figure, table_svg
-from levinthal.workloads.docking.molecules import Receptor
-from levinthal.workloads.docking.pose_files import pose_record, receptor_pdb
+from levinthal.workloads.docking.judging.comparison import MethodSummary
+from levinthal.workloads.docking.judging.pose_files import pose_record, receptor_pdb
+from levinthal.workloads.docking.molecules.molecule import Receptor
 from levinthal.workloads.docking.preparation import prepare_ligand
-from levinthal.workloads.docking.scene import scene_of
+from levinthal.workloads.docking.reporting.figures import anytime_figure, table_svg
+from levinthal.workloads.docking.reporting.scene import scene_of
+from levinthal.workloads.docking.reporting.viewer import scene_html, scene_svg
 from levinthal.workloads.docking.search.outcome import Trace
-from levinthal.workloads.docking.viewer import scene_html, scene_svg
 from levinthal.workloads.docking.workload import verdict_of
 
 HOSTILE = "</script><script>alert(1)</script>&"

@@ -8,10 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from levinthal.workloads.docking.molecules import Box
-from levinthal.workloads.docking.pose import Poses
+from levinthal.workloads.docking.judging.rescoring import rescore
+from levinthal.workloads.docking.judging.verdicts import CrystalPose, judge
+from levinthal.workloads.docking.molecules.molecule import Box
+from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.preparation import read_ligand_pdbqt, read_receptor_pdbqt
-from levinthal.workloads.docking.rescoring import rescore
 from levinthal.workloads.docking.scoring import RigidScore, build_grids, exact_score
 from levinthal.workloads.docking.scoring.rigid import rigid_sums
 from levinthal.workloads.docking.search.descent import Descent
@@ -21,7 +22,6 @@ from levinthal.workloads.docking.search.outcome import SearchOutcome, Trace, Tra
 from levinthal.workloads.docking.search.problem import Problem, distinct
 from levinthal.workloads.docking.search.restarts import RestartSettings, random_restarts
 from levinthal.workloads.docking.search.vina_engine import VINA_TUNED, VinaSettings, dock_with_vina
-from levinthal.workloads.docking.verdicts import CrystalPose, judge
 
 BOX = Box((1.0, -2.0, 3.0), (12.0, 14.0, 16.0))
 

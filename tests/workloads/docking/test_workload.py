@@ -8,8 +8,8 @@ import pytest
 from rdkit import Chem
 
 from levinthal.errors import DataError, UsageError
-from levinthal.harness.settings import make_settings
-from levinthal.harness.store import load_result
+from levinthal.harness.contract.settings import make_settings
+from levinthal.harness.results.store import load_result
 from levinthal.workloads.docking.preparation import prepare_ligand
 from levinthal.workloads.docking.settings import DockingSettings
 

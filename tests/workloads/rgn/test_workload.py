@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from levinthal.harness.store import load_result
-from levinthal.proteins.structure_files import read_backbone
-from levinthal.workloads.rgn.checkpoint import load_weights
-from levinthal.workloads.rgn.config import RGNConfig
-from levinthal.workloads.rgn.features import features_of
-from levinthal.workloads.rgn.model import RGNModel
-from levinthal.workloads.rgn.prediction import Timing, fit_growth, length_bins, lower_precision
+from levinthal.harness.results.store import load_result
+from levinthal.proteins.structures.structure_files import read_backbone
+from levinthal.workloads.rgn.data.features import features_of
+from levinthal.workloads.rgn.model.config import RGNConfig
+from levinthal.workloads.rgn.model.network import RGNModel
+from levinthal.workloads.rgn.prediction.predictor import Timing, fit_growth, length_bins, lower_precision
 from levinthal.workloads.rgn.targets import CASP12_TARGETS, random_sequences
+from levinthal.workloads.rgn.training.checkpoint import load_weights
 
 SMALL = (
     "--set", "families=20", "--set", "homologues=3", "--set", "steps=4", "--set", "validation_interval=2",

@@ -9,23 +9,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from levinthal.harness.engine import open_engine
-from levinthal.simulation.ensemble import Start, simulate_ensemble
-from levinthal.simulation.ideal_fold import three_helix_bundle
-from levinthal.simulation.potential import MINIMA
-from levinthal.workloads.sampling.accounting import cull_latencies_s, keep_accounts, queue_times_s
-from levinthal.workloads.sampling.campaign import CampaignPlan, run_campaign
-from levinthal.workloads.sampling.learner import make_learner
+from levinthal.harness.engines.open import open_engine
+from levinthal.simulation.dynamics.ensemble import Start, simulate_ensemble
+from levinthal.simulation.exact.potential import MINIMA
+from levinthal.simulation.go.ideal_fold import three_helix_bundle
+from levinthal.workloads.sampling.learners.components import make_learner
+from levinthal.workloads.sampling.loop.campaign import CampaignPlan, run_campaign
+from levinthal.workloads.sampling.loop.task import chunk_seed
 from levinthal.workloads.sampling.policies.registry import make_policy
-from levinthal.workloads.sampling.record import CampaignRecord
-from levinthal.workloads.sampling.task import chunk_seed
-from levinthal.workloads.sampling.walkers import PlanarWalker
-from probes import MortalWalker
+from levinthal.workloads.sampling.record.reader import CampaignRecord
+from levinthal.workloads.sampling.study.accounting import cull_latencies_s, keep_accounts, queue_times_s
+from levinthal.workloads.sampling.systems.dynamics import PlanarDynamics
+from probes import MortalDynamics
 
 pytest.importorskip("parsl")
 
-WALKER = PlanarWalker(starts=MINIMA)
-PLAN = CampaignPlan(n_slots=6, chunk_steps=40_000, frame_interval=2000, seed=4, n_workers=2, max_steps=40_000 * 48)
+DYNAMICS = PlanarDynamics(starts=MINIMA)
+PLAN = CampaignPlan(n_walkers=6, chunk_steps=40_000, frame_interval=2000, seed=4, n_workers=2, max_steps=40_000 * 48)
 CONFIGURATION = """
 from parsl.config import Config
 from parsl.executors import HighThroughputExecutor
@@ -55,9 +55,9 @@ def engines(tmp_path_factory):
             engine.close()
 
 
-def campaign(engine, folder, plan=PLAN, walker=WALKER, policy="plain", learner=None):
+def campaign(engine, folder, plan=PLAN, dynamics=DYNAMICS, policy="plain", learner=None):
     result = run_campaign(
-        walker,
+        dynamics,
         make_policy(policy),
         learner,
         folder,
@@ -74,14 +74,14 @@ def campaign(engine, folder, plan=PLAN, walker=WALKER, policy="plain", learner=N
 
 def test_the_same_seed_gives_the_same_frames_on_every_engine(engines, tmp_path):
     records = {name: campaign(engine, tmp_path / name) for name, engine in engines.items()}
-    for slot in range(PLAN.n_slots):
-        lengths = {name: len(record.slot_frames(slot)) for name, record in records.items()}
+    for walker in range(PLAN.n_walkers):
+        lengths = {name: len(record.walker_frames(walker)) for name, record in records.items()}
         n = min(lengths.values())
-        assert n >= 20  # without decisions slots differ only in how far they came
+        assert n >= 20  # without decisions walkers differ only in how far they came
         for name in ("local", "parsl"):
             for part in ("frames", "states"):
                 ours, theirs = (
-                    np.asarray(getattr(record, part))[record.slot_frames(slot)[:n]]
+                    np.asarray(getattr(record, part))[record.walker_frames(walker)[:n]]
                     for record in (records["inline"], records[name])
                 )
                 np.testing.assert_array_equal(ours, theirs)
@@ -92,7 +92,7 @@ def test_with_one_chunk_in_flight_every_engine_makes_the_same_decisions(engines,
     told = []
     for name, engine in engines.items():
         record = campaign(engine, tmp_path / name, plan, policy="random")
-        told.append([(d.slot, d.position, d.frame, d.reason) for d in record.decisions])
+        told.append([(d.walker, d.position, d.frame, d.reason) for d in record.decisions])
         assert any(decision.frame is not None for decision in record.decisions)
     assert told[0] == told[1] == told[2]
 
@@ -114,7 +114,7 @@ def test_times_add_up_on_parsl_with_training_beside(engines, tmp_path):
     accounts = keep_accounts(warm, record.decisions, record.models, 2)
     assert 0.3 < accounts.busy_share <= 1.0  # neighbours on a shared machine
     assert all(0 < seconds < 30 for seconds in queue_times_s(warm))
-    # Six slots on two workers: a chunk waits for about two others.
+    # Six walkers on two workers: a chunk waits for about two others.
     durations = [chunk.simulated - chunk.started for chunk in warm]
     assert accounts.queue_s > 0.5 * float(np.median(durations))
     assert all(seconds > 0 for seconds in cull_latencies_s(record.chunks, record.decisions))
@@ -123,14 +123,14 @@ def test_times_add_up_on_parsl_with_training_beside(engines, tmp_path):
 
 def test_a_worker_lost_on_parsl_costs_one_chunk_and_the_campaign_goes_on(engines, tmp_path):
     fatal = chunk_seed(PLAN.seed, 2, 3)
-    mortal = MortalWalker(WALKER, fatal, tmp_path / "died")
-    record = campaign(engines["parsl"], tmp_path / "c", walker=mortal)
+    mortal = MortalDynamics(DYNAMICS, fatal, tmp_path / "died")
+    record = campaign(engines["parsl"], tmp_path / "c", dynamics=mortal)
     assert (tmp_path / "died").exists()
-    assert [(failure.kind, failure.slot, failure.position) for failure in record.failures] == [("lost", 2, 3)]
+    assert [(failure.kind, failure.walker, failure.position) for failure in record.failures] == [("lost", 2, 3)]
     assert "WorkerLost" in record.failures[0].message
     whole = campaign(engines["inline"], tmp_path / "whole")
-    n = min(len(each.slot_frames(2)) for each in (record, whole))
-    np.testing.assert_array_equal(record.states[record.slot_frames(2)[:n]], whole.states[whole.slot_frames(2)[:n]])
+    n = min(len(each.walker_frames(2)) for each in (record, whole))
+    np.testing.assert_array_equal(record.states[record.walker_frames(2)[:n]], whole.states[whole.walker_frames(2)[:n]])
 
 
 def test_ensembles_are_the_same_on_every_engine(engines):

@@ -14,8 +14,8 @@ from sklearn.cluster import DBSCAN
 from sklearn.neighbors import LocalOutlierFactor
 
 from levinthal.errors import DataError, UsageError
-from levinthal.simulation.folding_landscape import folding_landscape
-from levinthal.simulation.markov_chain import ChainState
+from levinthal.simulation.exact.folding_landscape import folding_landscape
+from levinthal.simulation.exact.markov_chain import ChainState
 from levinthal.workloads.sampling.policies import registry
 from levinthal.workloads.sampling.policies.clusters import k_centers
 from levinthal.workloads.sampling.policies.counts import adapt_weights
@@ -54,7 +54,7 @@ def make(name: str, dimensions: int, **more: object) -> Policy:
 
 @pytest.fixture(scope="module")
 def planted() -> tuple[np.ndarray, np.ndarray]:
-    """A dense cloud, three rare states of 4 frames each far from it and each other, and a slot amid the cloud."""
+    """A dense cloud, three rare states of 4 frames each far from it and each other, and a walker amid the cloud."""
     rng = np.random.default_rng(3)
     cloud = rng.normal(size=(3000, 3))
     corners = np.array([[12.0, 0, 0], [0, -12, 0], [0, 0, 12]])
@@ -132,7 +132,7 @@ def test_outliers_find_planted_states(name: str, reference_frames: int, planted:
     assert len({int(np.abs(points[k]).argmax()) for k in chosen & set(rare.tolist())}) >= 3 - (name == "lof")
 
 
-def test_a_slot_amid_outliers_goes_on_and_a_stale_one_does_not(planted: tuple[np.ndarray, np.ndarray]):
+def test_a_walker_amid_outliers_goes_on_and_a_stale_one_does_not(planted: tuple[np.ndarray, np.ndarray]):
     points, _ = planted
     for name in ("dbscan", "lof", "least-counts"):
         policy = make(name, 3)
@@ -279,7 +279,7 @@ class Mine:
     def refresh(self, view: View, rng: np.random.Generator) -> None:
         """Look at nothing."""
 
-    def decide(self, slot: int, view: View, rng: np.random.Generator) -> None:
+    def decide(self, walker: int, view: View, rng: np.random.Generator) -> None:
         """Say nothing."""
 
 
@@ -299,32 +299,34 @@ def test_a_plug_in(monkeypatch: pytest.MonkeyPatch):
         policy_names()
 
 
-def _states_visited(name: str, seed: int, n_slots: int = 4, rounds: int = 40, steps: int = 50) -> int:
+def _states_visited(name: str, seed: int, n_walkers: int = 4, rounds: int = 40, steps: int = 50) -> int:
     """Count the states that a plain loop of a policy visits on a chain that leaves its first basin rarely."""
     landscape = folding_landscape(10.0)
     policy = make_policy(name, min_age_frames=steps)
     frames = np.empty(0, np.int64)
     trajectory = np.empty(0, np.int64)
     restarts = np.empty(0, np.int64)
-    states = [ChainState(landscape.unfolded_start)] * n_slots
-    segment = np.arange(n_slots)
+    states = [ChainState(landscape.unfolded_start)] * n_walkers
+    segment = np.arange(n_walkers)
     for k in range(rounds):
         latest = []
-        for slot in range(n_slots):
-            states[slot], seen = landscape.chain.advance(states[slot], steps, seed * 10_000 + k * n_slots + slot)
+        for walker in range(n_walkers):
+            states[walker], seen = landscape.chain.advance(
+                states[walker], steps, seed * 10_000 + k * n_walkers + walker
+            )
             frames = np.r_[frames, seen.microstate]
-            trajectory = np.r_[trajectory, np.full(steps, segment[slot])]
+            trajectory = np.r_[trajectory, np.full(steps, segment[walker])]
             latest.append(len(frames) - 1)
         restarts = np.r_[restarts, np.zeros(len(frames) - len(restarts), np.int64)]
         view = a_view(landscape.chain.embedding[frames], trajectory, restarts, np.array(latest))
         rng = np.random.default_rng((seed, k))
         policy.refresh(view, rng)
-        for slot in range(n_slots):
-            chosen = policy.decide(slot, view, rng).frame
+        for walker in range(n_walkers):
+            chosen = policy.decide(walker, view, rng).frame
             if chosen is not None:
                 restarts[chosen] += 1
-                states[slot] = ChainState(int(frames[chosen]))
-                segment[slot] = trajectory.max() + 1 + slot
+                states[walker] = ChainState(int(frames[chosen]))
+                segment[walker] = trajectory.max() + 1 + walker
     return len(np.unique(frames))
 
 

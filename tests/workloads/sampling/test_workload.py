@@ -13,9 +13,9 @@ import mdtraj
 import numpy as np
 import pytest
 
-from levinthal.harness.store import load_result
-from levinthal.workloads.sampling.outcome import load_outcome
-from levinthal.workloads.sampling.record import CampaignRecord
+from levinthal.harness.results.store import load_result
+from levinthal.workloads.sampling.record.reader import CampaignRecord
+from levinthal.workloads.sampling.study.outcome import load_outcome
 from probes import probe_environment
 
 CHAIN = (

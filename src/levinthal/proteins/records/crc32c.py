@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from levinthal.proteins.compiled import compiled
+from levinthal.kernels.compiled import compiled
 
 __all__ = ["crc32c", "masked_crc32c"]
 

@@ -230,7 +230,7 @@ def _leave_to_python(_row: bytes, _out: npt.NDArray[np.float64]) -> bool:
 
 @cache
 def _compiled_parser() -> _RowParser:
-    from levinthal.proteins.records.number_kernels import parse_row  # brings numba, which is slow to import
+    from levinthal.kernels.numbers import parse_row  # brings numba, which is slow to import
 
     return parse_row
 

@@ -15,11 +15,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError
 
 from levinthal.errors import DataError, LevinthalError, UsageError
-from levinthal.workloads.cvae.config import CVAEConfig
-from levinthal.workloads.cvae.data import MapSource, as_source
-from levinthal.workloads.cvae.model import CVAEModel
-from levinthal.workloads.cvae.optimiser import OptimizerSettings
-from levinthal.workloads.cvae.training import Floats, History, decode, encode, evaluate, train
+from levinthal.workloads.cvae.data.maps import MapSource, as_source
+from levinthal.workloads.cvae.model.config import CVAEConfig
+from levinthal.workloads.cvae.model.network import CVAEModel
+from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
+from levinthal.workloads.cvae.training.loop import Floats, History, decode, encode, evaluate, train
 
 __all__ = ["CVAE"]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from levinthal.harness.settings import Settings
+from levinthal.harness.contract.settings import Settings
 
 __all__ = ["CVAESettings"]
 

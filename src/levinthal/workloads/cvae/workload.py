@@ -18,22 +18,22 @@ from levinthal.errors import UsageError
 from levinthal.harness import Rank, Run, ScalingCase, Settings
 from levinthal.metrics.peaks import Peaks
 from levinthal.metrics.process import process_tree_usage
-from levinthal.proteins.contact_maps import n_pairs
-from levinthal.workloads.cvae import evaluation
-from levinthal.workloads.cvae.batch_search import available_bytes, search_batch_size
-from levinthal.workloads.cvae.checkpoint import ForeignCheckpointError
-from levinthal.workloads.cvae.config import CVAEConfig, flops_per_frame, strides_for
-from levinthal.workloads.cvae.data import SelectedMaps
-from levinthal.workloads.cvae.features import Features, features_of_maps, features_of_trajectories
-from levinthal.workloads.cvae.frames import TrajectorySet, read_trajectories, simulate
-from levinthal.workloads.cvae.interpretation import embed_and_cluster, interpret, reconstruct_held_out
-from levinthal.workloads.cvae.memory import MemoryPlan, plan_memory
-from levinthal.workloads.cvae.model import CVAEModel
-from levinthal.workloads.cvae.optimiser import OptimizerSettings
-from levinthal.workloads.cvae.precision import Execution, choose_execution
-from levinthal.workloads.cvae.scaling import CASES, CVAETrainer, store_frames
+from levinthal.proteins.contact_maps.maps import n_pairs
+from levinthal.workloads.cvae.data.features import Features, features_of_maps, features_of_trajectories
+from levinthal.workloads.cvae.data.frames import TrajectorySet, read_trajectories, simulate
+from levinthal.workloads.cvae.data.maps import SelectedMaps
+from levinthal.workloads.cvae.evaluation import scores as evaluation
+from levinthal.workloads.cvae.evaluation.interpretation import embed_and_cluster, interpret, reconstruct_held_out
+from levinthal.workloads.cvae.model.config import CVAEConfig, flops_per_frame, strides_for
+from levinthal.workloads.cvae.model.memory import MemoryPlan, plan_memory
+from levinthal.workloads.cvae.model.network import CVAEModel
+from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
+from levinthal.workloads.cvae.model.precision import Execution, choose_execution
 from levinthal.workloads.cvae.settings import CVAESettings
-from levinthal.workloads.cvae.training import History, encode, train
+from levinthal.workloads.cvae.training.batch_search import available_bytes, search_batch_size
+from levinthal.workloads.cvae.training.checkpoint import ForeignCheckpointError
+from levinthal.workloads.cvae.training.loop import History, encode, train
+from levinthal.workloads.cvae.training.scaling import CASES, CVAETrainer, store_frames
 
 __all__ = ["CVAEWorkload"]
 
@@ -60,7 +60,7 @@ class CVAEWorkload:
         if settings.deterministic:
             torch.set_num_threads(1)
         data = _prepare(run, settings)
-        model = CVAEModel(_architecture(settings, data.maps.size), seed=run.seed_for("weights") % 2**31)
+        model = CVAEModel(_architecture(settings, data.maps.size), seed=run.seed_for("weights", bits=31))
         model.to(run.device)
         execution, peaks, batch_size = _calibrate(run, settings, model, len(data.split.train))
         history = _train(run, settings, model, data, peaks, execution, batch_size)
@@ -204,7 +204,7 @@ def _train(
                 epochs=settings.epochs,
                 batch_size=batch_size,
                 optimizer=OptimizerSettings(settings.learning_rate),
-                seed=run.seed_for("training") % 2**31,
+                seed=run.seed_for("training", bits=31),
                 device=run.device,
                 precision=execution.precision,
                 deterministic=settings.deterministic,

@@ -12,15 +12,15 @@ import numpy as np
 from levinthal.datasets.structures import real_complex
 from levinthal.errors import DataError
 from levinthal.harness import Run
-from levinthal.workloads.docking.binder_library import LibraryEntry
-from levinthal.workloads.docking.comparison import Complex
 from levinthal.workloads.docking.conformations import given_conformations, make_conformations
-from levinthal.workloads.docking.library import read_library
-from levinthal.workloads.docking.molecules import Box, Ligand, Receptor
+from levinthal.workloads.docking.judging.comparison import Complex
+from levinthal.workloads.docking.judging.verdicts import CrystalPose
+from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.preparation import pocket_box, prepare_ligand, prepare_receptor
-from levinthal.workloads.docking.screening import Failure, Prepared, prepare_library
+from levinthal.workloads.docking.screening.binder_library import LibraryEntry
+from levinthal.workloads.docking.screening.library import read_library
+from levinthal.workloads.docking.screening.screen import Failure, Prepared, prepare_library
 from levinthal.workloads.docking.settings import DockingSettings
-from levinthal.workloads.docking.verdicts import CrystalPose
 
 __all__ = ["Inputs", "read_inputs"]
 
@@ -148,7 +148,7 @@ def _ensemble(run: Run, settings: DockingSettings, receptor: Receptor, box: Box)
     others = [prepare_receptor(path) for path in settings.conformations]
     count = max(1, settings.n_conformations - len(others))
     made = make_conformations(
-        receptor, box, settings.flexible, count, seed=run.seed_for("conformations") % 2**31, function=settings.function
+        receptor, box, settings.flexible, count, seed=run.seed_for("conformations", bits=31), function=settings.function
     )
     return (made[0], *given_conformations(receptor, others)[1:], *made[1:])
 

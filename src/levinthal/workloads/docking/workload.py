@@ -19,7 +19,9 @@ from levinthal.errors import UsageError
 from levinthal.harness import Run, Settings
 from levinthal.metrics.process import process_tree_usage
 from levinthal.workloads.docking.agent.checkpoint import load_policy
-from levinthal.workloads.docking.comparison import (
+from levinthal.workloads.docking.agent.learning import TrainedPolicy, obtain_policy
+from levinthal.workloads.docking.inputs import Inputs, read_inputs
+from levinthal.workloads.docking.judging.comparison import (
     Complex,
     FinishedRun,
     MethodRun,
@@ -29,24 +31,22 @@ from levinthal.workloads.docking.comparison import (
     summarise,
     vina_search,
 )
-from levinthal.workloads.docking.figures import NAMES, anytime_figure, enrichment_figure, table_svg
-from levinthal.workloads.docking.inputs import Inputs, read_inputs
-from levinthal.workloads.docking.learning import TrainedPolicy, obtain_policy
-from levinthal.workloads.docking.molecules import Receptor
-from levinthal.workloads.docking.pose import Poses
-from levinthal.workloads.docking.pose_files import pose_record, receptor_pdb
-from levinthal.workloads.docking.rescoring import polish
-from levinthal.workloads.docking.scene import scene_of
+from levinthal.workloads.docking.judging.pose_files import pose_record, receptor_pdb
+from levinthal.workloads.docking.judging.rescoring import polish
+from levinthal.workloads.docking.judging.verdicts import SEARCH_TOLERANCE_KCAL_MOL, SUCCESS_ANGSTROM
+from levinthal.workloads.docking.molecules.molecule import Receptor
+from levinthal.workloads.docking.molecules.pose import Poses
+from levinthal.workloads.docking.reporting.figures import NAMES, anytime_figure, enrichment_figure, table_svg
+from levinthal.workloads.docking.reporting.scene import scene_of
+from levinthal.workloads.docking.reporting.viewer import scene_html, scene_svg
 from levinthal.workloads.docking.scoring import GridMaps, build_grids, exact_score, score_and_gradient
-from levinthal.workloads.docking.screening import Screening, ranked_csv, ranked_sdf, screen
+from levinthal.workloads.docking.screening.screen import Screening, ranked_csv, ranked_sdf, screen
 from levinthal.workloads.docking.search.evolution import EvolutionSettings, evolve
 from levinthal.workloads.docking.search.outcome import SearchOutcome
 from levinthal.workloads.docking.search.problem import Problem
 from levinthal.workloads.docking.search.restarts import RestartSettings, random_restarts
 from levinthal.workloads.docking.search.vina_engine import VinaSettings, has_vina
 from levinthal.workloads.docking.settings import DockingSettings
-from levinthal.workloads.docking.verdicts import SEARCH_TOLERANCE_KCAL_MOL, SUCCESS_ANGSTROM
-from levinthal.workloads.docking.viewer import scene_html, scene_svg
 
 __all__ = ["DockingWorkload"]
 
@@ -146,7 +146,7 @@ def _dock(
     policy: TrainedPolicy | None,
 ) -> dict[str, list[MethodRun]]:
     """Run every search with every seed; the seeds are the same for all."""
-    seeds = [run.seed_for(f"search {number}") % 2**31 for number in range(settings.searches)]
+    seeds = [run.seed_for(f"search {number}", bits=31) for number in range(settings.searches)]
     anytime = settings.anytime if "vina-tuned" in methods else ()
     total = (len(methods) + len(anytime)) * len(seeds)
     threads = run.n_workers  # Vina may have all cores
@@ -361,7 +361,7 @@ def _screen(run: Run, settings: DockingSettings, inputs: Inputs) -> None:
     types = sorted({int(kind) for each in prepared for kind in each.ligand.scored_types})
     with run.phase("library maps", items=len(inputs.receptors)):
         grids = _library_maps(run, settings, inputs.receptors, types, inputs)
-    seed = run.seed_for("screening") % 2**31
+    seed = run.seed_for("screening", bits=31)
 
     def search(problem: Problem, number: int) -> SearchOutcome:
         return random_restarts(problem, _SCREENING, seed=(seed + number) % 2**31)

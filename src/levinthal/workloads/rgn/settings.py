@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from levinthal.harness.settings import Settings
+from levinthal.harness.contract.settings import Settings
 from levinthal.workloads.rgn.targets import CASP12_TARGETS
 
 __all__ = ["RGNSettings"]

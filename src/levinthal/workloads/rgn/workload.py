@@ -20,24 +20,20 @@ from levinthal.harness import Rank, Run, ScalingCase, Settings
 from levinthal.metrics.peaks import Peaks
 from levinthal.metrics.process import process_tree_usage
 from levinthal.proteins.records import ProteinRecord
-from levinthal.proteins.structure_scores import StructureScores, score_structure
-from levinthal.workloads.rgn.checkpoint import Provenance, load_weights, save_weights
-from levinthal.workloads.rgn.config import PRESETS, flops_per_residue
-from levinthal.workloads.rgn.corpus import Corpus, read_corpus
-from levinthal.workloads.rgn.curriculum import Curriculum
-from levinthal.workloads.rgn.evaluation import (
+from levinthal.proteins.similarity.structure_scores import StructureScores, score_structure
+from levinthal.workloads.rgn.data.corpus import Corpus, read_corpus
+from levinthal.workloads.rgn.data.features import features_of
+from levinthal.workloads.rgn.model.config import PRESETS, flops_per_residue
+from levinthal.workloads.rgn.model.network import RGNModel
+from levinthal.workloads.rgn.prediction.evaluation import (
     IDEAL_HELIX_RAD,
     best_constant_torsions,
     constant_backbones,
     mean_torsions,
     median_by_group,
 )
-from levinthal.workloads.rgn.features import features_of
-from levinthal.workloads.rgn.figures import score_figure, time_figure
-from levinthal.workloads.rgn.history import History
-from levinthal.workloads.rgn.model import RGNModel
-from levinthal.workloads.rgn.optimiser import OPTIMISERS
-from levinthal.workloads.rgn.prediction import (
+from levinthal.workloads.rgn.prediction.figures import score_figure, time_figure
+from levinthal.workloads.rgn.prediction.predictor import (
     STAGES,
     fit_growth,
     length_bins,
@@ -46,13 +42,17 @@ from levinthal.workloads.rgn.prediction import (
     time_batch,
     time_target,
 )
-from levinthal.workloads.rgn.ranks import train_on_ranks
-from levinthal.workloads.rgn.requests import Request, read_requests, warning_of, write_predictions
-from levinthal.workloads.rgn.scaling import CASES, RGNTrainer, store_records
+from levinthal.workloads.rgn.prediction.requests import Request, read_requests, warning_of, write_predictions
 from levinthal.workloads.rgn.settings import RGNSettings
 from levinthal.workloads.rgn.targets import random_sequences
-from levinthal.workloads.rgn.training import train
-from levinthal.workloads.rgn.training_settings import TrainingSettings
+from levinthal.workloads.rgn.training.checkpoint import Provenance, load_weights, save_weights
+from levinthal.workloads.rgn.training.curriculum import Curriculum
+from levinthal.workloads.rgn.training.history import History
+from levinthal.workloads.rgn.training.loop import train
+from levinthal.workloads.rgn.training.optimiser import OPTIMISERS
+from levinthal.workloads.rgn.training.ranks import train_on_ranks
+from levinthal.workloads.rgn.training.scaling import CASES, RGNTrainer, store_records
+from levinthal.workloads.rgn.training.settings import TrainingSettings
 
 __all__ = ["RGNWorkload"]
 
@@ -106,7 +106,7 @@ class RGNWorkload:
         else:
             digest = hashlib.sha256(Path(settings.fasta).read_bytes()).hexdigest()
             run.dataset(Path(settings.fasta).name, version="1", sha256=digest, synthetic=False)
-        _time(run, settings, model, _targets(settings, requests, corpus, run.seed_for("targets") % 2**31), peaks)
+        _time(run, settings, model, _targets(settings, requests, corpus, run.seed_for("targets", bits=31)), peaks)
         if requests:
             write_predictions(run, model, provenance, requests)
         if history is not None:
@@ -138,7 +138,7 @@ def _training_settings(settings: RGNSettings, *, seed: int, precision: str) -> T
 
 
 def _corpus(run: Run, settings: RGNSettings) -> Corpus:
-    seed = run.seed_for("data") % 2**31
+    seed = run.seed_for("data", bits=31)
     if settings.data:
         with run.phase("load") as phase:
             corpus = read_corpus(
@@ -151,7 +151,7 @@ def _corpus(run: Run, settings: RGNSettings) -> Corpus:
             )
             phase.items = len(corpus.train) + len(corpus.validation)
     else:
-        from levinthal.workloads.rgn.families import make_corpus
+        from levinthal.workloads.rgn.data.families import make_corpus
 
         corpus = make_corpus(run, settings, seed)
     for fault, count in corpus.faults.items():
@@ -169,10 +169,10 @@ def _train(
     run: Run, settings: RGNSettings, corpus: Corpus, peaks: Peaks
 ) -> tuple[RGNModel, Provenance, History | None]:
     config = PRESETS[settings.preset]
-    weights_seed = run.seed_for("weights") % 2**31
+    weights_seed = run.seed_for("weights", bits=31)
     if settings.steps == 0:
         return RGNModel(config, seed=weights_seed).to(run.device).eval(), Provenance(), None
-    how = _training_settings(settings, seed=run.seed_for("training") % 2**31, precision=run.precision)
+    how = _training_settings(settings, seed=run.seed_for("training", bits=31), precision=run.precision)
     # Two threads of so small a network gain a fifth on an idle machine and lose fivefold beside a neighbour.
     alone = run.device == "cpu" and config.n_hidden <= _FEW_UNITS
     with run.phase("train", total=settings.steps) as phase, _threads(1 if alone else torch.get_num_threads()):

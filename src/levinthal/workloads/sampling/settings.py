@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from levinthal.harness.settings import Settings
+from levinthal.harness.contract.settings import Settings
 
 __all__ = ["SamplingSettings"]
 
@@ -58,7 +58,7 @@ class SamplingSettings(Settings):
         default=(), description="Settings of policies and of the learner: NAME.KEY=VALUE, as in dbscan.outliers=100."
     )
     replicas: int = Field(default=4, ge=1, description="Campaigns of each policy, paired by seed between policies.")
-    slots: int = Field(default=4, ge=1, description="Trajectories of a campaign that go on side by side.")
+    walkers: int = Field(default=4, ge=1, description="Trajectories of a campaign that go on side by side.")
     chunk_steps: int = Field(default=2_000, ge=1, description="Steps after which a policy may stop a trajectory.")
     frame_interval: int = Field(default=100, ge=1, description="Steps between frames; divides chunk_steps.")
     core_seconds: float = Field(
@@ -97,7 +97,7 @@ class SamplingSettings(Settings):
     sizes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {
             "replicas": 1,
-            "slots": 2,
+            "walkers": 2,
             "chunk_steps": 400,
             "frame_interval": 20,
             "steps": 4_000,
@@ -107,7 +107,7 @@ class SamplingSettings(Settings):
         "tiny": {},
         "small": {
             "replicas": 16,
-            "slots": 8,
+            "walkers": 8,
             "chunk_steps": 1_000,
             "steps": 0,
             "core_seconds": 30.0,
@@ -132,7 +132,7 @@ class SamplingSettings(Settings):
             "system": "fs-peptide",
             "policies": ("plain", "random", "dbscan"),
             "replicas": 3,
-            "slots": 16,
+            "walkers": 16,
             "chunk_steps": 25_000,
             "frame_interval": 2_500,
             "steps": 40_000_000,

@@ -1,7 +1,7 @@
 """The workload `sampling`: simulations that a model looks at while they run, and that restart where it says.
 
-It reads from top to bottom: the system and its yardstick, the metrics checked on an exact chain, reference populations,
-the campaigns of every policy, what they are worth against each other, pictures and structures.
+It reads from top to bottom: the system and its observables, the metrics checked on an exact chain, reference
+populations, the campaigns of every policy, what they are worth against each other, pictures and structures.
 """
 
 from __future__ import annotations
@@ -18,20 +18,9 @@ import numpy.typing as npt
 
 from levinthal.harness import Run, Settings
 from levinthal.metrics.process import process_tree_usage
-from levinthal.workloads.sampling.evaluation import (
-    Cost,
-    PolicyComparison,
-    common_budget,
-    compare_policies,
-    divergences,
-)
-from levinthal.workloads.sampling.outcome import Outcome
 from levinthal.workloads.sampling.policies.registry import make_policy, policy_names
-from levinthal.workloads.sampling.presenting import present
-from levinthal.workloads.sampling.settings import SamplingSettings
-from levinthal.workloads.sampling.study import CampaignTask, campaign_tasks, over_workers, run_on_cores, seeds_of
-from levinthal.workloads.sampling.systems import StudySystem, make_system
-from levinthal.workloads.sampling.telling import (
+from levinthal.workloads.sampling.reporting.artifacts import present
+from levinthal.workloads.sampling.reporting.metrics import (
     tell_comparisons,
     tell_costs,
     tell_directed,
@@ -39,6 +28,23 @@ from levinthal.workloads.sampling.telling import (
     tell_ratios,
     tell_timeline,
 )
+from levinthal.workloads.sampling.settings import SamplingSettings
+from levinthal.workloads.sampling.study.campaigns import (
+    CampaignTask,
+    campaign_tasks,
+    over_workers,
+    run_on_cores,
+    seeds_of,
+)
+from levinthal.workloads.sampling.study.evaluation import (
+    Cost,
+    PolicyComparison,
+    common_budget,
+    compare_policies,
+    divergences,
+)
+from levinthal.workloads.sampling.study.outcome import Outcome
+from levinthal.workloads.sampling.systems.named import System, make_system
 
 __all__ = ["SamplingWorkload"]
 
@@ -53,7 +59,7 @@ class Study:
 
     Attributes
     ----------
-    system : StudySystem
+    system : System
         What was sampled.
     outcomes : dict of str to list of Outcome
         By policy, replicas in order.
@@ -63,7 +69,7 @@ class Study:
         Populations to compare with.
     """
 
-    system: StudySystem
+    system: System
     outcomes: dict[str, list[Outcome]]
     budgets: dict[Cost, float]
     reference: npt.NDArray[np.float64] | None
@@ -86,7 +92,7 @@ class SamplingWorkload:
                 wait([run.executor.submit(_import_engine) for _ in range(run.n_workers)])
         for note in system.notes:
             run.note(note)
-        run.dataset(system.name, version=system.version, sha256=system.walker.sha256, synthetic=system.synthetic)
+        run.dataset(system.name, version=system.version, sha256=system.dynamics.sha256, synthetic=system.synthetic)
         if settings.exact_replicas:
             _check_metrics(run, settings)
         reference = _reference(run, settings, system)
@@ -114,15 +120,15 @@ def _platform(run: Run, settings: SamplingSettings) -> str:
 
 def _import_engine() -> None:
     """Load OpenMM in a worker, so that no campaign waits for it."""
-    import levinthal.workloads.sampling.molecular_walker  # noqa: F401
+    import levinthal.workloads.sampling.systems.particles  # noqa: F401
 
 
 def _check_metrics(run: Run, settings: SamplingSettings) -> None:
     """Hold the metrics against a chain whose answers are known."""
-    from levinthal.workloads.sampling.exact_tier import check_metrics
+    from levinthal.workloads.sampling.study.exact_tier import check_metrics
 
     with run.phase("verify", items=settings.exact_replicas):
-        checks = check_metrics(max(settings.exact_replicas, 3), run.seed_for("exact chain") % 2**31)
+        checks = check_metrics(max(settings.exact_replicas, 3), run.seed_for("exact chain", bits=31))
     for check in checks:
         found = (check.estimate.value, check.estimate.low, check.estimate.high)
         run.samples(
@@ -132,10 +138,10 @@ def _check_metrics(run: Run, settings: SamplingSettings) -> None:
     run.gate("exact chain: intervals (99.9 %) that miss the known value", float(missed), at_most=_EXACT_MISSES)
 
 
-def _reference(run: Run, settings: SamplingSettings, system: StudySystem) -> npt.NDArray[np.float64] | None:
+def _reference(run: Run, settings: SamplingSettings, system: System) -> npt.NDArray[np.float64] | None:
     if system.stationary is not None or not settings.reference_steps:
         return system.stationary
-    from levinthal.workloads.sampling.reference import WALKS, reference_populations
+    from levinthal.workloads.sampling.study.reference import WALKS, reference_populations
 
     with run.phase("reference", items=settings.reference_steps, total=WALKS) as phase:
         return reference_populations(
@@ -143,7 +149,7 @@ def _reference(run: Run, settings: SamplingSettings, system: StudySystem) -> npt
             n_steps=settings.reference_steps,
             frame_interval=settings.frame_interval,
             lag=settings.lag,
-            seed=run.seed_for("reference") % 2**31,
+            seed=run.seed_for("reference", bits=31),
             executor=run.executor,
             file=run.kept / "reference.npy",
             on_walk=phase.advance,
@@ -156,7 +162,7 @@ def _on_cores(settings: SamplingSettings) -> bool:
     return settings.spread == "core" or settings.deterministic or (settings.spread == "auto" and several)
 
 
-def _tasks(run: Run, settings: SamplingSettings, system: StudySystem) -> list[CampaignTask]:
+def _tasks(run: Run, settings: SamplingSettings, system: System) -> list[CampaignTask]:
     on_cores = _on_cores(settings)
     return campaign_tasks(
         settings,
@@ -189,7 +195,7 @@ def _sample(run: Run, settings: SamplingSettings, tasks: Sequence[CampaignTask])
 
 def _study(
     settings: SamplingSettings,
-    system: StudySystem,
+    system: System,
     outcomes: Sequence[Outcome],
     reference: npt.NDArray[np.float64] | None,
 ) -> Study:
@@ -233,9 +239,9 @@ def _measure(run: Run, settings: SamplingSettings, study: Study) -> list[PolicyC
                     other,
                     cost,
                     budget,
-                    event=system.yardstick.event,
+                    event=system.observables.event,
                     reweighted=reweighted,
-                    seed=run.seed_for("bootstrap") % 2**31,
+                    seed=run.seed_for("bootstrap", bits=31),
                 )
     tell_ratios(run, found, baseline)
     tell_policies(run, system, outcomes, study.budgets["core-seconds"], of_reference)

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from levinthal.errors import DataError, UsageError
-from levinthal.workloads.docking.molecules import Box, Ligand, Receptor
-from levinthal.workloads.docking.pose import Poses
+from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
+from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.preparation import (
     ligand_to_pdbqt,
     read_ligand_pdbqt,

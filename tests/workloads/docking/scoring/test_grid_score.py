@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from levinthal.errors import DataError, UsageError
-from levinthal.workloads.docking.molecules import Box, Ligand
-from levinthal.workloads.docking.pose import Poses
+from levinthal.workloads.docking.molecules.molecule import Box, Ligand
+from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.scoring import (
     VINA_TYPES,
     GridMaps,

@@ -17,7 +17,7 @@ from torch import Tensor
 from levinthal.errors import DataError, UsageError
 from levinthal.workloads.docking.agent.policy import DockingPolicy, PolicySettings
 from levinthal.workloads.docking.agent.ppo import Iteration, PPOSettings, Training
-from levinthal.workloads.tensor_file import DAMAGED, below, read_tensors, write_tensors
+from levinthal.workloads.training.tensor_file import DAMAGED, below, read_tensors, write_tensors
 
 __all__ = ["has_training", "load_policy", "load_training", "save_policy", "save_training"]
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from levinthal.errors import UsageError
-from levinthal.workloads.docking.environment import ATOM_KINDS, Observation
+from levinthal.workloads.docking.agent.environment import ATOM_KINDS, Observation
 
 __all__ = ["Decision", "DockingPolicy", "Features", "PolicySettings", "features_of"]
 

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from levinthal.errors import UsageError
+from levinthal.workloads.docking.agent.environment import DockingEnvironment, Observation
 from levinthal.workloads.docking.agent.policy import DockingPolicy, Features, features_of
-from levinthal.workloads.docking.environment import DockingEnvironment, Observation
 
 __all__ = ["Episodes", "Iteration", "PPOSettings", "Training", "play", "train"]
 

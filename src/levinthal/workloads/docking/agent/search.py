@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from levinthal.workloads.docking.agent.environment import DockingEnvironment, EpisodeSettings
 from levinthal.workloads.docking.agent.policy import DockingPolicy, features_of
-from levinthal.workloads.docking.environment import DockingEnvironment, EpisodeSettings
-from levinthal.workloads.docking.pose import Poses
+from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.search.descent import Descent
 from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
 from levinthal.workloads.docking.search.problem import Problem

@@ -19,11 +19,11 @@ from sklearn.cluster import KMeans
 
 from levinthal.errors import DataError
 from levinthal.proteins.residues import HEAVY_ATOMS
-from levinthal.simulation.molecular_system import MolecularSystem
-from levinthal.simulation.pdb_structure import from_pdb
-from levinthal.simulation.replica import advance, start_replica
+from levinthal.simulation.dynamics.replica import advance, start_replica
+from levinthal.simulation.systems.molecular_system import MolecularSystem
+from levinthal.simulation.systems.pdb_structure import from_pdb
 from levinthal.workloads.docking.conformations.pocket import carry_hydrogens, heavy_atoms, pocket_atoms
-from levinthal.workloads.docking.molecules import Box, Receptor
+from levinthal.workloads.docking.molecules.molecule import Box, Receptor
 
 __all__ = ["DynamicsSettings", "simulate_pocket"]
 
@@ -46,7 +46,7 @@ class DynamicsSettings:
     snapshots_per_conformation : int
         Snapshots for each conformation that is wanted.
     platform : str
-        As for `levinthal.simulation.replica.advance`.
+        As for `levinthal.simulation.dynamics.replica.advance`.
     threads : int
         Of the CPU platform.
     """

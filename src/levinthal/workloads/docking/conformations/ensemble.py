@@ -11,7 +11,7 @@ import numpy.typing as npt
 from levinthal.errors import DataError, UsageError
 from levinthal.workloads.docking.conformations.normal_modes import displace, pocket_modes
 from levinthal.workloads.docking.conformations.pocket import carry_hydrogens, heavy_atoms, pocket_atoms
-from levinthal.workloads.docking.molecules import Box, Receptor
+from levinthal.workloads.docking.molecules.molecule import Box, Receptor
 from levinthal.workloads.docking.scoring.functions import FunctionName
 
 __all__ = ["FLEXIBILITIES", "Flexibility", "given_conformations", "make_conformations"]

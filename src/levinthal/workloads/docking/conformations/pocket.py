@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from levinthal.errors import DataError
-from levinthal.workloads.docking.molecules import Box, Receptor
+from levinthal.workloads.docking.molecules.molecule import Box, Receptor
 
 __all__ = ["carry_hydrogens", "heavy_atoms", "pocket_atoms"]
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 
 from levinthal.workloads.docking.conformations.pocket import heavy_atoms, pocket_atoms
-from levinthal.workloads.docking.molecules import Box, Receptor
+from levinthal.workloads.docking.molecules.molecule import Box, Receptor
 from levinthal.workloads.docking.scoring.functions import FunctionName, pair_energy, scoring_function
 
 __all__ = ["draw_rotamers"]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from levinthal.errors import DataError
-from levinthal.workloads.docking.molecules import Ligand
+from levinthal.workloads.docking.molecules.molecule import Ligand
 from levinthal.workloads.docking.preparation.pdbqt import MOST_LIGAND_ATOMS, ligand_from_pdbqt
 from levinthal.workloads.docking.preparation.text import read_text
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError
-from levinthal.workloads.docking.molecules import Box, Receptor
+from levinthal.workloads.docking.molecules.molecule import Box, Receptor
 from levinthal.workloads.docking.preparation.ligands import prepare_ligand
 
 __all__ = ["pocket_box", "residue_atoms"]

@@ -19,7 +19,7 @@ import gemmi
 
 from levinthal.errors import DataError
 from levinthal.proteins.residues import HEAVY_ATOMS
-from levinthal.workloads.docking.molecules import Receptor
+from levinthal.workloads.docking.molecules.molecule import Receptor
 from levinthal.workloads.docking.preparation.ligands import quiet_libraries
 from levinthal.workloads.docking.preparation.pdbqt import read_receptor_pdbqt, receptor_from_pdbqt
 from levinthal.workloads.docking.preparation.text import read_text

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from levinthal.proteins.compiled import in_parts
-from levinthal.workloads.docking.scoring.lanes import LANES
-from levinthal.workloads.docking.scoring.pose_kernels import (
+from levinthal.kernels.compiled import in_parts
+from levinthal.kernels.docking.lanes import LANES
+from levinthal.kernels.docking.poses import (
     fill_records,
     score_atoms_of_poses,
     score_rigid_poses,

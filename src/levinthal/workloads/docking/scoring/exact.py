@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from levinthal.errors import DataError, UsageError
-from levinthal.workloads.docking.molecules import Ligand, Receptor
-from levinthal.workloads.docking.pose import Poses
+from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
+from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.scoring.functions import CUTOFF_ANGSTROM, FunctionName, pair_energy, scoring_function
 from levinthal.workloads.docking.scoring.rigid import RigidScore, rigid_sums
 from levinthal.workloads.docking.scoring.tables import BINS, BINS_PER_SQUARE_ANGSTROM, pair_table

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from levinthal.errors import DataError, UsageError
-from levinthal.workloads.docking.molecules import Ligand
-from levinthal.workloads.docking.pose import Poses
+from levinthal.workloads.docking.molecules.molecule import Ligand
+from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.scoring.grids import GridMaps
 from levinthal.workloads.docking.scoring.rigid import AtomScores, RigidScore, rigid_sums
 

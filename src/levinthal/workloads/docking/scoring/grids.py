@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from levinthal.errors import DataError
-from levinthal.workloads.docking.molecules import Box, Ligand, Receptor
+from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.scoring.atom_types import VINA_TYPES
 from levinthal.workloads.docking.scoring.exact import soften
 from levinthal.workloads.docking.scoring.functions import CUTOFF_ANGSTROM, FunctionName, scoring_function
@@ -202,8 +202,8 @@ def _maps_compiled(
     function: FunctionName,
     _device: torch.device,
 ) -> Tensor:
-    from levinthal.proteins.compiled import in_parts
-    from levinthal.workloads.docking.scoring.map_kernels import LANES, sum_maps
+    from levinthal.kernels.compiled import in_parts
+    from levinthal.kernels.docking.maps import LANES, sum_maps
 
     maps = np.empty((len(types), *shape), np.float32)
     near_first = places.astype(np.float32)[np.argsort(places[:, 2], kind="stable")]

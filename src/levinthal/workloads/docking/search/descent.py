@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from levinthal.workloads.docking.pose import Poses
+from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.scoring import RigidScore
 
 __all__ = ["Descent", "Evaluate"]

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from levinthal.workloads.docking.molecules import Box
-from levinthal.workloads.docking.pose import Poses
+from levinthal.workloads.docking.molecules.molecule import Box
+from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
 from levinthal.workloads.docking.search.problem import Problem
 from levinthal.workloads.docking.search.restarts import RestartSettings, descend_from

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from levinthal.workloads.docking.pose import Poses
+from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
 from levinthal.workloads.docking.search.problem import Problem
 from levinthal.workloads.docking.search.restarts import RestartSettings, descend_from

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from levinthal.workloads.docking.molecules import Ligand
-from levinthal.workloads.docking.pose import Poses
+from levinthal.workloads.docking.molecules.molecule import Ligand
+from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.scoring import GridMaps, RigidScore, score_and_gradient, score_poses
 from levinthal.workloads.docking.search.outcome import SearchOutcome, Trace
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from levinthal.workloads.docking.pose import Poses
+from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.search.descent import Descent
 from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
 from levinthal.workloads.docking.search.problem import Problem

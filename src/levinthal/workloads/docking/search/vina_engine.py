@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from levinthal.errors import UsageError
-from levinthal.workloads.docking.molecules import Box, Ligand, Receptor
+from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.preparation import ligand_to_pdbqt, receptor_to_pdbqt
 from levinthal.workloads.docking.search.outcome import SearchOutcome, Trace
 

@@ -1,1 +1,1 @@
-"""Who decides what a slot does next."""
+"""Who decides what a walker does next."""

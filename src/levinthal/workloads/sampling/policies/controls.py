@@ -18,7 +18,7 @@ class PlainSettings:
 
 
 class PlainPolicy:
-    """Classical simulation: every slot goes on."""
+    """Classical simulation: every walker goes on."""
 
     name, directed = "plain", False
 
@@ -28,7 +28,7 @@ class PlainPolicy:
     def refresh(self, view: View, rng: np.random.Generator) -> None:
         """Need no look at all frames."""
 
-    def decide(self, slot: int, view: View, rng: np.random.Generator) -> Decision:
+    def decide(self, walker: int, view: View, rng: np.random.Generator) -> Decision:
         """Go on."""
         return Decision(None, "goes on: no restarts")
 
@@ -40,7 +40,7 @@ class RandomSettings:
     Attributes
     ----------
     min_age_frames : int
-        A slot restarts when its segment has so many frames.
+        A walker restarts when its segment has so many frames.
     """
 
     min_age_frames: int = 20
@@ -63,9 +63,9 @@ class RandomPolicy:
     def refresh(self, view: View, rng: np.random.Generator) -> None:
         """Need no look at all frames."""
 
-    def decide(self, slot: int, view: View, rng: np.random.Generator) -> Decision:
+    def decide(self, walker: int, view: View, rng: np.random.Generator) -> Decision:
         """Restart when the segment is long enough."""
-        latest = int(view.latest[slot])
+        latest = int(view.latest[walker])
         if latest < 0:
             return Decision(None, "goes on: it has no frame yet")
         age = int(np.count_nonzero(view.trajectory == view.trajectory[latest]))

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from levinthal.errors import UsageError
-from levinthal.proteins.contact_maps import pack_contacts, unpack_pairs
-from levinthal.proteins.similarity import radius_of_gyration
+from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
+from levinthal.proteins.similarity.fractions import radius_of_gyration
 from levinthal.workloads.sampling.policies.clusters import Clusters, k_centers
 from levinthal.workloads.sampling.policies.restarting import Bools, Novelty, Ranking, Restarting
 from levinthal.workloads.sampling.policies.settings import RestartSettings, check_range

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import UsageError
-from levinthal.proteins.similarity import rmsd
+from levinthal.proteins.similarity.fractions import rmsd
 from levinthal.workloads.sampling.policies.restarting import Bools, Ranking, Restarting
 from levinthal.workloads.sampling.policies.settings import RestartSettings, check_range
 from levinthal.workloads.sampling.policies.view import View

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from levinthal.errors import UsageError
-from levinthal.proteins.contact_maps import pack_contacts, unpack_pairs
+from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
 from levinthal.workloads.sampling.policies.density import (
     Reference,
     local_outlier_factors,
@@ -107,7 +107,7 @@ class DbscanPolicy(Restarting):
 
     There, eps grows by trial until there are few enough outliers; here the eps that leaves the wanted number is found
     exactly (`noise_radii`). Frames that lie no further from the dense ones than frames usually do are no outliers: so
-    there may be too few, and then slots go on.
+    there may be too few, and then walkers go on.
     """
 
     name = "dbscan"

@@ -1,4 +1,4 @@
-"""When a slot is stopped and where it restarts: what all policies share that restart by a ranking of frames."""
+"""When a walker is stopped and where it restarts: what all policies share that restart by a ranking of frames."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ class Ranking:
 
 
 class Restarting:
-    """A policy that ranks frames when it looks at all of them, and then restarts slots that find nothing new.
+    """A policy that ranks frames when it looks at all of them, and then restarts walkers that find nothing new.
 
-    Culling is DeepDriveMD's, but inside a run: a slot is stopped where its segment has its least age and none of its
+    Culling is DeepDriveMD's, but inside a run: a walker is stopped where its segment has its least age and none of its
     recent frames is new. A frame is used only so often; between two looks at all frames no two restarts are alike, and
-    only so many are from one segment. Where that leaves nothing, the slot goes on.
+    only so many are from one segment. Where that leaves nothing, the walker goes on.
 
     A subclass has `name` and a method `rank`.
 
@@ -116,9 +116,9 @@ class Restarting:
             raise DataError(f"model {view.model_version} places frame {broken} nowhere (NaN): lower its learning_rate")
         self._ranking = self.rank(view, points, rng)
 
-    def decide(self, slot: int, view: View, rng: np.random.Generator) -> Decision:
-        """Say what a slot does next."""
-        latest = int(view.latest[slot])
+    def decide(self, walker: int, view: View, rng: np.random.Generator) -> Decision:
+        """Say what a walker does next."""
+        latest = int(view.latest[walker])
         if latest < 0 or self._ranking is None:
             return Decision(None, "goes on: there is too little to look at yet")
         settings, ranking = self._common, self._ranking

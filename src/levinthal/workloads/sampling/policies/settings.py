@@ -26,7 +26,7 @@ def check_range(settings: object, name: str, low: float, high: float = math.inf)
 
 @dataclass(frozen=True)
 class RestartSettings:
-    """When a slot is stopped, and which restarts are refused.
+    """When a walker is stopped, and which restarts are refused.
 
     Attributes
     ----------

@@ -25,8 +25,8 @@ class View:
         The segment's step at each frame.
     restarts : ndarray of int64, shape (n_frames,)
         How often each frame has been used as a restart.
-    latest : ndarray of int64, shape (n_slots,)
-        The newest frame of each slot, -1 where it has none yet.
+    latest : ndarray of int64, shape (n_walkers,)
+        The newest frame of each walker, -1 where it has none yet.
     frames : ndarray of float32, shape (n_frames, *frame_shape)
         Memory-mapped.
     model_version : int
@@ -49,7 +49,7 @@ class View:
         step: npt.NDArray[np.integer],
         frames: npt.NDArray[np.float32],
     ) -> View:
-        """Return the view of trajectories that were made elsewhere: each is a slot, no frame has been used yet.
+        """Return the view of trajectories that were made elsewhere: each is a walker, no frame has been used yet.
 
         Parameters
         ----------
@@ -80,7 +80,7 @@ class Decision:
 
 
 class Policy(Protocol):
-    """Decides what a slot does next.
+    """Decides what a walker does next.
 
     Attributes
     ----------
@@ -97,6 +97,6 @@ class Policy(Protocol):
         """Look at all frames; called when there are many more, or another model."""
         ...
 
-    def decide(self, slot: int, view: View, rng: np.random.Generator) -> Decision:
-        """Say what a slot does next."""
+    def decide(self, walker: int, view: View, rng: np.random.Generator) -> Decision:
+        """Say what a walker does next."""
         ...

@@ -1,0 +1,109 @@
+"""The figures of a result as lines for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+
+from levinthal.harness.results.result import Comparison, Result, Summary
+from levinthal.harness.results.scaling_points import (
+    COMMUNICATION,
+    EFFICIENCY,
+    EPOCH_TIME,
+    LOADING,
+    RATE,
+    SPEED_UP,
+    Point,
+    Scaling,
+    figure_name,
+)
+
+__all__ = ["efficiency_line", "summary_lines"]
+
+
+def summary_lines(result: Result) -> list[str]:
+    """Return a heading and a line for each metric: name, median, interval, unit.
+
+    Parameters
+    ----------
+    result : Result
+        A finished run.
+
+    Returns
+    -------
+    list of str
+        A metric without a value says why; after the metrics comparisons, the repeats' notes at the end.
+    """
+    data = "synthetic data" if result.dataset.synthetic else f"data: {result.dataset.name}"
+    passed = sum(repeat.verdict == "passed" for repeat in result.repeats)
+    lines = [
+        f"{result.workload.name} {result.size} ({result.division} division, {data}): "
+        f"{result.verdict}, {passed} of {len(result.repeats)} repeats passed"
+    ]
+    if result.scaling is not None:
+        return [*lines, *_scaling_lines(result, result.scaling), *_notes(result)]
+    reasons = {metric.name: metric.reason for repeat in result.repeats for metric in repeat.metrics if metric.reason}
+    width = max((len(name) for name in result.summary), default=0)
+    for name, summary in result.summary.items():
+        lines.append(f"  {name:<{width}}  {_figure(summary, reasons.get(name))}")
+    several = len(result.repeats) > 1
+    for repeat in result.repeats:
+        where = f" (repeat {repeat.index + 1})" if several else ""
+        lines += [f"  {_compared(comparison)}{where}" for comparison in repeat.comparisons]
+    return [*lines, *_notes(result)]
+
+
+def _notes(result: Result) -> list[str]:
+    notes = dict.fromkeys(note for repeat in result.repeats for note in repeat.notes)
+    return [line for note in notes for line in textwrap.wrap(f"note: {note}", 98, initial_indent="  ")]
+
+
+def _scaling_lines(result: Result, scaling: Scaling) -> list[str]:
+    """Return a table with a line for each point of a scaling study."""
+    points = list(scaling.points())
+    width = max(len(point.label) for point in points)
+    unit = next(iter(result.summary.values())).unit if result.summary else "s"
+    heads = (f"{unit}/epoch", "rate", "speed-up", "efficiency", "exchange", "loading")
+    lines = [f"  {'':<{width}}" + "".join(f"{head:>11}" for head in heads)]
+    for point in points:
+        cells = []
+        for figure in (EPOCH_TIME, RATE, SPEED_UP, EFFICIENCY, COMMUNICATION, LOADING):
+            summary = result.summary.get(figure_name(figure, point))
+            value = None if summary is None else summary.median
+            share = figure in (EFFICIENCY, COMMUNICATION, LOADING)
+            cells.append("-" if value is None else f"{100 * value:.1f} %" if share else f"{value:.4g}")
+        lines.append(f"  {point.label:<{width}}" + "".join(f"{cell:>11}" for cell in cells))
+    return lines
+
+
+def efficiency_line(result: Result) -> str:
+    """Return the parallel efficiency at the most ranks of a scaling study, for each case at its largest batch."""
+    assert result.scaling is not None
+    most = max(result.scaling.world_sizes)
+    parts = []
+    for case, batch_sizes in result.scaling.batch_sizes.items():
+        point = Point(case, max(batch_sizes), most, result.scaling.mode)
+        summary = result.summary.get(figure_name(EFFICIENCY, point))
+        if summary is None or summary.median is None:
+            parts.append(f"{case} not measured")
+            continue
+        ci = summary.ci95
+        interval = "" if ci is None else f" [{100 * ci[0]:.1f}, {100 * ci[1]:.1f}]"
+        parts.append(f"{case}, batch {point.batch_size}: {100 * summary.median:.1f} %{interval}")
+    return f"parallel efficiency at {most} rank{'s' * (most > 1)} ({result.scaling.mode} scaling): {'; '.join(parts)}"
+
+
+def _figure(summary: Summary, reason: str | None) -> str:
+    if summary.median is None:
+        return f"not measured: {reason or summary.reason or 'no repeat passed'}"
+    unit = "" if summary.unit == "1" else f" {summary.unit}"
+    interval = "" if summary.ci95 is None else f"  [{summary.ci95[0]:.4g}, {summary.ci95[1]:.4g}]"
+    return f"{summary.median:>10.4g}{unit}{interval}"
+
+
+def _compared(comparison: Comparison) -> str:
+    who = f"{comparison.name}, {comparison.candidate} / {comparison.baseline}, {comparison.terms}"
+    if comparison.value is None:
+        return f"{who}: not measured: {comparison.reason}"
+    if comparison.low is None or comparison.high is None:
+        return f"{who}: {comparison.value:.3g}, {comparison.verdict}"
+    return f"{who}: {comparison.value:.3g}  [{comparison.low:.3g}, {comparison.high:.3g}]  {comparison.verdict}"

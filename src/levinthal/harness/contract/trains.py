@@ -1,0 +1,138 @@
+"""What a workload offers, beside `Workload`, so that its training can be spread over ranks and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+from levinthal.harness.contract.run import Run
+from levinthal.harness.results.result import Dataset
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["PREPARED", "Prepared", "Rank", "ScalingCase", "Trainer", "Trains"]
+
+PREPARED = "prepared.json"
+"""File in a case's folder that says that its data are whole; see `Prepared`."""
+
+
+class Prepared(BaseModel):
+    """What the preparation of a case told of its data."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: Dataset | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ScalingCase:
+    """A panel of a scaling study: a problem size, and the global batch sizes it is trained with.
+
+    Attributes
+    ----------
+    settings : mapping of str to value
+        What it changes of the workload's settings.
+    batch_sizes : tuple of int
+    """
+
+    settings: Mapping[str, Any]
+    batch_sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Rank:
+    """One process of a training, as its workload sees it; the process group of `torch.distributed` is initialised.
+
+    Attributes
+    ----------
+    rank, n_ranks : int
+    device : torch.device
+        Where it computes.
+    precision : str
+        What was asked for: `auto`, `fp32` or `bf16`.
+    seed : int
+        The same on all ranks.
+    folder : Path
+        What `prepare_training` left; the same on all ranks, to be read only.
+    """
+
+    rank: int
+    n_ranks: int
+    device: torch.device
+    precision: str
+    seed: int
+    folder: Path
+
+
+class Trainer(Protocol):
+    """Training steps of one rank; all ranks take them together.
+
+    Attributes
+    ----------
+    n_items : int
+        Items (frames, proteins) of an epoch, over all ranks.
+    loading_s : float
+        How long steps have waited for data so far.
+    execution : str
+        How it computes, in a few words.
+    """
+
+    n_items: int
+    loading_s: float
+    execution: str
+
+    def step(self, *, synchronise: bool = True) -> torch.Tensor:
+        """Take an optimiser step on the next batch and return the loss of this rank's share of it.
+
+        Parameters
+        ----------
+        synchronise : bool
+            False leaves the other ranks' gradients out, with everything else as it is: the difference in time is what
+            communication costs.
+
+        Returns
+        -------
+        Tensor
+            A scalar, weighted so that the sum over the ranks is the loss of the batch.
+        """
+        ...
+
+    def parameters(self) -> Iterable[torch.Tensor]:
+        """Return what is trained: the same on all ranks after any number of synchronised steps."""
+        ...
+
+    def close(self) -> None:
+        """End whatever works in the background."""
+        ...
+
+
+@runtime_checkable
+class Trains(Protocol):
+    """A workload whose training can be spread over ranks: `levinthal scale` works for it.
+
+    Its settings have a key `batch_size`, the items of a step over all ranks.
+
+    Attributes
+    ----------
+    scaling_cases : mapping of str to ScalingCase
+        The panels of its scaling study, by name.
+    item : str
+        What is counted, in the singular: `frame`.
+    """
+
+    scaling_cases: ClassVar[Mapping[str, ScalingCase]]
+    item: ClassVar[str]
+
+    def prepare_training(self, run: Run, settings: Any) -> None:
+        """Leave in `run.folder` whatever the ranks need; called once for each case."""
+        ...
+
+    def trainer(self, rank: Rank, settings: Any) -> Trainer:
+        """Return the trainer of one rank; with one rank it trains as `run` does."""
+        ...

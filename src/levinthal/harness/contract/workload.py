@@ -1,0 +1,44 @@
+"""The contract of a workload: a name, a version, typed settings and one method."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from levinthal.harness.contract.run import Run
+from levinthal.harness.contract.settings import Settings
+
+__all__ = ["Workload"]
+
+
+@runtime_checkable
+class Workload(Protocol):
+    """A program under test with its data set.
+
+    A workload is found by the entry point group `levinthal.workloads` and made without arguments. It keeps no state
+    between repeats: everything it needs comes from `run` and `settings`, everything it measures goes to `run`.
+
+    Attributes
+    ----------
+    name : str
+        What the user types.
+    version : int
+        Raised whenever a change makes new figures incomparable with old ones.
+    Settings : type of Settings
+        The typed settings; `Settings.sizes` holds the presets `tiny`, `small` and `paper`.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    Settings: ClassVar[type[Settings]]
+
+    def run(self, run: Run, settings: Any) -> None:
+        """Execute the workload once.
+
+        Parameters
+        ----------
+        run : Run
+            Seed, device, precision, folder and executor; and where phases, metrics, samples, gates and artifacts go.
+        settings : Settings
+            An instance of this workload's `Settings`.
+        """
+        ...

@@ -1,0 +1,161 @@
+"""Ranks: the processes of one training, started by torchrun on this machine or, under Slurm, on several.
+
+`start_ranks` starts them below a launcher that dies with the caller; `torchrun_command` is the same as a line that a
+person can type. A rank finds its number in the environment, as torchrun leaves it there.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING
+
+from levinthal.errors import UsageError
+from levinthal.harness.engines.processes import available_cores, die_with_parent
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["become_launcher", "end_ranks", "pin_rank", "place_of_rank", "shell_line", "start_ranks", "torchrun_command"]
+
+_GRACE_S = 10.0
+# for the shell of a job: the first node, and a port that jobs on one node do not share
+_RENDEZVOUS = '"$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1):$((20000 + SLURM_JOB_ID % 20000))"'
+
+
+def torchrun_command(n_ranks: int, module: str, arguments: Sequence[str], n_nodes: int = 1) -> list[str]:
+    """Return the command that runs `module` in `n_ranks` processes, as words for a shell.
+
+    Parameters
+    ----------
+    n_ranks : int
+        Over all nodes.
+    module : str
+        What each process runs, as after ``python -m``.
+    arguments : sequence of str
+        Its arguments.
+    n_nodes : int
+        With more than one, `srun` starts one launcher a node; the line belongs into a job script, where Slurm says
+        which nodes there are.
+
+    Raises
+    ------
+    UsageError
+        The ranks cannot be dealt out evenly to the nodes.
+    """
+    if n_nodes == 1:
+        where = ["--standalone", "--nproc-per-node", str(n_ranks)]
+        return [sys.executable, "-m", "torch.distributed.run", *where, "-m", module, *arguments]
+    if n_nodes < 1 or n_ranks % n_nodes:
+        raise UsageError(f"{n_ranks} ranks cannot be dealt out evenly to {n_nodes} nodes: choose a multiple")
+    return [
+        "srun", f"--nodes={n_nodes}", f"--ntasks={n_nodes}", "--ntasks-per-node=1",
+        sys.executable, "-m", "torch.distributed.run", f"--nnodes={n_nodes}", f"--nproc-per-node={n_ranks // n_nodes}",
+        "--rdzv-backend=c10d", '--rdzv-id="$SLURM_JOB_ID"', f"--rdzv-endpoint={_RENDEZVOUS}",
+        "-m", module, *arguments,
+    ]  # fmt: skip
+
+
+def start_ranks(
+    n_ranks: int, module: str, arguments: Sequence[str], *, n_nodes: int = 1, log: IO[bytes] | int
+) -> subprocess.Popen[str]:
+    """Start ranks in a session of their own and return their launcher; they end with this process, however it ends.
+
+    Parameters
+    ----------
+    n_ranks, module, arguments, n_nodes
+        See `torchrun_command`.
+    log : file or descriptor
+        Where what they write to stderr goes; their stdout is the launcher's `stdout`.
+    """
+    if n_nodes == 1:
+        command = [sys.executable, "-m", __name__, str(n_ranks), module, *arguments]
+    else:
+        line = shell_line(torchrun_command(n_ranks, module, arguments, n_nodes))
+        command = ["/bin/sh", "-c", f"exec {line}"]
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def shell_line(words: Sequence[str]) -> str:
+    """Return words as a line for a shell, which finds out at which node the ranks meet."""
+    return " ".join(word if word.startswith("--rdzv-") else shlex.quote(word) for word in words)
+
+
+def end_ranks(launcher: subprocess.Popen[str]) -> None:
+    """Stop a launcher, which stops its ranks; after a while the kernel does."""
+    if launcher.stdout is not None:
+        launcher.stdout.close()
+    if launcher.poll() is not None:
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(launcher.pid, signal.SIGTERM)
+    try:
+        launcher.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+        # its ranks die with it
+        launcher.kill()
+        launcher.wait()
+
+
+def become_launcher(n_ranks: int, module: str, arguments: Sequence[str]) -> None:
+    """Become the process that starts ranks on this machine and watches over them."""
+    from torch.distributed import run
+
+    die_with_parent()
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(available_cores()) // n_ranks)))
+    run.main(["--standalone", "--nproc-per-node", str(n_ranks), "-m", module, *arguments])
+
+
+def place_of_rank(device: str) -> torch.device:
+    """Return where this rank computes: a GPU of its own, or a CPU.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda"}
+        "auto" takes GPUs where every rank of this node gets one.
+
+    Raises
+    ------
+    UsageError
+        GPUs were asked for and there are fewer than ranks.
+    """
+    import torch
+
+    local_rank, n_local = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
+    n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device == "cpu" or (device == "auto" and n_gpus < n_local):
+        return torch.device("cpu")
+    if n_gpus < n_local:
+        raise UsageError(f"{n_local} ranks need a GPU each and there are {n_gpus}: start fewer, or set device cpu")
+    return torch.device("cuda", local_rank)
+
+
+def pin_rank() -> int:
+    """Pin this rank to one core of its node, with one thread; return how many of its ranks share that core.
+
+    A process that may wander between cores, or whose threads wait for each other, measures the scheduler.
+    """
+    import torch
+
+    local_rank, n_local = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
+    cores = available_cores()
+    torch.set_num_threads(1)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {cores[local_rank % len(cores)]})
+    return -(-n_local // len(cores))
+
+
+if __name__ == "__main__":
+    become_launcher(int(sys.argv[1]), sys.argv[2], sys.argv[3:])

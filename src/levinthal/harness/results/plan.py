@@ -1,0 +1,134 @@
+"""What a run is to do, written before anything is done, so that a killed run can be completed."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from levinthal.errors import ResultError, UsageError
+from levinthal.harness.results.scaling_points import Scaling
+from levinthal.harness.results.store import RESULT_FILE, read_json, validated, write_atomically
+
+__all__ = [
+    "KEPT_FOLDER",
+    "PLAN_FILE",
+    "Plan",
+    "claim",
+    "default_folder",
+    "make_run_folder",
+    "read_plan",
+    "repeat_folder",
+    "write_plan",
+]
+
+PLAN_FILE = "plan.json"
+KEPT_FOLDER = "kept"
+"""In a repeat's folder: what lies in it survives a kill."""
+
+
+class Plan(BaseModel):
+    """Everything a repeat's process needs to know, and what the machine looked like when the run began."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_: Literal[1] = 1
+    workload: str
+    version: int
+    size: str
+    division: Literal["closed", "open"]
+    settings: Mapping[str, Any]
+    seeds: tuple[int, ...]
+    device: str
+    precision: str
+    engine: str
+    created_utc: str
+    machine: Mapping[str, Any]
+    software: Mapping[str, Any]
+    scaling: Scaling | None = None
+
+
+def default_folder(name: str) -> Path:
+    """Return `results/NAME-<UTC time>`, with a number behind it where that is taken."""
+    stem = f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    folder = Path("results") / stem
+    number = 2
+    while folder.exists():
+        folder = Path("results") / f"{stem}-{number}"
+        number += 1
+    return folder
+
+
+def make_run_folder(folder: Path) -> None:
+    """Make the folder of a new run.
+
+    Raises
+    ------
+    UsageError
+        It holds something already: no result is ever overwritten.
+    ResultError
+        It cannot be made.
+    """
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            if (folder / PLAN_FILE).exists() and not (folder / RESULT_FILE).exists():
+                mend = f"complete it with levinthal resume {folder}, or choose another --out"
+            else:
+                mend = "choose another --out; nothing is ever overwritten"
+            raise UsageError(f"{folder} exists already: {mend}")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "repeats").mkdir()
+    except OSError as error:
+        raise ResultError(f"cannot make {folder}: {error.strerror}: choose an --out you may write to") from None
+
+
+def repeat_folder(folder: Path, index: int) -> Path:
+    """Return the folder of one repeat inside a run folder."""
+    return folder / "repeats" / f"{index:03d}"
+
+
+def write_plan(plan: Plan, folder: Path) -> None:
+    """Write the plan into a run folder; errors as for `write_atomically`."""
+    write_atomically(folder / PLAN_FILE, plan.model_dump_json(indent=1) + "\n")
+
+
+def read_plan(folder: Path) -> Plan:
+    """Read the plan of a run folder.
+
+    Raises
+    ------
+    ResultError
+        There is none, or it cannot be read.
+    """
+    if not (folder / PLAN_FILE).is_file():
+        raise ResultError(f"{folder} is not a run folder: it has no {PLAN_FILE}")
+    return validated(Plan, read_json(folder / PLAN_FILE), folder / PLAN_FILE)
+
+
+@contextlib.contextmanager
+def claim(folder: Path) -> Iterator[None]:
+    """Hold a run folder for this process; the claim ends with the process, however it ends.
+
+    Raises
+    ------
+    ResultError
+        Another process holds it, or it cannot be written to.
+    """
+    try:
+        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise ResultError(f"cannot write to {folder}: {error.strerror}: choose a folder that is yours") from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ResultError(f"{folder} is being run by another process: wait for it, or stop it first") from None
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,113 @@
+"""Results on disk: read with a one-line error for whatever may be wrong, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic_core
+from pydantic import BaseModel, ValidationError
+
+from levinthal.errors import ResultError
+from levinthal.harness.results.result import SCHEMA, Repeat, Result
+
+__all__ = ["RESULT_FILE", "load_result", "read_json", "read_repeat", "validated", "write_atomically", "write_result"]
+
+RESULT_FILE = "result.json"
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def load_result(path: str | os.PathLike[str]) -> Result:
+    """Read a result.
+
+    Parameters
+    ----------
+    path : path
+        A `result.json`, or the run folder that holds one.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ResultError
+        There is no such file, it is truncated or not a result, or a newer Levinthal wrote it.
+    """
+    file = Path(path)
+    if file.is_dir():
+        if not (file / RESULT_FILE).exists() and (file / "plan.json").exists():
+            raise ResultError(f"{file} holds an unfinished run: complete it with: levinthal resume {file}")
+        file = file / RESULT_FILE
+    document = read_json(file)
+    if not isinstance(document, dict) or "schema" not in document:
+        raise ResultError(f"{file} is not a Levinthal result: it has no key 'schema'")
+    schema = document["schema"]
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise ResultError(f"{file} has schema {schema}, this Levinthal reads up to {SCHEMA}: upgrade Levinthal")
+    return validated(Result, document, file)
+
+
+def read_repeat(path: Path) -> Repeat:
+    """Read the record of one finished repeat; errors as for `load_result`."""
+    return validated(Repeat, read_json(path), path)
+
+
+def read_json(file: Path) -> Any:
+    """Parse a JSON file; a `ResultError` says why it cannot be."""
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise ResultError(f"cannot read {file}: {error.strerror}: name a result.json or a run folder") from None
+    try:
+        return pydantic_core.from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise ResultError(f"{file} is not whole JSON ({error}): it was truncated or edited; run again") from None
+
+
+def validated(model: type[M], document: Any, file: Path) -> M:
+    """Return the typed form of a parsed file; a `ResultError` names the first key that is wrong."""
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise ResultError(f"{file}: {where}: {first['msg']}: the file was not written by this Levinthal") from None
+
+
+def write_result(result: Result, path: Path) -> None:
+    """Write `result.json` atomically.
+
+    Raises
+    ------
+    ResultError
+        The folder cannot be written to.
+    """
+    write_atomically(path, result.to_json())
+
+
+def write_atomically(path: Path, text: str | bytes) -> None:
+    """Write a file so that a reader sees the old one or the whole new one, also after a power cut.
+
+    Raises
+    ------
+    ResultError
+        The folder cannot be written to (no permission, full disk); the old file, if any, is untouched.
+    """
+    data = text.encode() if isinstance(text, str) else text
+    temporary: str | None = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise ResultError(f"cannot write {path}: {error.strerror}: choose a folder with space that is yours") from None

@@ -1,0 +1,219 @@
+"""The rules a result must keep before anyone should trust it; each broken one is named with its mend.
+
+A rule is a pure function from what is known of a result to the sentences that say what is wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from levinthal.errors import LevinthalError
+from levinthal.harness.results.events import EVENTS_FILE, read_events
+from levinthal.harness.results.result import Repeat, Result
+from levinthal.harness.results.store import load_result
+from levinthal.harness.results.summary import summarise
+
+__all__ = ["RULES", "Rule", "broken_by_result"]
+
+_PAPER_REPEATS = 3
+_OVERRUN_S = 0.05  # clocks of phases and repeats are read a moment apart
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule with what to do when it is broken; `find` yields a sentence for each breach."""
+
+    name: str
+    mend: str
+    find: Callable[[Result, Path | None], Iterator[str]]
+
+
+def broken_by_result(path: Path) -> list[str]:
+    """Return a line for each rule that a result breaks: the rule, what is wrong, and the mend.
+
+    Parameters
+    ----------
+    path : Path
+        A `result.json` or a run folder; files beside the result are checked with it.
+
+    Raises
+    ------
+    ResultError
+        The result cannot be read at all.
+    """
+    result = load_result(path)
+    folder = path if path.is_dir() else path.parent
+    return [f"{rule.name}: {what}: {rule.mend}" for rule in RULES for what in rule.find(result, folder)]
+
+
+def _verdict(result: Result, _: Path | None) -> Iterator[str]:
+    for repeat in result.repeats:
+        honest = repeat.error is None and all(gate.passed for gate in repeat.gates)
+        if (repeat.verdict == "passed") != honest:
+            yield f"repeat {repeat.index} says {repeat.verdict}, its gates and error say otherwise"
+    if not result.repeats:
+        yield "there is no repeat"
+    if (result.verdict == "passed") != all(repeat.verdict == "passed" for repeat in result.repeats):
+        yield f"the run says {result.verdict}, its repeats say otherwise"
+
+
+def _summary(result: Result, _: Path | None) -> Iterator[str]:
+    fresh = summarise(result.repeats)
+    for name in sorted(set(fresh) | set(result.summary)):
+        if name not in result.summary or name not in fresh:
+            yield f"metric {name!r} is in {'the summary' if name in result.summary else 'the repeats'} alone"
+        elif fresh[name] != result.summary[name]:
+            yield f"metric {name!r} has median {result.summary[name].median}, its repeats give {fresh[name].median}"
+
+
+def _gated(result: Result, _: Path | None) -> Iterator[str]:
+    for repeat in result.repeats:
+        if repeat.error is None and not repeat.gates:
+            yield f"repeat {repeat.index} reports figures without any gate"
+        if repeat.verdict == "failed":
+            for metric in repeat.metrics:
+                if metric.kind == "speed" and metric.value is not None:
+                    yield f"repeat {repeat.index} failed and still reports the speed {metric.name!r}"
+            for comparison in repeat.comparisons:
+                yield f"repeat {repeat.index} failed and still reports the comparison {comparison.name!r}"
+
+
+def _phases(result: Result, _: Path | None) -> Iterator[str]:
+    for repeat in result.repeats:
+        lanes: dict[str, float] = {}
+        for phase in sorted(repeat.phases, key=lambda phase: phase.start_s):
+            end_s = phase.start_s + phase.duration_s
+            if repeat.duration_s is not None and end_s > repeat.duration_s + _OVERRUN_S:
+                yield f"repeat {repeat.index}: phase {phase.name!r} ends {end_s - repeat.duration_s:.2f} s after it"
+            if phase.start_s < lanes.get(phase.lane, 0.0) - _OVERRUN_S:
+                yield f"repeat {repeat.index}: phase {phase.name!r} overlaps another on lane {phase.lane!r}"
+            lanes[phase.lane] = max(end_s, lanes.get(phase.lane, 0.0))
+        if repeat.error is None and not repeat.phases:
+            yield f"repeat {repeat.index} has no phase"
+
+
+def _seeds(result: Result, _: Path | None) -> Iterator[str]:
+    seeds = [repeat.seed for repeat in result.repeats]
+    if len(set(seeds)) < len(seeds):
+        yield f"the seeds {seeds} are not all different"
+    indices = sorted(repeat.index for repeat in result.repeats)
+    if indices != list(range(len(indices))):
+        yield f"the repeats are numbered {indices}"
+
+
+def _data(result: Result, _: Path | None) -> Iterator[str]:
+    for repeat in result.repeats:
+        if repeat.error is None and repeat.dataset is None:
+            yield f"repeat {repeat.index} does not say which data it used"
+        elif repeat.dataset is not None and repeat.dataset.sha256 is None:
+            yield f"repeat {repeat.index}: data set {repeat.dataset.name!r} has no checksum"
+
+
+def _machine(result: Result, _: Path | None) -> Iterator[str]:
+    for place, key in (("cpu", "model"), ("cpu", "threads"), ("memory", "total_bytes"), ("system", "name")):
+        part = result.machine.get(place)
+        if not (isinstance(part, Mapping) and part.get(key)):
+            yield f"machine.{place}.{key} is missing"
+    for key in ("python", "levinthal", "code_sha256"):
+        if not result.software.get(key):
+            yield f"software.{key} is missing"
+
+
+def _private(result: Result, _: Path | None) -> Iterator[str]:
+    for place, document in (("machine", result.machine), ("software", result.software)):
+        for key in _keys(document):
+            if key.lower() in {"environ", "environment", "env", "hostname", "username", "user"}:
+                yield f"{place} holds {key!r}"
+
+
+def _keys(document: object) -> Iterator[str]:
+    if isinstance(document, Mapping):
+        for key, value in document.items():
+            yield str(key)
+            yield from _keys(value)
+    elif isinstance(document, (list, tuple)):
+        for value in document:
+            yield from _keys(value)
+
+
+def _enough(result: Result, _: Path | None) -> Iterator[str]:
+    if result.size == "paper" and len(result.repeats) < _PAPER_REPEATS:
+        yield f"{len(result.repeats)} repeat(s) of size paper"
+
+
+def _closed(result: Result, _: Path | None) -> Iterator[str]:
+    from levinthal.harness.contract.registry import load_workload, workload_entry_points
+    from levinthal.harness.contract.settings import division_of, make_settings
+
+    if result.workload.name not in workload_entry_points():
+        return
+    workload = load_workload(result.workload.name)
+    if workload.version != result.workload.version:
+        return
+    try:
+        settings = make_settings(workload.Settings, result.size, result.settings)
+    except LevinthalError as error:
+        yield str(error)
+        return
+    if result.division != division_of(settings, result.size):
+        yield f"the division is {result.division}, the settings are those of {division_of(settings, result.size)}"
+
+
+def _artifacts(result: Result, folder: Path | None) -> Iterator[str]:
+    if folder is None:
+        return
+    for repeat in result.repeats:
+        for artifact in repeat.artifacts:
+            path = folder / artifact.path
+            if not path.resolve().is_relative_to(folder.resolve()):
+                yield f"{artifact.path} lies outside the run folder"
+            elif not path.is_file():
+                yield f"{artifact.path} is missing"
+            elif hashlib.sha256(path.read_bytes()).hexdigest() != artifact.sha256:
+                yield f"{artifact.path} does not have the checksum on record"
+
+
+def _journal(result: Result, folder: Path | None) -> Iterator[str]:
+    if folder is None or not (folder / EVENTS_FILE).exists():
+        return
+    logged: dict[int, dict[str, Any]] = {}
+    for event in read_events(folder / EVENTS_FILE):
+        index = event.get("repeat")
+        if not isinstance(index, int):
+            continue
+        if event["event"] == "repeat_start":
+            logged[index] = {}  # a repeat tried again starts anew
+        elif event["event"] == "metric":
+            logged.setdefault(index, {})[str(event.get("name"))] = event.get("value")
+    for repeat in result.repeats:
+        yield from _unlike_journal(repeat, logged.get(repeat.index))
+
+
+def _unlike_journal(repeat: Repeat, logged: Mapping[str, Any] | None) -> Iterator[str]:
+    if logged is None:
+        yield f"repeat {repeat.index} is not in {EVENTS_FILE}"
+        return
+    for metric in repeat.metrics:
+        if metric.value is not None and logged.get(metric.name) != metric.value:
+            said = logged.get(metric.name)
+            yield f"repeat {repeat.index}: {metric.name!r} is {metric.value}, {EVENTS_FILE} says {said}"
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("verdict follows gates", "the file was edited: run again", _verdict),
+    Rule("summary follows repeats", "the file was edited: run again", _summary),
+    Rule("gate before speed", "give the workload a gate; a failed repeat reports no speed", _gated),
+    Rule("phases are consistent", "time each phase with run.phase", _phases),
+    Rule("repeats are distinct", "use levinthal run --repeats, which gives each repeat its own seed", _seeds),
+    Rule("data are named", "call run.dataset with a checksum in the workload", _data),
+    Rule("machine is described", "run again with this Levinthal", _machine),
+    Rule("nothing private is kept", "delete the key and run again with an unchanged Levinthal", _private),
+    Rule("enough repeats", f"run size paper with --repeats {_PAPER_REPEATS} or more", _enough),
+    Rule("division follows settings", "run again with this Levinthal", _closed),
+    Rule("artifacts are whole", "copy the whole run folder, or run again", _artifacts),
+    Rule("journal agrees", "the result or its journal was edited: run again", _journal),
+)

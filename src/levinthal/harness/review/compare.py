@@ -1,0 +1,293 @@
+"""Two results of one workload: faster, slower or can't tell, metric by metric.
+
+The rule is asv's: the Mann-Whitney test with p below 0.002 and, for speed, a factor of at least 1.1, because the speed
+of a machine drifts between two runs by more than its scatter within one. Ranks need 7 repeats a side to reach that p.
+Below that asv looks whether two 99 % intervals overlap; here, from 3 repeats a side on, all values must lie apart and
+Welch's t-test on logarithms reach the same p. That assumes a normal scatter, so such a verdict is labelled. With fewer
+repeats the answer is "can't tell" and how many more are needed.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from levinthal.errors import ResultError
+from levinthal.harness.results.result import Better, Kind, Metric, Result
+from levinthal.harness.results.summary import passed_values
+from levinthal.harness.review.differences import differences
+from levinthal.metrics.statistics import (
+    P_THRESHOLD,
+    Interval,
+    SampleComparison,
+    compare_samples,
+    more_repeats_needed,
+)
+
+__all__ = ["FACTOR", "Comparison", "MetricComparison", "compare_results", "comparison_lines"]
+
+FACTOR = 1.1
+"""How much faster B must be than A; the value is asv's."""
+
+FEWEST_REPEATS = 3
+"""Below this number a side, no rule is offered: two values show nothing of their scatter."""
+
+ComparisonVerdict = Literal["faster", "slower", "better", "worse", "can't tell"]
+
+_SIGN: dict[Better, float] = {"higher": 1.0, "lower": -1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class MetricComparison:
+    """How one metric of B stands to that of A.
+
+    Attributes
+    ----------
+    name, unit, better, kind
+        The metric, as in the results.
+    n_a, n_b : int
+        Values compared: of repeats that passed.
+    median_a, median_b : float or None
+        Null where there is no value.
+    ratio : float or None
+        The typical ratio (Hodges and Lehmann's), turned so that above 1 B is better whichever way the metric counts;
+        null unless all values are positive.
+    ratio_interval : tuple of float or None
+        Its 95 % interval.
+    delta : float or None
+        Cliff's delta, turned likewise: 1 where every value of B is better than every one of A.
+    delta_interval : tuple of float or None
+        Its 95 % interval.
+    p_value : float or None
+        Two-sided Mann-Whitney p.
+    verdict : str
+        `faster` or `slower` for speed, `better` or `worse` for quality, or `can't tell`: what B is.
+    rule : str
+        The rule the verdict rests on.
+    reason : str
+        What decided.
+    more_repeats : int or None
+        How many more repeats a side the test of ranks needs before it can say anything; 0 where it can, null where
+        there is nothing to compare.
+    """
+
+    name: str
+    unit: str
+    better: Better
+    kind: Kind
+    n_a: int
+    n_b: int
+    median_a: float | None
+    median_b: float | None
+    ratio: float | None
+    ratio_interval: tuple[float, float] | None
+    delta: float | None
+    delta_interval: tuple[float, float] | None
+    p_value: float | None
+    verdict: ComparisonVerdict
+    rule: str
+    reason: str
+    more_repeats: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two results side by side; every ratio above 1 speaks for B.
+
+    Attributes
+    ----------
+    workload : str
+        Name of the workload.
+    version : int
+        Its version, the same on both sides.
+    metrics : tuple of MetricComparison
+        Those both results have, in A's order.
+    only_in_a, only_in_b : tuple of str
+        Metrics one of them lacks.
+    warnings : tuple of str
+        What else differs and may be the cause: settings, machine, software, data, missed gates.
+    """
+
+    workload: str
+    version: int
+    metrics: tuple[MetricComparison, ...]
+    only_in_a: tuple[str, ...]
+    only_in_b: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def compare_results(a: Result, b: Result) -> Comparison:
+    """Compare result B with result A.
+
+    Parameters
+    ----------
+    a, b : Result
+        Runs of the same workload in the same version. Other settings, sizes and machines are allowed, for they may be
+        what is studied, and listed in `warnings`.
+
+    Raises
+    ------
+    ResultError
+        Another workload or another version of it: their figures do not mean the same.
+    """
+    if a.workload != b.workload:
+        raise ResultError(
+            f"A is of {a.workload.name} version {a.workload.version}, B of {b.workload.name} version "
+            f"{b.workload.version}: compare results of one workload and version (run the older one again)"
+        )
+    metrics_a, metrics_b = _metrics(a), _metrics(b)
+    values_a, values_b = passed_values(a.repeats), passed_values(b.repeats)
+    return Comparison(
+        workload=a.workload.name,
+        version=a.workload.version,
+        metrics=tuple(
+            _compare_metric(metrics_a[name], metrics_b[name], values_a[name], values_b[name])
+            for name in metrics_a
+            if name in metrics_b
+        ),
+        only_in_a=tuple(name for name in metrics_a if name not in metrics_b),
+        only_in_b=tuple(name for name in metrics_b if name not in metrics_a),
+        warnings=tuple(differences(a, b)),
+    )
+
+
+def _metrics(result: Result) -> dict[str, Metric]:
+    found: dict[str, Metric] = {}
+    for repeat in result.repeats:
+        for metric in repeat.metrics:
+            found.setdefault(metric.name, metric)
+    return found
+
+
+def _compare_metric(a: Metric, b: Metric, values_a: list[float], values_b: list[float]) -> MetricComparison:
+    sign = _SIGN[a.better]
+    sample: SampleComparison | None = None
+    verdict: ComparisonVerdict = "can't tell"
+    rule, more = "none", None
+    if (a.unit, a.better, a.kind) != (b.unit, b.better, b.kind):
+        kinds = [f"{metric.unit or 'no unit'}, {metric.better} better, {metric.kind}" for metric in (a, b)]
+        reason = f"A and B do not mean the same: {kinds[0]} against {kinds[1]}"
+    elif not values_a or not values_b:
+        sides = " and ".join(side for side, values in (("A", values_a), ("B", values_b)) if not values)
+        reason = f"no repeat that passed has a value in {sides}"
+    else:
+        sample = compare_samples(values_a, values_b)
+        more = more_repeats_needed(len(values_a), len(values_b))
+        verdict, rule, reason = _decide(a, sample, len(values_a), len(values_b), more)
+    return MetricComparison(
+        name=a.name,
+        unit=a.unit,
+        better=a.better,
+        kind=a.kind,
+        n_a=len(values_a),
+        n_b=len(values_b),
+        median_a=_median(values_a),
+        median_b=_median(values_b),
+        ratio=None if sample is None or sample.ratio is None else sample.ratio**sign,
+        ratio_interval=_turned_ratio(sample.ratio_interval if sample else None, sign),
+        delta=None if sample is None else sample.delta * sign + 0.0,
+        delta_interval=_turned_delta(sample.delta_interval if sample else None, sign),
+        p_value=None if sample is None else sample.p_value,
+        verdict=verdict,
+        rule=rule,
+        reason=reason,
+        more_repeats=more,
+    )
+
+
+def _decide(
+    metric: Metric, sample: SampleComparison, n_a: int, n_b: int, more: int
+) -> tuple[ComparisonVerdict, str, str]:
+    """Return verdict, rule and reason."""
+    if more == 0:
+        rule = f"Mann-Whitney p < {P_THRESHOLD}"
+        shown, reason = sample.p_value < P_THRESHOLD, f"p = {sample.p_value:.2g}"
+    elif min(n_a, n_b) >= FEWEST_REPEATS and sample.welch_p is not None:
+        rule = f"few repeats: all values apart and Welch's t p < {P_THRESHOLD}"
+        shown = sample.separated and sample.welch_p < P_THRESHOLD
+        ranges = "apart" if sample.separated else "overlap"
+        reason = f"values {ranges}, t-test p = {sample.welch_p:.2g}"
+    else:
+        return "can't tell", "none", f"{n_a} and {n_b} repeats are too few: {more} more a side needed"
+    forward = sample.delta * _SIGN[metric.better] > 0.0
+    if metric.kind == "speed":
+        rule += f" and a factor of {FACTOR}"
+        factor = None if sample.ratio is None else max(sample.ratio, 1.0 / sample.ratio)
+        if factor is None:
+            return "can't tell", rule, "a value is zero or negative, so there is no factor"
+        if shown and factor < FACTOR:
+            return "can't tell", rule, f"{reason}, but the factor {factor:.3f} is below {FACTOR}"
+    if not shown:
+        return "can't tell", rule, f"{reason}; {more} more repeats a side needed for ranks" if more else reason
+    if metric.kind == "speed":
+        return ("faster" if forward else "slower"), rule, reason
+    return ("better" if forward else "worse"), rule, reason
+
+
+def _median(values: list[float]) -> float | None:
+    return median(values) if values else None
+
+
+def _turned_ratio(interval: Interval | None, sign: float) -> tuple[float, float] | None:
+    if interval is None:
+        return None
+    return (interval.low, interval.high) if sign > 0.0 else (1.0 / interval.high, 1.0 / interval.low)
+
+
+def _turned_delta(interval: Interval | None, sign: float) -> tuple[float, float] | None:
+    if interval is None:
+        return None
+    return (interval.low, interval.high) if sign > 0.0 else (-interval.high + 0.0, -interval.low + 0.0)
+
+
+def _number(value: float) -> str:
+    if value == 0.0 or not math.isfinite(value):
+        return f"{value:g}"
+    digits = max(0, 3 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{digits}f}" if digits <= 6 and abs(value) < 1e9 else f"{value:.4g}"
+
+
+def _bracket(interval: tuple[float, float] | None) -> str:
+    return f" [{interval[0]:.3g}, {interval[1]:.3g}]" if interval else ""
+
+
+def comparison_lines(comparison: Comparison, width: int = 80) -> list[str]:
+    """Return the comparison as plain lines of at most `width` columns.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What to print.
+    width : int
+        Columns; a single word longer than that is not broken.
+    """
+    lines = _wrapped(
+        f"{comparison.workload} version {comparison.version}: B against A (a ratio above 1 speaks for B; "
+        "brackets are 95 % intervals)",
+        width,
+        "",
+    )
+    for warning in comparison.warnings:
+        lines += _wrapped(f"! {warning}", width, "  ")
+    for metric in comparison.metrics:
+        unit = f" {metric.unit}" if metric.unit not in {"", "1"} else ""
+        ratio = "" if metric.ratio is None else f"  {metric.ratio:.3g}x{_bracket(metric.ratio_interval)}"
+        lines += _wrapped(f"{metric.verdict:<11} {metric.name}{ratio}", width, " " * 12)
+        values = ", ".join(
+            f"{side} {'not measured' if median is None else _number(median) + unit} (n {n})"
+            for side, median, n in (("A", metric.median_a, metric.n_a), ("B", metric.median_b, metric.n_b))
+        )
+        delta = "" if metric.delta is None else f"; Cliff's delta {metric.delta:+.2f}{_bracket(metric.delta_interval)}"
+        label = "; few repeats" if metric.rule.startswith("few") and metric.verdict != "can't tell" else ""
+        lines += _wrapped(f"{' ' * 12}{values}; {metric.reason}{label}{delta}", width, " " * 12)
+    for side, names in (("A", comparison.only_in_a), ("B", comparison.only_in_b)):
+        if names:
+            lines += _wrapped(f"only in {side}: {', '.join(names)}", width, "  ")
+    return lines
+
+
+def _wrapped(text: str, width: int, indent: str) -> list[str]:
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,86 @@
+"""The process of one repeat, started by the harness: `python -m levinthal.harness.running.worker FOLDER INDEX FD`.
+
+Whatever the workload prints goes to `log.txt` in the repeat's folder. What must reach the user even when the disk is
+full is written to the pipe DESCRIPTOR.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from levinthal.errors import DataError, LevinthalError, MissingExtraError, ResultError, UsageError
+from levinthal.harness.contract.registry import load_workload
+from levinthal.harness.contract.run import Run
+from levinthal.harness.engines.processes import die_with_parent
+from levinthal.harness.results.events import EVENTS_FILE, EventLog
+from levinthal.harness.results.plan import read_plan, repeat_folder
+from levinthal.harness.results.store import write_atomically
+from levinthal.harness.scaling.study import ScalingStudy
+
+__all__ = ["REPEAT_FILE", "main"]
+
+REPEAT_FILE = "repeat.json"
+
+
+def main(folder: Path, index: int) -> None:
+    """Execute one repeat and write its record.
+
+    Raises
+    ------
+    LevinthalError
+        A mistake of the user's, or a full disk: it stops the whole run and leaves no record of this repeat.
+    """
+    plan = read_plan(folder)
+    own = repeat_folder(folder, index)
+    events = EventLog(folder / EVENTS_FILE)
+    run = Run(
+        folder=own,
+        events=events,
+        index=index,
+        seed=plan.seeds[index],
+        device=plan.device,
+        precision=plan.precision,
+        engine=plan.engine,
+    )
+    mistake: LevinthalError | None = None
+    failure: str | None = None
+    events.append("repeat_start", repeat=index, seed=run.seed)
+    try:
+        with run.phase("load"):
+            workload = load_workload(plan.workload)
+            settings = workload.Settings.model_validate(plan.settings)
+        if plan.scaling is None:
+            workload.run(run, settings)
+        else:
+            ScalingStudy(workload, plan.scaling, plan.size).run(run, settings)
+    except (UsageError, DataError, MissingExtraError, ResultError) as error:
+        mistake = error
+    except LevinthalError as error:
+        failure = str(error)
+    except Exception as error:  # whatever a workload raises is its repeat's failure, never the harness's
+        traceback.print_exc()
+        failure = f"{type(error).__name__}: {error} (the traceback is in {own / 'log.txt'})"
+    finally:
+        run.close()
+    if mistake is not None:
+        raise mistake
+    record = run.record(failure)
+    write_atomically(own / REPEAT_FILE, record.model_dump_json(indent=1) + "\n")
+    events.append("repeat_stop", repeat=index, verdict=record.verdict, duration_s=record.duration_s, error=record.error)
+    events.close()
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    pipe = int(sys.argv[3])
+    try:
+        main(Path(sys.argv[1]), int(sys.argv[2]))
+    except LevinthalError as error:
+        os.write(pipe, json.dumps({"recoverable": isinstance(error, ResultError), "message": str(error)}).encode())
+        sys.exit(2)

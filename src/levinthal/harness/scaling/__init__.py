@@ -1,0 +1,1 @@
+"""Scaling studies: the same training on more and more ranks."""

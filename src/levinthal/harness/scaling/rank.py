@@ -1,0 +1,226 @@
+"""One rank of a point of a scaling study: `torchrun ... -m levinthal.harness.scaling.rank --workload NAME ...`.
+
+The first rank writes what all of them measured to `--out`. Data that are not in `--folder` yet are prepared by the
+first rank, while the others wait. What `levinthal scale --dry-run` prints are complete lines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from levinthal.errors import LevinthalError, UsageError
+from levinthal.harness.contract.registry import load_workload
+from levinthal.harness.contract.run import Run
+from levinthal.harness.contract.settings import Settings, make_settings, parse_assignments
+from levinthal.harness.contract.trains import PREPARED, Prepared, Rank, Trainer, Trains
+from levinthal.harness.engines.processes import die_with_parent
+from levinthal.harness.engines.ranks import pin_rank, place_of_rank
+from levinthal.harness.results.events import EVENTS_FILE, EventLog
+from levinthal.harness.results.scaling_points import PointRecord
+from levinthal.harness.results.store import write_atomically
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["main"]
+
+_LOSSES = 3
+"""Steps before the clock; their losses are compared with those of other numbers of ranks."""
+_ROUNDS = 5
+_PATIENCE = timedelta(hours=2)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure one point as one of its ranks; a user's mistake is one line on stderr and exit status 2."""
+    options = _options(arguments)
+    if "RANK" not in os.environ:
+        sys.exit("start this with torch.distributed.run: levinthal scale --dry-run prints whole lines")
+    die_with_parent()
+    try:
+        _measure(options)
+    except LevinthalError as error:
+        if os.environ["RANK"] == "0":
+            write_atomically(options.out.with_suffix(".error"), str(error))
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _measure(options: argparse.Namespace) -> None:
+    from torch import distributed
+
+    workload = load_workload(options.workload)
+    if not isinstance(workload, Trains) or options.case not in workload.scaling_cases:
+        raise UsageError(f"workload {options.workload!r} has no scaling case {options.case!r}")
+    overrides = {**parse_assignments(options.set), **workload.scaling_cases[options.case].settings}
+    settings = make_settings(workload.Settings, options.size, {**overrides, "batch_size": options.batch_size})
+    place = place_of_rank(options.device)
+    if place.type == "cuda":
+        import torch
+
+        torch.cuda.set_device(place)
+    distributed.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=_PATIENCE)
+    try:
+        first = distributed.get_rank() == 0
+        if first:
+            _prepare(workload, settings, options)
+        distributed.barrier()
+        sharing = pin_rank() if place.type == "cpu" else 0
+        rank = Rank(
+            rank=distributed.get_rank(),
+            n_ranks=distributed.get_world_size(),
+            device=place,
+            precision=options.precision,
+            seed=options.seed,
+            folder=options.folder,
+        )
+        trainer = workload.trainer(rank, settings)
+        try:
+            record = _Clock(trainer, place).record(options.seconds, sharing)
+        finally:
+            trainer.close()
+        if first:
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(options.out, record.model_dump_json(indent=1) + "\n")
+        distributed.barrier()
+    finally:
+        distributed.destroy_process_group()
+
+
+def _prepare(workload: Trains, settings: Settings, options: argparse.Namespace) -> None:
+    if (options.folder / PREPARED).exists():
+        return
+    options.folder.mkdir(parents=True, exist_ok=True)
+    events = EventLog(options.folder / EVENTS_FILE)
+    run = Run(
+        folder=options.folder, events=events, seed=options.seed, device=options.device, precision=options.precision
+    )
+    try:
+        workload.prepare_training(run, settings)
+    finally:
+        run.close()
+        events.close()
+    told = run.record()
+    prepared = Prepared(dataset=told.dataset, notes=told.notes)
+    write_atomically(options.folder / PREPARED, prepared.model_dump_json(indent=1) + "\n")
+
+
+class _Clock:
+    """Times blocks of steps, with and without the exchange of gradients in turn."""
+
+    def __init__(self, trainer: Trainer, place: torch.device) -> None:
+        from torch import distributed
+
+        self.trainer, self.place = trainer, place
+        self.n_ranks = distributed.get_world_size()
+
+    def record(self, seconds: float, sharing: int) -> PointRecord:
+        trainer = self.trainer
+        losses = [self._sum(trainer.step()) for _ in range(_LOSSES)]
+        spread = self._spread()
+        one_s = self._block(1, synchronise=True)
+        rounds = [self._count(seconds / _ROUNDS / one_s)] * _ROUNDS
+        step_s: list[float] = []
+        lone_step_s: list[float] = []
+        waited_s = 0.0
+        for count in rounds:
+            before_s = trainer.loading_s
+            step_s.append(self._block(count, synchronise=True))
+            waited_s += trainer.loading_s - before_s
+            if self.n_ranks > 1:
+                lone_step_s.append(self._block(max(1, count // 2), synchronise=False))
+        total_s = sum(each * count for each, count in zip(step_s, rounds, strict=True))
+        finite = [loss if math.isfinite(loss) else None for loss in losses]
+        return PointRecord(
+            n_items=trainer.n_items,
+            step_s=tuple(step_s),
+            lone_step_s=tuple(lone_step_s),
+            loading_share=self._sum(waited_s) / self.n_ranks / total_s,
+            first_losses=tuple(finite),
+            parameter_spread=spread if math.isfinite(spread) else None,
+            execution=trainer.execution,
+            device=_device_name(self.place),
+            ranks_per_core=sharing,
+        )
+
+    def _block(self, count: int, *, synchronise: bool) -> float:
+        """Return the mean time of `count` steps, of the slowest rank."""
+        from torch import distributed
+
+        distributed.barrier()
+        self._wait()
+        start = time.perf_counter()
+        for _ in range(count):
+            self.trainer.step(synchronise=synchronise)
+        self._wait()
+        return self._reduced((time.perf_counter() - start) / count, "MAX")
+
+    def _count(self, wanted: float) -> int:
+        """Return how many steps a block has, the same on all ranks."""
+        return max(1, math.ceil(self._reduced(wanted, "MIN")))
+
+    def _sum(self, value: float | torch.Tensor) -> float:
+        return self._reduced(float(value), "SUM")
+
+    def _reduced(self, value: float, how: str) -> float:
+        import torch
+        from torch import distributed
+
+        shared = torch.tensor(value, dtype=torch.float64, device=self.place)
+        distributed.all_reduce(shared, getattr(distributed.ReduceOp, how))
+        return float(shared)
+
+    def _spread(self) -> float:
+        """Return the largest difference of a parameter between ranks."""
+        import torch
+        from torch import distributed
+
+        widest = 0.0
+        for parameter in self.trainer.parameters():
+            highest, lowest = (parameter.detach().clone().contiguous() for _ in range(2))
+            distributed.all_reduce(highest, distributed.ReduceOp.MAX)
+            distributed.all_reduce(lowest, distributed.ReduceOp.MIN)
+            difference = float(torch.max(highest - lowest)) if parameter.numel() else 0.0
+            widest = difference if not difference <= widest else widest  # NaN stays
+        return widest
+
+    def _wait(self) -> None:
+        if self.place.type == "cuda":
+            import torch
+
+            torch.cuda.synchronize(self.place)
+
+
+def _device_name(place: torch.device) -> str:
+    if place.type == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name(place)
+    return "cpu"
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="levinthal.harness.scaling.rank", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--workload", required=True, help="a workload that offers Trains")
+    parser.add_argument("--size", default="tiny", help="the preset its settings come from")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting")
+    parser.add_argument("--case", required=True, help="a scaling case of the workload")
+    parser.add_argument("--batch-size", type=int, required=True, help="items of a step, over all ranks")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=5.0, help="how long steps are timed at least")
+    parser.add_argument("--folder", type=Path, required=True, help="where the data are, or are prepared")
+    parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Contact maps: bit-packed, exact, and their files."""

@@ -1,0 +1,1 @@
+"""Backbone geometry, both ways, and distances within chains."""

@@ -1,0 +1,1 @@
+"""Sequences, their alignments and their profiles."""

@@ -1,0 +1,1 @@
+"""How alike two structures are: RMSD, native contacts, TM-score, GDT_TS, lDDT; helices."""

@@ -1,0 +1,1 @@
+"""Synthetic protein families, made by the project."""

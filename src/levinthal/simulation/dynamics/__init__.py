@@ -1,0 +1,1 @@
+"""Simulation as a pure function, ensembles of it, and the frames that it leaves."""

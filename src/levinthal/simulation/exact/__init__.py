@@ -1,0 +1,1 @@
+"""Systems whose populations and passage times are known exactly."""

@@ -1,0 +1,283 @@
+"""An exact Markov chain as a system: the same interface as a simulation, and every answer known beforehand."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import zipfile
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from levinthal.errors import DataError, UsageError
+
+__all__ = [
+    "ChainFrames",
+    "ChainState",
+    "MarkovChain",
+    "load_markov_chain",
+    "markov_chain",
+]
+
+Doubles = npt.NDArray[np.float64]
+
+_ROW_SUM_TOLERANCE = 1e-8
+_STEPS_A_BLOCK = 1 << 20
+_KEPT_TABLES = 4
+
+
+@dataclass(frozen=True)
+class ChainState:
+    """Where a walker is.
+
+    Attributes
+    ----------
+    microstate : int
+        Index of the state.
+    step : int
+        Steps made so far.
+    lineage : tuple of int
+        The seeds that led here.
+    """
+
+    microstate: int
+    step: int = 0
+    lineage: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class ChainFrames:
+    """What is kept of a walk.
+
+    Attributes
+    ----------
+    microstate : ndarray of int32, shape (n_frames,)
+        Where the walker was.
+    step : ndarray of int64, shape (n_frames,)
+        Its step at each frame.
+    """
+
+    microstate: npt.NDArray[np.int32]
+    step: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+
+@dataclass(frozen=True, eq=False)
+class MarkovChain:
+    """A chain in discrete time over a finite number of states; made by `markov_chain` or `load_markov_chain`.
+
+    Attributes
+    ----------
+    name : str
+        For reports.
+    row_start : ndarray of int64, shape (n_states + 1,)
+        Compressed sparse rows of the transition matrix: where each row begins.
+    column : ndarray of int32, shape (n_nonzero,)
+        Where each transition leads.
+    probability : ndarray of float64, shape (n_nonzero,)
+        Its probability.
+    embedding : ndarray of float64, shape (n_states, n_dimensions)
+        A coordinate for each state, for policies that look at distances; n_dimensions may be 0.
+    sha256 : str
+        Of the matrix.
+    """
+
+    name: str
+    row_start: npt.NDArray[np.int64]
+    column: npt.NDArray[np.int32]
+    probability: Doubles
+    embedding: Doubles
+    sha256: str = field(repr=False)
+
+    @property
+    def n_states(self) -> int:
+        """How many states there are."""
+        return len(self.row_start) - 1
+
+    @property
+    def transition_matrix(self) -> sparse.csr_array:
+        """The transition matrix, shape (n_states, n_states): row i holds the probabilities to go from i."""
+        return sparse.csr_array((self.probability, self.column, self.row_start), shape=(self.n_states,) * 2)
+
+    def start(self, microstate: int) -> ChainState:
+        """Return a walker at step 0.
+
+        Raises
+        ------
+        DataError
+            There is no such state.
+        """
+        if not 0 <= microstate < self.n_states:
+            raise DataError(f"{self.name} has no state {microstate}: its states are 0 to {self.n_states - 1}")
+        return ChainState(int(microstate))
+
+    def embed(self, frames: ChainFrames) -> Doubles:
+        """Return the coordinates of frames, shape (n_frames, n_dimensions)."""
+        return np.asarray(self.embedding[frames.microstate], np.float64)
+
+    def advance(
+        self, state: ChainState, n_steps: int, seed: int, *, frame_interval: int = 1
+    ) -> tuple[ChainState, ChainFrames]:
+        """Walk for some steps; the same arguments give the same frames.
+
+        Parameters
+        ----------
+        state : ChainState
+            Where to go on from; not changed.
+        n_steps : int
+            How many steps, at least 1.
+        seed : int
+            Of the draws; not negative. Take another for each chunk.
+        frame_interval : int
+            A frame is taken whenever the walker's step is a multiple of this, so that chunks join without a seam.
+
+        Returns
+        -------
+        state : ChainState
+            After `n_steps`.
+        frames : ChainFrames
+            At the multiples of `frame_interval` in (state.step, state.step + n_steps].
+
+        Raises
+        ------
+        DataError
+            A state that the chain does not have.
+        UsageError
+            Numbers that make no sense.
+        """
+        if n_steps < 1 or frame_interval < 1 or seed < 0:
+            raise UsageError(
+                f"n_steps {n_steps}, frame_interval {frame_interval}, seed {seed}: "
+                "the first two must be at least 1, the seed not negative"
+            )
+        self.start(state.microstate)
+        from levinthal.kernels.markov_chain import walk
+
+        keep, target, other = _alias_tables(self)
+        rng = np.random.default_rng(seed)
+        begin, end, interval = state.step, state.step + n_steps, frame_interval
+        frame_steps = np.arange(begin // interval + 1, end // interval + 1, dtype=np.int64) * interval
+        visited = np.empty(len(frame_steps), np.int32)
+        microstate, step, frame = state.microstate, begin, 0
+        while step < end:
+            size = min(_STEPS_A_BLOCK, end - step)
+            n_frames = (step + size) // interval - step // interval
+            microstate = walk(
+                self.row_start,
+                keep,
+                target,
+                other,
+                rng.random(size),
+                microstate,
+                interval - step % interval,
+                interval,
+                visited[frame : frame + n_frames],
+            )
+            step, frame = step + size, frame + n_frames
+        finished = replace(state, microstate=int(microstate), step=end, lineage=(*state.lineage, seed))
+        return finished, ChainFrames(visited, frame_steps)
+
+
+_kept: OrderedDict[str, tuple[Doubles, npt.NDArray[np.int32], npt.NDArray[np.int32]]] = OrderedDict()
+_kept_lock = threading.Lock()
+
+
+def _alias_tables(chain: MarkovChain) -> tuple[Doubles, npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Return the chain's alias tables; a process keeps those of the last few chains."""
+    from levinthal.kernels.markov_chain import alias_tables
+
+    with _kept_lock:
+        tables = _kept.pop(chain.sha256, None)
+        if tables is None:
+            tables = (
+                np.empty_like(chain.probability),
+                np.empty_like(chain.column),
+                np.empty_like(chain.column),
+            )
+            alias_tables(chain.row_start, chain.column, chain.probability, *tables)
+        _kept[chain.sha256] = tables
+        while len(_kept) > _KEPT_TABLES:
+            _kept.popitem(last=False)
+    return tables
+
+
+def markov_chain(
+    name: str,
+    transition_matrix: npt.NDArray[np.floating[Any]] | sparse.sparray | sparse.spmatrix,
+    embedding: npt.NDArray[np.floating[Any]] | None = None,
+) -> MarkovChain:
+    """Return a chain with a given transition matrix.
+
+    Parameters
+    ----------
+    name : str
+        For reports.
+    transition_matrix : ndarray or scipy.sparse array, shape (n_states, n_states)
+        Row i holds the probabilities to go from i; rows sum to 1.
+    embedding : ndarray, shape (n_states, n_dimensions) or (n_states,), optional
+        A coordinate for each state. One that is made from the transition matrix itself tells a policy the answer.
+
+    Raises
+    ------
+    DataError
+        A matrix that is no transition matrix, or an embedding that does not fit it.
+    """
+    matrix: Any = sparse.csr_array(cast(Any, transition_matrix))
+    if matrix.ndim != 2 or matrix.shape[0] < 1 or matrix.shape[1] != matrix.shape[0]:
+        raise DataError(f"the transition matrix of {name} has the shape {matrix.shape}: it must be square")
+    matrix = matrix.astype(np.float64)
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    n_states = matrix.shape[0]
+    if not np.isfinite(matrix.data).all() or matrix.data.min(initial=0.0) < 0.0:
+        raise DataError(f"the transition matrix of {name} has an entry that is negative or not finite")
+    sums = np.asarray(matrix.sum(axis=1)).ravel()
+    worst = int(np.abs(sums - 1.0).argmax())
+    if abs(sums[worst] - 1.0) > _ROW_SUM_TOLERANCE:
+        raise DataError(f"row {worst} of the transition matrix of {name} sums to {sums[worst]:.9g}: it must be 1")
+    points = np.zeros((n_states, 0)) if embedding is None else np.array(embedding, np.float64)
+    if points.ndim == 1:
+        points = points[:, None]
+    if points.ndim != 2 or len(points) != n_states or not np.isfinite(points).all():
+        raise DataError(
+            f"the embedding of {name} has the shape {points.shape} or is not finite: "
+            f"expected a finite coordinate for each of the {n_states} states"
+        )
+    row_start, column = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
+    digest = hashlib.sha256()
+    for part in (row_start, column, matrix.data):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return MarkovChain(name, row_start, column, np.asarray(matrix.data, np.float64), points, digest.hexdigest())
+
+
+def load_markov_chain(path: Path, embedding: npt.NDArray[np.floating[Any]] | None = None) -> MarkovChain:
+    """Read a transition matrix that scipy.sparse.save_npz or numpy.save wrote; nothing in it is executed.
+
+    Parameters
+    ----------
+    path : Path
+        A file `.npz` (sparse) or `.npy` (dense).
+    embedding : ndarray, optional
+        As for `markov_chain`.
+
+    Raises
+    ------
+    DataError
+        The file is missing, damaged, or holds no transition matrix.
+    """
+    try:
+        matrix: Any = np.load(path, allow_pickle=False) if path.suffix == ".npy" else sparse.load_npz(path)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}: name a readable file") from None
+    except (ValueError, KeyError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path} holds no transition matrix ({error}): write it by scipy.sparse.save_npz or numpy.save"
+        ) from None
+    return markov_chain(path.stem, matrix, embedding)

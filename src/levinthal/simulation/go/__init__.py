@@ -1,0 +1,1 @@
+"""Structure-based (Go) models of one bead a residue."""

@@ -1,0 +1,1 @@
+"""Molecular systems: from a sequence or a file to something that can be simulated."""

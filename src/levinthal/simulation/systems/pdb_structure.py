@@ -1,0 +1,192 @@
+"""Any protein from a user's PDB or mmCIF file; what cannot be simulated as it stands is refused by name."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from Bio.PDB import MMCIFParser, PDBParser
+from Bio.PDB.PDBExceptions import PDBConstructionException
+
+from levinthal.errors import DataError
+from levinthal.proteins.residues import HEAVY_ATOMS
+from levinthal.simulation.systems.molecular_system import MolecularSystem, Residue, assemble, prepare
+
+__all__ = ["from_pdb"]
+
+_CAPS = {"ACE": ("CH3", "C", "O"), "NME": ("N", "C")}
+_RESIDUE_ALIASES = {
+    **dict.fromkeys(("HID", "HIE", "HIP", "HSD", "HSE", "HSP"), "HIS"),
+    **{"CYX": "CYS", "CYM": "CYS", "ASH": "ASP", "GLH": "GLU", "LYN": "LYS"},
+}
+_ATOM_ALIASES = {("ILE", "CD"): "CD1", ("NME", "CH3"): "C"}
+_TERMINAL_ALIASES = {"OT1": "O", "OC1": "O", "O1": "O", "OT2": "OXT", "OC2": "OXT", "O2": "OXT"}
+_SOLVENT_AND_IONS = frozenset(
+    [
+        "HOH",
+        "WAT",
+        "H2O",
+        "DOD",
+        "SOL",
+        "TIP",
+        "TIP3",
+        "NA",
+        "CL",
+        "K",
+        "MG",
+        "CA",
+        "ZN",
+        "MN",
+        "FE",
+        "SO4",
+        "PO4",
+        "GOL",
+    ]
+)
+_PEPTIDE_BOND_LIMIT_NM = 0.2
+_BOND_C_OXT_NM = 0.125
+_MINIMISE_ITERATIONS = 30
+
+
+def _read(path: Path) -> Any:
+    parser = (MMCIFParser if path.suffix.lower() in (".cif", ".mmcif") else PDBParser)(QUIET=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            models = list(parser.get_structure("structure", str(path)))
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}: name a readable PDB or mmCIF file") from None
+    except (PDBConstructionException, ValueError, KeyError, IndexError) as error:
+        raise DataError(
+            f"{path} is not a sound PDB or mmCIF file: {error}: mend that line or fetch the file again"
+        ) from None
+    if not models:
+        raise DataError(f"{path} holds no atoms: name a PDB or mmCIF file of a protein")
+    return models
+
+
+def _named_atoms(where: str, residue: Any, name: str) -> dict[str, tuple[float, float, float]]:
+    """Return the heavy atoms by their standard names, in standard order."""
+    expected = HEAVY_ATOMS.get(name) or _CAPS[name]
+    found: dict[str, tuple[float, float, float]] = {}
+    for atom in residue:
+        if atom.element in ("H", "D"):
+            continue
+        label = _ATOM_ALIASES.get((name, atom.id), atom.id)
+        if label not in expected:
+            label = _TERMINAL_ALIASES.get(label, label)
+        if label not in expected and label != "OXT":
+            raise DataError(
+                f"{where} has the atom {atom.id}, which no {name} has: remove it or name the residue rightly"
+            )
+        x, y, z = (float(value) / 10 for value in atom.coord)
+        if not (math.isfinite(x) and math.isfinite(y) and math.isfinite(z)):
+            raise DataError(f"{where}: the position of atom {atom.id} is not a number: mend that line")
+        found[label] = (x, y, z)
+    missing = [atom for atom in expected if atom not in found]
+    if missing:
+        raise DataError(f"{where} lacks the atoms {', '.join(missing)}: complete it first, with PDBFixer for example")
+    return {atom: found[atom] for atom in (*expected, "OXT") if atom in found}
+
+
+def _with_terminal_oxygen(residue: Residue) -> Residue:
+    """Add OXT: the other oxygen mirrored on the axis CA-C."""
+    alpha, carbon, oxygen = (np.array(residue.atoms[name]) for name in ("CA", "C", "O"))
+    axis = (carbon - alpha) / np.linalg.norm(carbon - alpha)
+    bond = oxygen - carbon
+    mirrored = 2 * (bond @ axis) * axis - bond
+    x, y, z = carbon + mirrored / np.linalg.norm(mirrored) * _BOND_C_OXT_NM
+    atoms = {**residue.atoms, "OXT": (float(x), float(y), float(z))}
+    return Residue(residue.name, residue.chain, residue.number, atoms)
+
+
+def _protein_of_chain(path: Path, chain: Any, removed: Counter[str]) -> list[Residue]:
+    kept: list[Residue] = []
+    for residue in chain:
+        name = _RESIDUE_ALIASES.get(residue.get_resname().strip(), residue.get_resname().strip())
+        number = f"{residue.id[1]}{residue.id[2].strip()}"
+        where = f"{path}: residue {name} {chain.id} {number}".replace("  ", " ")
+        if name not in HEAVY_ATOMS and name not in _CAPS:
+            if name not in _SOLVENT_AND_IONS and "N" in residue and "C" in residue and "CA" in residue:
+                raise DataError(f"{where} is no standard amino acid: replace it by one, with PDBFixer for example")
+            removed[name] += 1
+            continue
+        if residue.is_disordered():
+            raise DataError(f"{where} has alternate locations: keep one, with `pdb_selaltloc` of pdb-tools for example")
+        atoms = _named_atoms(where, residue, name)
+        if kept and "C" in kept[-1].atoms and "N" in atoms:
+            gap_nm = math.dist(kept[-1].atoms["C"], atoms["N"])
+            if gap_nm > _PEPTIDE_BOND_LIMIT_NM:
+                raise DataError(
+                    f"{where} is {gap_nm:.2f} nm away from {kept[-1]}: the chain is broken there; "
+                    "model the missing residues or give the pieces chain names of their own"
+                )
+        kept.append(Residue(name, str(chain.id), number, atoms))
+    return kept
+
+
+def from_pdb(
+    path: str | Path,
+    *,
+    temperature_k: float = 300.0,
+    friction_per_ps: float = 1.0,
+    timestep_fs: float = 4.0,
+) -> tuple[MolecularSystem, dict[str, npt.NDArray[np.float64]]]:
+    """Make a system of the protein in a PDB or mmCIF file.
+
+    The first model is taken; water, ions and ligands are removed, hydrogens placed anew for pH 7, a missing last
+    oxygen (OXT) added. What was changed stands in the system's `notes`.
+
+    Parameters
+    ----------
+    path : str or Path
+        `.pdb`, `.ent`, `.cif` or `.mmcif`.
+    temperature_k, friction_per_ps, timestep_fs : float
+        Of Langevin dynamics.
+
+    Returns
+    -------
+    system : MolecularSystem
+        Named after the file.
+    starts : dict of str to ndarray of float64, shape (n_atoms, 3)
+        One start, `structure`: minimised positions in nm.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read; alternate locations, missing atoms, unknown residues or a broken chain (the message
+        names the residue and the mend).
+    """
+    path = Path(path)
+    models = _read(path)
+    removed: Counter[str] = Counter()
+    notes = ["hydrogens placed anew for pH 7"]
+    if len(models) > 1:
+        notes.append(f"model 1 of {len(models)} taken")
+    residues: list[Residue] = []
+    for chain in models[0]:
+        protein = _protein_of_chain(path, chain, removed)
+        if protein and protein[-1].name in HEAVY_ATOMS and "OXT" not in protein[-1].atoms:
+            protein[-1] = _with_terminal_oxygen(protein[-1])
+            notes.append(f"OXT added to {protein[-1]}")
+        residues += protein
+    if not any(residue.name in HEAVY_ATOMS for residue in residues):
+        raise DataError(f"{path} holds no protein: name a file with standard amino acids")
+    notes += [f"removed {count} x {name}" for name, count in sorted(removed.items())]
+    topology, system, positions_nm = assemble(residues, _MINIMISE_ITERATIONS)
+    prepared = prepare(
+        path.stem,
+        topology,
+        system,
+        positions_nm,
+        temperature_k=temperature_k,
+        friction_per_ps=friction_per_ps,
+        timestep_fs=timestep_fs,
+        notes=tuple(notes),
+    )
+    return prepared, {"structure": positions_nm}

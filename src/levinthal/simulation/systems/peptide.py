@@ -1,0 +1,124 @@
+"""Capped peptides built from their sequence; first of all Fs-peptide, the smallest of the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import PeptideBuilder
+from PeptideBuilder import Geometry
+
+from levinthal.errors import UsageError
+from levinthal.proteins.residues import THREE_LETTER
+from levinthal.simulation.systems.molecular_system import MolecularSystem, Residue, assemble, prepare
+
+__all__ = ["FS_SEQUENCE", "START_DIHEDRALS_DEG", "capped_peptide", "fs_peptide"]
+
+FS_SEQUENCE = "A" * 5 + "AAARA" * 3 + "A"
+"""Ace-A5(AAARA)3A-NME (Lockhart and Kim, Science 257:947, 1992)."""
+
+START_DIHEDRALS_DEG = {"helix": (-57.0, -47.0), "extended": (-120.0, 130.0)}
+"""phi and psi of the starts: alpha helix (Arnott and Dover, J. Mol. Biol. 30:209, 1967) and open strand."""
+
+# Enough to relax what ideal geometry strains; thermal motion does the rest in the first picoseconds.
+_MINIMISE_ITERATIONS = 60
+
+
+def _backbone(sequence: str, phi_deg: float, psi_deg: float) -> list[Residue]:
+    """Build heavy atoms from internal coordinates; a residue more at both ends is cut down to the caps."""
+    structure = None
+    for code in f"A{sequence}A":
+        geometry = Geometry.geometry(code)
+        geometry.phi, geometry.psi_im1, geometry.omega = phi_deg, psi_deg, 180.0
+        if structure is None:
+            structure = PeptideBuilder.initialize_res(geometry)
+        else:
+            PeptideBuilder.add_residue(structure, geometry)
+    assert structure is not None
+    # Angstrom to nm.
+    built = [
+        {atom.id: (float(x) / 10, float(y) / 10, float(z) / 10) for atom in residue for x, y, z in (atom.coord,)}
+        for residue in structure.get_residues()
+    ]
+    first, *inner, last = built
+    residues = [Residue("ACE", "A", "0", {"CH3": first["CA"], "C": first["C"], "O": first["O"]})]
+    for number, (code, atoms) in enumerate(zip(sequence, inner, strict=True), start=1):
+        residues.append(Residue(THREE_LETTER[code], "A", str(number), atoms))
+    residues.append(Residue("NME", "A", str(len(sequence) + 1), {"N": last["N"], "C": last["CA"]}))
+    return residues
+
+
+def capped_peptide(
+    name: str,
+    sequence: str,
+    starts: Sequence[str] = ("helix", "extended"),
+    *,
+    temperature_k: float = 300.0,
+    friction_per_ps: float = 1.0,
+    timestep_fs: float = 4.0,
+) -> tuple[MolecularSystem, dict[str, npt.NDArray[np.float64]]]:
+    """Build a peptide between an acetyl and an N-methyl cap; the same call gives the same positions.
+
+    Parameters
+    ----------
+    name : str
+        What the peptide is called.
+    sequence : str
+        One-letter code, at least one residue.
+    starts : sequence of {"helix", "extended"}
+        Which start structures to build.
+    temperature_k, friction_per_ps, timestep_fs : float
+        Of Langevin dynamics.
+
+    Returns
+    -------
+    system : MolecularSystem
+        The caps have no CA atom and are no residues of it.
+    starts : dict of str to ndarray of float64, shape (n_atoms, 3)
+        Minimised positions in nm.
+
+    Raises
+    ------
+    UsageError
+        An unknown start or residue.
+    """
+    strange = [code for code in sequence if code not in THREE_LETTER]
+    if strange or not sequence:
+        raise UsageError(f"peptide {name}: residue {''.join(strange[:1])!r} is none of {''.join(THREE_LETTER)}")
+    unknown = [start for start in starts if start not in START_DIHEDRALS_DEG]
+    if unknown or not starts:
+        raise UsageError(f"start {''.join(unknown[:1])!r} is unknown: choose of {', '.join(START_DIHEDRALS_DEG)}")
+    built = {
+        start: assemble(_backbone(sequence, *START_DIHEDRALS_DEG[start]), _MINIMISE_ITERATIONS)
+        for start in dict.fromkeys(starts)
+    }
+    topology, system, positions_nm = built[starts[0]]
+    prepared = prepare(
+        name,
+        topology,
+        system,
+        positions_nm,
+        temperature_k=temperature_k,
+        friction_per_ps=friction_per_ps,
+        timestep_fs=timestep_fs,
+    )
+    return prepared, {start: positions for start, (_, _, positions) in built.items()}
+
+
+def fs_peptide(
+    starts: Sequence[str] = ("helix", "extended"),
+    *,
+    temperature_k: float = 300.0,
+    friction_per_ps: float = 1.0,
+    timestep_fs: float = 4.0,
+) -> tuple[MolecularSystem, dict[str, npt.NDArray[np.float64]]]:
+    """Build Fs-peptide: 264 atoms, 21 residues; parameters, returns and errors as for `capped_peptide`."""
+    return capped_peptide(
+        "Fs-peptide",
+        FS_SEQUENCE,
+        starts,
+        temperature_k=temperature_k,
+        friction_per_ps=friction_per_ps,
+        timestep_fs=timestep_fs,
+    )

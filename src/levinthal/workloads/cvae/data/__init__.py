@@ -1,0 +1,1 @@
+"""Frames, and the contact maps that the model is trained on."""

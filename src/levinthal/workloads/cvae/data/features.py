@@ -1,0 +1,240 @@
+"""What is learned from and compared with: packed maps on the disk, their split, a sample of pairs, properties.
+
+However many residues there are, no more than `MOST_PAIRS` pairs of a frame are ever unpacked for the baselines and
+scores; the maps themselves stay bits in a memory-mapped file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from levinthal.errors import DataError
+from levinthal.proteins.contact_maps.maps import n_pairs, pack_contacts
+from levinthal.proteins.similarity.fractions import fraction_native_contacts, rmsd
+from levinthal.proteins.similarity.secondary_structure import helical_fraction
+from levinthal.simulation.dynamics.frame_store import FrameStore, FrameWriter, StoreHeader
+from levinthal.workloads.cvae.data.maps import (
+    Indices,
+    LaggedMaps,
+    MapSource,
+    PackedMaps,
+    SelectedMaps,
+    Split,
+    lagged_pairs,
+    split_by_block,
+)
+
+if TYPE_CHECKING:
+    from levinthal.harness import Run
+    from levinthal.workloads.cvae.data.frames import TrajectorySet
+    from levinthal.workloads.cvae.settings import CVAESettings
+
+__all__ = ["MOST_PAIRS", "Features", "PairSample", "features_of_maps", "features_of_trajectories", "sample_pairs"]
+
+MOST_PAIRS = 6_000
+_SAMPLED_PAIRS = 2_000
+
+_BLOCKS = 10
+_HELD_OUT = 0.15
+_HELIX = 0.5
+_LEAST_FRAMES = 40
+_UNPACKED_BYTES_AT_ONCE = 1 << 27
+
+Doubles = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Packed = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class PairSample:
+    """Contacts of some pairs of residues in all frames.
+
+    Attributes
+    ----------
+    first, second : ndarray of int64, shape (n_sampled,)
+        The residues of each pair, the smaller index first.
+    contacts : ndarray of bool, shape (n_frames, n_sampled)
+    """
+
+    first: Indices
+    second: Indices
+    contacts: Bools
+
+
+def sample_pairs(packed: Packed, n_residues: int, seed: int) -> PairSample:
+    """Return all pairs of a small protein, and of one with over `MOST_PAIRS` a random 2,000.
+
+    Parameters
+    ----------
+    packed : ndarray of uint8, shape (n_frames, packed_size(n_residues))
+        May be memory-mapped; read once, in pieces.
+    n_residues : int
+    seed : int
+        Of the sample.
+    """
+    first, second = np.triu_indices(n_residues, 1)
+    if len(first) > MOST_PAIRS:
+        chosen = np.sort(np.random.default_rng(seed).choice(len(first), _SAMPLED_PAIRS, replace=False))
+    else:
+        chosen = np.arange(len(first))
+    contacts = np.empty((len(packed), len(chosen)), np.bool_)
+    at_once = max(1, _UNPACKED_BYTES_AT_ONCE // max(1, len(chosen)))
+    byte, bit = chosen >> 3, (chosen & 7).astype(np.uint8)
+    for start in range(0, len(packed), at_once):
+        part = np.asarray(packed[start : start + at_once])
+        contacts[start : start + at_once] = (part[:, byte] >> bit) & 1
+    return PairSample(first[chosen], second[chosen], contacts)
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """The frames with everything that is computed from them.
+
+    Attributes
+    ----------
+    maps : PackedMaps
+        Of all frames, memory-mapped.
+    lengths : tuple of int
+        Frames of each trajectory.
+    split : Split
+    pairs : PairSample
+    properties : mapping of str to ndarray of float64, shape (n_frames,)
+        What the latent space should tell of; the first colours its picture.
+    helical : ndarray of bool, shape (n_frames,), or None
+        Whether at least half of the residues are helix; None where there are no coordinates to tell by.
+    """
+
+    maps: PackedMaps
+    lengths: tuple[int, ...]
+    split: Split
+    pairs: PairSample
+    properties: Mapping[str, Doubles]
+    helical: Bools | None
+
+    def stretches(self, frames: Indices) -> list[Indices]:
+        """Cut ascending frames where they do not follow each other in time."""
+        trajectory = np.searchsorted(np.cumsum(self.lengths), frames, side="right")
+        cuts = np.flatnonzero((np.diff(frames) != 1) | (np.diff(trajectory) != 0)) + 1
+        return np.split(frames, cuts)
+
+    def pairs_in_time(self, frames: Indices, lag: int) -> tuple[Indices, Indices]:
+        """Return frames to encode and frames to decode to: the same, or where `lag` is not 0 those so much later."""
+        return (frames, frames) if lag == 0 else lagged_pairs(self.stretches(frames), lag)
+
+    def source(self, frames: Indices, lag: int) -> MapSource:
+        """Return what a model learns from, or is evaluated on; errors as for `lagged_pairs`."""
+        return SelectedMaps(self.maps, frames) if lag == 0 else LaggedMaps(self.maps, *self.pairs_in_time(frames, lag))
+
+
+def _map_size(settings: CVAESettings, n_residues: int) -> int:
+    size = settings.map_size or n_residues + n_residues % 2
+    if size < n_residues:
+        raise DataError(
+            f"map_size={size} is smaller than the protein of {n_residues} residues: set 0 or more than that"
+        )
+    return size
+
+
+def _split(run: Run, lengths: Sequence[int]) -> Split:
+    block = max(2, min(lengths) // _BLOCKS)
+    return split_by_block(
+        lengths,
+        block=block,
+        gap=block // 10,
+        validation=_HELD_OUT,
+        test=_HELD_OUT,
+        seed=run.seed_for("split", bits=31),
+    )
+
+
+def _pairs(run: Run, packed: Packed, n_residues: int) -> PairSample:
+    sample = sample_pairs(packed, n_residues, run.seed_for("pairs", bits=31))
+    if len(sample.first) < n_pairs(n_residues):
+        run.note(
+            f"PCA, tICA and the held-out scores are of {len(sample.first):,} pairs drawn from the "
+            f"{n_pairs(n_residues):,} of {n_residues} residues."
+        )
+    return sample
+
+
+def features_of_trajectories(run: Run, settings: CVAESettings, trajectories: TrajectorySet) -> Features:
+    """Pack the contact maps of coordinates and describe the frames; phases `featurise` and `describe`.
+
+    Raises
+    ------
+    DataError
+        Too few frames, or a map size below the number of residues.
+    """
+    n_residues = trajectories.n_residues
+    size = _map_size(settings, n_residues)
+    pack_contacts(np.zeros((1, n_residues, 3), np.float32))  # compiled before the clock starts
+    store = run.folder / "frames"
+    with (
+        run.phase("featurise", items=trajectories.n_frames),
+        FrameWriter(store, StoreHeader(n_residues, system=trajectories.name)) as writer,
+    ):
+        for replica, frames in enumerate(trajectories.frames):
+            writer.append(frames, replica=replica, start=trajectories.starts[replica])
+    stored = FrameStore(store)
+    packed = stored.contacts
+    lengths = tuple(len(each) for each in trajectories.frames)
+    split = _split(run, lengths)
+    with run.phase("describe", items=trajectories.n_frames):
+        coordinates = np.asarray(stored.coordinates_nm)
+        (native, reference), *_ = trajectories.references.items()
+        properties = {f"RMSD to {name}": rmsd(coordinates, each) for name, each in trajectories.references.items()}
+        properties[f"contacts of {native}"] = fraction_native_contacts(coordinates, reference)
+        return Features(
+            maps=PackedMaps(packed, n_residues, size),
+            lengths=lengths,
+            split=split,
+            pairs=_pairs(run, packed, n_residues),
+            properties=properties,
+            helical=helical_fraction(coordinates) >= _HELIX,
+        )
+
+
+def features_of_maps(run: Run, settings: CVAESettings) -> Features:
+    """Read a file of contact maps, say what was read, and describe the frames; phases `read` and `describe`.
+
+    The frames are taken as one trajectory, in the order of the file. Numbers that an HDF5 file holds for each frame are
+    properties, and so is the number of contacts.
+
+    Raises
+    ------
+    DataError
+        The file is missing or damaged, or has too few frames.
+    """
+    from levinthal.proteins.contact_maps.files import is_hdf5, read_contact_maps
+    from levinthal.proteins.contact_maps.hdf5 import read_scalars_hdf5
+
+    path = Path(settings.maps)
+    with run.phase("read") as phase:
+        read = read_contact_maps(path)
+        scalars = read_scalars_hdf5(path, len(read.packed)) if is_hdf5(path) else {}
+        phase.items = len(read.packed)
+    packed, n_residues = read
+    if len(packed) < _LEAST_FRAMES:
+        raise DataError(
+            f"{path} holds {len(packed)} frame(s), at least {_LEAST_FRAMES} are needed to learn from and to hold out"
+        )
+    run.dataset(path.name, version="1", sha256=read.sha256(), synthetic=False)
+    size = _map_size(settings, n_residues)
+    split = _split(run, [len(packed)])
+    with run.phase("describe", items=len(packed)):
+        n_contacts = np.bitwise_count(packed).sum(axis=1, dtype=np.float64)
+        finite = {name: values for name, values in scalars.items() if np.isfinite(values).all()}
+        return Features(
+            maps=PackedMaps(packed, n_residues, size),
+            lengths=(len(packed),),
+            split=split,
+            pairs=_pairs(run, packed, n_residues),
+            properties={**finite, "number of contacts": n_contacts},
+            helical=None,
+        )

@@ -1,0 +1,305 @@
+"""Contact maps for training: kept as bits, expanded batch by batch; split by blocks of trajectories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from levinthal.errors import DataError, UsageError
+from levinthal.proteins.contact_maps.maps import expand_contacts, packed_size
+
+__all__ = [
+    "DenseMaps",
+    "Indices",
+    "LaggedMaps",
+    "MapSource",
+    "Maps",
+    "PackedMaps",
+    "SelectedMaps",
+    "Split",
+    "TargetSource",
+    "as_source",
+    "lagged_pairs",
+    "split_by_block",
+]
+
+Indices = npt.NDArray[np.int64]
+Maps = npt.NDArray[np.float32]
+
+
+class MapSource(Protocol):
+    """Frames that can be drawn in batches."""
+
+    @property
+    def size(self) -> int:
+        """Rows and columns of a map."""
+        ...
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        ...
+
+    def batch(self, frames: Indices, out: Maps | None = None) -> Maps:
+        """Return maps (len(frames), size, size) of 0 and 1, in `out` if given."""
+        ...
+
+
+@runtime_checkable
+class TargetSource(MapSource, Protocol):
+    """Frames of which something else is to be decoded than what is encoded."""
+
+    def targets(self, frames: Indices, out: Maps | None = None) -> Maps:
+        """Return the maps (len(frames), size, size) that the model is to decode to, in `out` if given."""
+        ...
+
+
+@dataclass(frozen=True)
+class PackedMaps:
+    """Contact maps as bits, 48 bytes a frame of 28 residues; see `levinthal.proteins.contact_maps.maps`.
+
+    Attributes
+    ----------
+    packed : ndarray of uint8, shape (n_frames, packed_size(n_residues))
+    n_residues : int
+    size : int
+        Rows and columns after padding.
+    """
+
+    packed: npt.NDArray[np.uint8]
+    n_residues: int
+    size: int
+
+    def __post_init__(self) -> None:
+        expected = packed_size(self.n_residues)
+        if self.packed.ndim != 2 or self.packed.dtype != np.uint8 or self.packed.shape[1] != expected:
+            raise DataError(
+                f"packed contact maps have shape {self.packed.shape} and type {self.packed.dtype}: {self.n_residues} "
+                f"residues need (frames, {expected}) of uint8"
+            )
+        if self.size < self.n_residues:
+            raise DataError(f"maps of {self.n_residues} residues do not fit into {self.size} x {self.size}")
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.packed)
+
+    def batch(self, frames: Indices, out: Maps | None = None) -> Maps:
+        """Return dense maps of some frames, shape (len(frames), size, size)."""
+        maps: Maps = expand_contacts(self.packed[frames], self.n_residues, self.size, out=out, threads=1)
+        return maps
+
+
+@dataclass(frozen=True)
+class DenseMaps:
+    """Contact maps that are dense already, or other maps with values from 0 to 1; padded with zeros.
+
+    Attributes
+    ----------
+    maps : ndarray of float, bool or uint8, shape (n_frames, n, n)
+    size : int
+        Rows and columns after padding, at least n.
+    """
+
+    maps: npt.NDArray[Any]
+    size: int
+
+    def __post_init__(self) -> None:
+        if self.maps.ndim != 3 or self.maps.shape[1] != self.maps.shape[2]:
+            raise DataError(f"maps have the shape {self.maps.shape}: give (frames, n, n)")
+        if self.maps.dtype.kind not in "fbu":
+            raise DataError(f"maps are of type {self.maps.dtype}: give floats, booleans or unsigned integers")
+        if self.size < self.maps.shape[1]:
+            raise DataError(f"maps of {self.maps.shape[1]} rows do not fit into {self.size} x {self.size}")
+        for start in range(0, len(self.maps), 4096):
+            part = self.maps[start : start + 4096]
+            if part.size and not (part.min() >= 0 and part.max() <= 1):
+                raise DataError("maps have values outside 0 to 1 (or NaN): a contact is 1, no contact 0")
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.maps)
+
+    def batch(self, frames: Indices, out: Maps | None = None) -> Maps:
+        """Return float32 maps of some frames, shape (len(frames), size, size)."""
+        n = self.maps.shape[1]
+        if out is None:
+            out = np.zeros((len(frames), self.size, self.size), np.float32)
+        else:
+            out[:] = 0
+        out[:, :n, :n] = self.maps[frames]
+        return out
+
+
+@dataclass(frozen=True)
+class SelectedMaps:
+    """Some frames of a source, which stay where they are (on the disk, for a memory-mapped one).
+
+    Attributes
+    ----------
+    source : MapSource
+    frames : ndarray of int64
+        Which ones, in order.
+    """
+
+    source: MapSource
+    frames: Indices
+
+    @property
+    def size(self) -> int:
+        """Rows and columns of a map."""
+        return self.source.size
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.frames)
+
+    def batch(self, frames: Indices, out: Maps | None = None) -> Maps:
+        """Return maps of some of the frames, shape (len(frames), size, size)."""
+        return self.source.batch(self.frames[frames], out)
+
+
+@dataclass(frozen=True)
+class LaggedMaps:
+    """Pairs of frames a lag time apart: the first is encoded, the second decoded to (Hernandez et al. 2018).
+
+    Attributes
+    ----------
+    source : MapSource
+        All frames.
+    first, second : ndarray of int64, shape (n_pairs,)
+        Which frames of `source` make the pairs; see `lagged_pairs`.
+    """
+
+    source: MapSource
+    first: Indices
+    second: Indices
+
+    @property
+    def size(self) -> int:
+        """Rows and columns of a map."""
+        return self.source.size
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        return len(self.first)
+
+    def batch(self, frames: Indices, out: Maps | None = None) -> Maps:
+        """Return the first maps of some pairs, shape (len(frames), size, size)."""
+        return self.source.batch(self.first[frames], out)
+
+    def targets(self, frames: Indices, out: Maps | None = None) -> Maps:
+        """Return the second maps of some pairs, shape (len(frames), size, size)."""
+        return self.source.batch(self.second[frames], out)
+
+
+def lagged_pairs(blocks: Sequence[Indices], lag: int) -> tuple[Indices, Indices]:
+    """Return the frames t and t + lag of every pair that lies within one block of frames that follow each other.
+
+    Raises
+    ------
+    UsageError
+        A lag below 1.
+    DataError
+        No block is longer than the lag.
+    """
+    if lag < 1:
+        raise UsageError(f"a lag of {lag} frames: it must be at least 1")
+    long_enough = [block for block in blocks if len(block) > lag]
+    if not long_enough:
+        longest = max(map(len, blocks), default=0)
+        raise DataError(
+            f"the longest stretch of frames that follow each other has {longest}: a lag of {lag} frames leaves no "
+            "pair; take a shorter lag or longer trajectories"
+        )
+    return np.concatenate([b[:-lag] for b in long_enough]), np.concatenate([b[lag:] for b in long_enough])
+
+
+def as_source(data: MapSource | npt.NDArray[Any], size: int | None = None, n_residues: int | None = None) -> MapSource:
+    """Wrap arrays: (frames, n, n) as `DenseMaps`, (frames, bytes) of uint8 with `n_residues` as `PackedMaps`."""
+    if not isinstance(data, np.ndarray):
+        return data
+    if data.ndim == 3:
+        return DenseMaps(data, data.shape[1] if size is None else size)
+    if data.ndim == 2 and n_residues is not None:
+        return PackedMaps(data, n_residues, n_residues if size is None else size)
+    raise DataError(
+        f"contact maps have the shape {data.shape}: give dense maps (frames, n, n), or packed ones (frames, bytes) "
+        "with n_residues"
+    )
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices of frames, ascending, disjoint; frames in none of them lie in the gaps."""
+
+    train: Indices
+    validation: Indices
+    test: Indices
+
+
+def split_by_block(
+    lengths: Sequence[int],
+    *,
+    block: int,
+    gap: int = 0,
+    validation: float = 0.1,
+    test: float = 0.1,
+    seed: int = 0,
+) -> Split:
+    """Split trajectories into contiguous blocks and draw which blocks are held out.
+
+    Frames that follow each other are nearly copies: a split by shuffled frame tests on what was trained on.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+        Frames of each trajectory; the frames of all of them lie one after the other.
+    block : int
+        Frames a block aims at; a trajectory is cut into equal blocks of about this length, at least one.
+    gap : int
+        Frames left out where blocks of different parts meet within a trajectory, so that they are at least
+        ``gap + 1`` frames apart.
+    validation, test : float
+        Share of the blocks, at least one block each where the share is above zero.
+    seed : int
+        Which blocks are drawn.
+
+    Raises
+    ------
+    UsageError
+        Shares, block or gap out of range.
+    DataError
+        Too few blocks for every part to have one.
+    """
+    if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
+        raise UsageError(f"shares {validation} for validation and {test} for test: both from 0, their sum below 1")
+    if block < 1 or gap < 0 or gap >= block:
+        raise UsageError(f"block of {block} and gap of {gap} frames: the block must be longer than the gap")
+    if any(n < 0 for n in lengths):
+        raise UsageError("a trajectory cannot have a negative number of frames")
+    blocks: list[tuple[int, int, int]] = []
+    start = 0
+    for trajectory, length in enumerate(lengths):
+        count = max(1, length // block) if length else 0
+        blocks += [(trajectory, start + length * k // count, start + length * (k + 1) // count) for k in range(count)]
+        start += length
+    held = [max(1, round(len(blocks) * share)) if share else 0 for share in (validation, test)]
+    if len(blocks) <= sum(held):
+        raise DataError(
+            f"{start} frames make {len(blocks)} blocks of about {block}: too few to train and to hold "
+            f"{sum(held)} out; simulate longer, or make the blocks shorter"
+        )
+    part_of = np.zeros(len(blocks), np.int64)
+    order = np.random.default_rng(seed).permutation(len(blocks))
+    part_of[order[: held[0]]] = 1
+    part_of[order[held[0] : sum(held)]] = 2
+    parts: list[list[Indices]] = [[], [], []]
+    for k, (trajectory, first, last) in enumerate(blocks):
+        follows_other = k > 0 and blocks[k - 1][0] == trajectory and part_of[k - 1] != part_of[k]
+        parts[part_of[k]].append(np.arange(min(first + gap, last) if follows_other else first, last))
+    nothing = np.empty(0, np.int64)
+    return Split(*(np.concatenate([nothing, *p]) for p in parts))

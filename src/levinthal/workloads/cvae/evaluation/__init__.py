@@ -1,0 +1,1 @@
+"""What the model learned: scores, the latent space, figures."""

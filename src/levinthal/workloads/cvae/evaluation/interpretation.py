@@ -1,0 +1,183 @@
+"""What a trained model has found: reconstruction of unseen frames, and its latent space beside PCA's and tICA's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from levinthal.harness import Run
+from levinthal.workloads.cvae.data.features import Features
+from levinthal.workloads.cvae.evaluation import scores as evaluation
+from levinthal.workloads.cvae.evaluation.figures import contact_map_figure, latent_figure
+from levinthal.workloads.cvae.model.network import CVAEModel
+from levinthal.workloads.cvae.settings import CVAESettings
+from levinthal.workloads.cvae.training.loop import decode, evaluate
+
+__all__ = ["Space", "embed_and_cluster", "interpret", "reconstruct_held_out"]
+
+Doubles = npt.NDArray[np.float64]
+
+
+class Space(NamedTuple):
+    """Embeddings and their cluster labels; null where there are too few frames for the method."""
+
+    points: Doubles | None
+    labels: npt.NDArray[np.int32] | None
+
+
+def reconstruct_held_out(
+    run: Run, settings: CVAESettings, model: CVAEModel, data: Features, latent: Doubles, batch_size: int
+) -> None:
+    """Measure reconstruction on the test frames, which neither training nor any choice has seen.
+
+    A time-lagged model is asked for the frames that come `lag` later.
+    """
+    encoded, frames = data.pairs_in_time(data.split.test, settings.model_lag)
+    first, second = data.pairs.first, data.pairs.second
+    truth = data.pairs.contacts[frames]
+    pair_logits = np.empty(truth.shape, np.float32)
+    n = data.maps.n_residues
+    reconstructed = np.zeros((n, n))
+    for start in range(0, len(frames), batch_size):
+        part = slice(start, start + batch_size)
+        logits = decode(model, latent[encoded[part]], batch_size=batch_size)[:, :n, :n]
+        # The model need not be symmetric: a pair's odds are the mean of its two places in the map.
+        pair_logits[part] = 0.5 * (logits[:, first, second] + logits[:, second, first])
+        both = 0.5 * (logits + logits.transpose(0, 2, 1))
+        reconstructed += (1.0 / (1.0 + np.exp(-both))).sum(axis=0, dtype=np.float64)
+    bits = evaluation.bits_per_contact(pair_logits, truth)
+    mean_map = evaluation.mean_map_logits(data.pairs.contacts[data.split.train])
+    mean_map_bits = evaluation.bits_per_contact(mean_map, truth)
+    held_out = evaluate(
+        model,
+        data.source(data.split.test, settings.model_lag),
+        batch_size=batch_size,
+        seed=run.seed_for("noise", bits=31),
+    )
+    # Pairs that are neighbours in the chain are always in contact and would flatter the curve.
+    far = second - first >= 3
+    auc = evaluation.area_under_curve(pair_logits[:, far], truth[:, far])
+    mean_map_auc = evaluation.area_under_curve(mean_map[far], truth[:, far])
+    why = "all pairs of the test frames are alike"
+    run.metric("held-out bits per contact", bits, unit="bit", better="lower", kind="quality")
+    run.metric("held-out bits per contact (mean map)", mean_map_bits, unit="bit", better="lower", kind="quality")
+    run.metric("held-out AUC", auc, unit="1", better="higher", kind="quality", reason=why)
+    run.metric("held-out AUC (mean map)", mean_map_auc, unit="1", better="higher", kind="quality", reason=why)
+    run.metric("held-out loss", held_out.total, unit="nat/frame", better="lower", kind="quality")
+    run.metric("KL divergence", held_out.kl, unit="nat/frame", better="lower", kind="quality")
+    run.gate(
+        "held-out bits per contact over those of the mean map",
+        bits / mean_map_bits if mean_map_bits > 0 else None,
+        at_most=1.0 - settings.margin,
+    )
+    picture = np.tril(reconstructed / len(frames), -1)
+    picture[first, second] = 0.0
+    observed = np.zeros((n, n))
+    observed[first, second] = truth.mean(axis=0)
+    run.artifact(
+        "contact_map.svg",
+        contact_map_figure(observed, picture),
+        "Mean contact map of the held-out frames (above the diagonal) and of their reconstructions (below).",
+    )
+
+
+def embed_and_cluster(run: Run, settings: CVAESettings, data: Features, latent: Doubles) -> dict[str, Space]:
+    """Embed the frames by PCA and tICA too, and cluster each of the three spaces."""
+    seed = run.seed_for("clusters", bits=31)
+    fit, contacts = data.split.train, data.pairs.contacts
+    with run.phase("cluster", items=len(latent)):
+        points: dict[str, Doubles | None] = {
+            settings.model_name: latent,
+            "PCA": evaluation.pca_embedding(contacts[fit], contacts, settings.latent, seed),
+            "tICA": evaluation.tica_embedding(
+                [contacts[block] for block in data.stretches(fit)], contacts, settings.latent, settings.lag
+            ),
+        }
+        return {
+            name: Space(each, None if each is None else evaluation.cluster_labels(each, settings.clusters, seed))
+            for name, each in points.items()
+        }
+
+
+def interpret(run: Run, settings: CVAESettings, data: Features, spaces: Mapping[str, Space]) -> None:
+    """Compare what the latent spaces of the model, PCA and tICA tell of the molecule."""
+    for name, space in spaces.items():
+        _correlate(run, settings, data, name, space.points)
+        _describe_states(run, settings, data, name, space)
+    latent = spaces[settings.model_name].points
+    assert latent is not None
+    what, values = next(iter(data.properties.items()))
+    in_angstrom = what.startswith("RMSD to ")
+    states = (
+        "" if data.helical is None else " Right: by state; a frame is helix when at least half of its residues are."
+    )
+    run.artifact(
+        "latent.svg",
+        latent_figure(
+            latent,
+            10 * values if in_angstrom else values,
+            f"{what} (Å)" if in_angstrom else what,
+            data.helical,
+            run.seed_for("clusters", bits=31),
+        ),
+        f"Latent space of the {settings.model_name}, turned to its principal axes; each point is a frame. "
+        f"{'Left: coloured' if states else 'Coloured'} by {what}.{states}",
+    )
+
+
+def _missing(settings: CVAESettings, points: Doubles | None) -> str | None:
+    if points is not None:
+        return None
+    return f"no contact varies in blocks longer than the lag of {settings.lag} frames"
+
+
+def _correlate(run: Run, settings: CVAESettings, data: Features, name: str, points: Doubles | None) -> None:
+    fit, test = data.split.train, data.split.test
+    for what, values in data.properties.items():
+        found = None
+        if points is not None:
+            found = evaluation.linear_correlation(points[fit], values[fit], points[test], values[test])
+        run.metric(
+            f"correlation with {what} ({name})",
+            found,
+            unit="1",
+            better="higher",
+            kind="quality",
+            reason=_missing(settings, points) or "it does not vary",
+        )
+    score = None
+    if points is not None:
+        held_out = np.sort(np.concatenate([data.split.validation, test]))
+        fitted, scored = ([points[block] for block in data.stretches(frames)] for frames in (fit, held_out))
+        score = evaluation.vamp2_held_out(fitted, scored, settings.lag)
+    run.metric(
+        f"VAMP-2 ({name})",
+        score,
+        unit="1",
+        better="higher",
+        kind="quality",
+        reason=_missing(settings, points) or f"no block held out is longer than the lag of {settings.lag} frames",
+    )
+
+
+def _describe_states(run: Run, settings: CVAESettings, data: Features, name: str, space: Space) -> None:
+    points, labels = space
+    missing = _missing(settings, points)
+    agreement, why = None, "maps have no coordinates to tell helix from coil by"
+    if data.helical is not None:
+        states = data.helical.astype(np.int64)
+        agreement = None if labels is None else evaluation.state_agreement(labels, states)
+        why = f"all frames are {'helix' if states.all() else 'coil'}: there are no two states to tell"
+    run.metric(f"state agreement ({name})", agreement, unit="1", better="higher", kind="quality", reason=missing or why)
+    seed = run.seed_for("clusters", bits=31)
+    run.metric(
+        f"silhouette ({name})",
+        None if points is None or labels is None else evaluation.silhouette(points, labels, seed),
+        unit="1",
+        better="higher",
+        kind="quality",
+        reason=missing or "there is one cluster only",
+    )

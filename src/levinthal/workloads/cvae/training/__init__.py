@@ -1,0 +1,1 @@
+"""How the model is trained, alone or over ranks, and goes on after a kill."""

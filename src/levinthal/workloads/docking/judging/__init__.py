@@ -1,0 +1,1 @@
+"""What poses are worth: rescoring, plausibility, comparisons and verdicts."""

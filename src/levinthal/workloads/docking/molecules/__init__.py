@@ -1,0 +1,1 @@
+"""Ligands and receptors in memory, and poses of a ligand."""

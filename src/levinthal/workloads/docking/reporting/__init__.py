@@ -1,0 +1,1 @@
+"""Figures, and a pose to turn."""

@@ -1,0 +1,1 @@
+"""Libraries of ligands, screened and ranked."""

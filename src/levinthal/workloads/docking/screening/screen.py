@@ -1,0 +1,209 @@
+"""Virtual screening: every compound of a library docked into the same maps and ranked; failures with their reasons.
+
+Maps are made once, for the atom types of the whole library. Compounds compete by the affinity that Vina prints: the
+exact energy over 1 + 0.05846 times the rotatable bonds, although they are docked as the rigid bodies that RDKit makes
+of them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from levinthal.errors import DataError, LevinthalError
+from levinthal.workloads.docking.judging.pose_files import pose_record
+from levinthal.workloads.docking.judging.rescoring import rescore
+from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
+from levinthal.workloads.docking.scoring import GridMaps, torsion_divisor
+from levinthal.workloads.docking.scoring.functions import FunctionName
+from levinthal.workloads.docking.screening.binder_library import LibraryEntry
+from levinthal.workloads.docking.screening.enrichment import Enrichment, enrichment_of
+from levinthal.workloads.docking.search.outcome import SearchOutcome
+from levinthal.workloads.docking.search.problem import Problem
+
+__all__ = ["Failure", "Hit", "Prepared", "Screening", "prepare_library", "ranked_csv", "ranked_sdf", "screen"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A compound that could not be docked, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A compound that is ready to be docked."""
+
+    entry: LibraryEntry
+    ligand: Ligand
+
+
+@dataclass(frozen=True, eq=False)
+class Hit:
+    """A docked compound.
+
+    Attributes
+    ----------
+    entry : LibraryEntry
+    ligand : Ligand
+    affinity_kcal_mol : float
+        What it is ranked by.
+    coordinates : ndarray, (atoms, 3)
+        Its best pose.
+    conformation : int
+        The receptor conformation of that pose.
+    search_s : float
+        Docking time, set-up excluded.
+    """
+
+    entry: LibraryEntry
+    ligand: Ligand
+    affinity_kcal_mol: float
+    coordinates: npt.NDArray[np.float64]
+    conformation: int
+    search_s: float
+
+
+@dataclass(frozen=True, eq=False)
+class Screening:
+    """A library after docking: hits by affinity, failures, and what the ranking is worth where actives are known."""
+
+    hits: tuple[Hit, ...]
+    failures: tuple[Failure, ...]
+
+    @property
+    def enrichment(self) -> Enrichment | None:
+        """Enrichment over the compounds of which it is known; None where actives or decoys are missing."""
+        known = [hit for hit in self.hits if hit.entry.active is not None]
+        return enrichment_of([hit.affinity_kcal_mol for hit in known], [bool(hit.entry.active) for hit in known])
+
+
+def prepare_library(
+    entries: Sequence[LibraryEntry], make_ligand: Callable[[LibraryEntry], Ligand]
+) -> tuple[list[Prepared], list[Failure]]:
+    """Make ligands; those that cannot be made are failures."""
+    prepared, failures = [], []
+    for entry in entries:
+        try:
+            prepared.append(Prepared(entry, make_ligand(entry)))
+        except LevinthalError as error:
+            failures.append(Failure(entry.name, str(error)))
+    return prepared, failures
+
+
+def screen(
+    prepared: Sequence[Prepared],
+    failures: Sequence[Failure],
+    receptors: Sequence[Receptor],
+    grids: GridMaps,
+    search: Callable[[Problem, int], SearchOutcome],
+    function: FunctionName,
+    *,
+    on_ligand: Callable[[], None] = lambda: None,
+) -> Screening:
+    """Dock every compound and rank them.
+
+    Parameters
+    ----------
+    prepared, failures : sequences
+        From `prepare_library`.
+    receptors : sequence of Receptor
+        The conformations of the maps.
+    grids : GridMaps
+        For the atom types of all compounds.
+    search : callable
+        From a problem and a number, which varies the seed, to an outcome.
+    function : {"vina", "vinardo"}
+    on_ligand : callable
+        Called after each compound.
+    """
+    hits, failed = [], list(failures)
+    for number, each in enumerate(prepared):
+        try:
+            hits.append(_dock(each, receptors, grids, search, function, number))
+        except LevinthalError as error:
+            failed.append(Failure(each.entry.name, str(error)))
+        on_ligand()
+    hits.sort(key=lambda hit: hit.affinity_kcal_mol)
+    return Screening(tuple(hits), tuple(failed))
+
+
+def _dock(
+    prepared: Prepared,
+    receptors: Sequence[Receptor],
+    grids: GridMaps,
+    search: Callable[[Problem, int], SearchOutcome],
+    function: FunctionName,
+    number: int,
+) -> Hit:
+    ligand = prepared.ligand
+    _must_fit(ligand, grids.box)
+    outcome = search(Problem(grids, ligand), number)
+    final = rescore(receptors, ligand, outcome, function)
+    strains = np.array([receptors[int(k)].energy_kcal_mol for k in final.conformations])
+    affinities = (final.energies_kcal_mol - strains) / torsion_divisor(ligand.n_torsions) + strains
+    best = int(np.argmin(affinities))
+    return Hit(
+        entry=prepared.entry,
+        ligand=ligand,
+        affinity_kcal_mol=float(affinities[best]),
+        coordinates=final.coordinates[best],
+        conformation=int(final.conformations[best]),
+        search_s=outcome.duration_s,
+    )
+
+
+def _must_fit(ligand: Ligand, box: Box) -> None:
+    spans = np.ptp(ligand.scored_template_angstrom, axis=0)
+    longest = float(np.linalg.norm(spans))
+    diagonal = float(np.linalg.norm(box.size_angstrom))
+    if longest > diagonal:
+        raise DataError(f"it is {longest:.1f} A long and the box has a diagonal of {diagonal:.1f} A: raise padding")
+
+
+def ranked_csv(screening: Screening) -> str:
+    """Return the ranked list; compounds that failed stand at its end, with the reason."""
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(
+        ["rank", "name", "affinity_kcal_mol", "heavy_atoms", "rotatable_bonds", "conformation", "known",
+         "measured_kcal_mol", "search_s", "reason"]
+    )  # fmt: skip
+    for rank, hit in enumerate(screening.hits, 1):
+        rows.writerow(
+            [
+                rank,
+                hit.entry.name,
+                f"{hit.affinity_kcal_mol:.3f}",
+                len(hit.ligand.heavy_atoms),
+                f"{hit.ligand.n_torsions:g}",
+                hit.conformation,
+                {True: "active", False: "decoy", None: ""}[hit.entry.active],
+                "" if hit.entry.binding_kcal_mol is None else hit.entry.binding_kcal_mol,
+                f"{hit.search_s:.4f}",
+                "",
+            ]
+        )
+    for failure in screening.failures:
+        rows.writerow(["", failure.name, "", "", "", "", "", "", "", failure.reason])
+    return table.getvalue()
+
+
+def ranked_sdf(screening: Screening) -> str:
+    """Return the best pose of every hit, in the order of the list."""
+    return "".join(
+        pose_record(
+            hit.ligand,
+            hit.coordinates,
+            hit.entry.name,
+            {"rank": rank, "affinity_kcal_mol": hit.affinity_kcal_mol, "conformation": hit.conformation},
+        )
+        for rank, hit in enumerate(screening.hits, 1)
+    )

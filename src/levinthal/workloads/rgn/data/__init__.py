@@ -1,0 +1,1 @@
+"""Protein families and records, as batches."""

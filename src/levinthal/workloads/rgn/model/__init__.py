@@ -1,0 +1,1 @@
+"""The recurrent geometric network."""

@@ -1,0 +1,1 @@
+"""Structures predicted, timed by stage and scored."""

@@ -1,0 +1,222 @@
+"""Prediction with the clock running: features in, files out, each stage timed with the device synchronised."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from levinthal.proteins.geometry.backbone import build_backbone
+from levinthal.proteins.geometry.distance_rmsd import distance_rmsd
+from levinthal.proteins.structures.backbone_chain import BackboneChain
+from levinthal.proteins.structures.structure_files import write_pdb
+from levinthal.workloads.rgn.data.features import pad_features
+from levinthal.workloads.rgn.model.network import RGNModel
+
+__all__ = [
+    "STAGES",
+    "Growth",
+    "Timing",
+    "fit_growth",
+    "length_bins",
+    "lower_precision",
+    "predict",
+    "predicted_chain",
+    "time_batch",
+    "time_target",
+]
+
+STAGES = ("LSTM", "angles", "geometry", "write")
+"""What a prediction consists of once the profile is there."""
+
+_BIN = 100
+_ALLOWED_NM = 0.005
+_TRIED = 8
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Timing:
+    """How long the predictions of one target took.
+
+    Attributes
+    ----------
+    n_residues : int
+    stages_s : ndarray, shape (timings, 4)
+        Seconds of each of `STAGES`.
+    """
+
+    n_residues: int
+    stages_s: Doubles
+
+    @property
+    def total_s(self) -> Doubles:
+        """Seconds of each prediction, shape (timings,)."""
+        return np.asarray(self.stages_s.sum(axis=1), np.float64)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How prediction time grows with length: `fixed_s + per_residue_s * L`, and the exponent of a power law.
+
+    Attributes
+    ----------
+    fixed_s, per_residue_s : float
+        Least squares in relative error, neither negative.
+    exponent : float
+        Slope of log time against log length.
+    """
+
+    fixed_s: float
+    per_residue_s: float
+    exponent: float
+
+
+@torch.inference_mode()
+def predict(model: RGNModel, features: Sequence[Floats], *, batch_size: int = 32) -> list[Floats]:
+    """Return the backbone (residues, 3, 3) in nm of each protein, in the order given.
+
+    Parameters
+    ----------
+    model : RGNModel
+    features : sequence of ndarray, each of shape (residues, 41)
+    batch_size : int
+        Proteins at a time; proteins of like length are put together.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    found: dict[int, Floats] = {}
+    order = sorted(range(len(features)), key=lambda number: len(features[number]))
+    for first in range(0, len(order), batch_size):
+        chosen = order[first : first + batch_size]
+        batch, lengths = pad_features([features[number] for number in chosen])
+        atoms = model(batch.to(device), lengths.to(device)).atoms_nm.cpu().numpy()
+        found |= {number: atoms[row, : lengths[row]] for row, number in enumerate(chosen)}
+    return [found[number] for number in range(len(features))]
+
+
+def lower_precision(model: RGNModel, features: Sequence[Floats]) -> float:
+    """Predict in 16-bit integers from now on, on a CPU, if that moves coordinates by less than 0.05 A of dRMSD.
+
+    Parameters
+    ----------
+    model : RGNModel
+    features : sequence of ndarray, each of shape (residues, 41)
+        Proteins to try it on: eight of them, of all lengths.
+
+    Returns
+    -------
+    float
+        How far the worst was moved, in nm; 0 where the device has no such weights.
+    """
+    if next(model.parameters()).device.type != "cpu":
+        return 0.0
+    ordered = sorted(features, key=len)
+    some = [ordered[number] for number in np.linspace(0, len(ordered) - 1, min(_TRIED, len(ordered))).astype(int)]
+    exact = predict(model, some)
+    model.set_inference_precision("int16")
+    moved_nm = 0.0
+    for mine, theirs in zip(predict(model, some), exact, strict=True):
+        low, high = (torch.from_numpy(each[None, :, 1].copy()) for each in (mine, theirs))
+        moved_nm = max(moved_nm, float(distance_rmsd(low, high, torch.ones(1, len(mine), dtype=torch.bool))))
+    if not moved_nm < _ALLOWED_NM:
+        model.set_inference_precision("fp32")
+    return moved_nm
+
+
+@torch.inference_mode()
+def time_target(model: RGNModel, sequence: str, features: Floats, folder: Path, *, timings: int) -> Timing:
+    """Time the prediction of one protein, alone in its batch; the first, to warm up, does not count.
+
+    Parameters
+    ----------
+    model : RGNModel
+    sequence : str
+    features : ndarray, shape (residues, 41)
+    folder : Path
+        Where its file is written, each time over.
+    timings : int
+        How many times.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    target = folder / f"timed_{len(sequence)}.pdb"
+    seconds = np.empty((timings + 1, len(STAGES)))
+    for turn in range(timings + 1):
+        clock = _Clock(device)
+        batch, lengths = pad_features([features])
+        hidden = model.recur(batch.to(device), lengths.to(device))
+        seconds[turn, 0] = clock.lap_s()
+        dihedrals = model.torsions(hidden)
+        seconds[turn, 1] = clock.lap_s()
+        atoms = build_backbone(dihedrals)
+        seconds[turn, 2] = clock.lap_s()
+        write_pdb(target, [predicted_chain(sequence, atoms[0].cpu().numpy())])
+        seconds[turn, 3] = clock.lap_s()
+    target.unlink()
+    return Timing(len(sequence), seconds[1:])
+
+
+@torch.inference_mode()
+def time_batch(model: RGNModel, features: Sequence[Floats], *, timings: int) -> Doubles:
+    """Return the seconds that all proteins together took, without writing; the first, to warm up, does not count."""
+    device = next(model.parameters()).device
+    seconds = []
+    for _ in range(timings + 1):
+        clock = _Clock(device)
+        predict(model, features)
+        seconds.append(clock.lap_s())
+    return np.asarray(seconds[1:], np.float64)
+
+
+def predicted_chain(sequence: str, atoms_nm: Floats) -> BackboneChain:
+    """Return a predicted backbone (residues, 3, 3) as a chain A numbered from 1, all of it resolved."""
+    length = len(sequence)
+    return BackboneChain("A", sequence, atoms_nm, np.ones(length, np.bool_), np.arange(1, length + 1, dtype=np.int64))
+
+
+def length_bins(timings: Sequence[Timing]) -> dict[str, list[Timing]]:
+    """Group timings by hundreds of residues, in ascending order; the key is for example `101-200`."""
+    bins: dict[int, list[Timing]] = {}
+    for timing in sorted(timings, key=lambda each: each.n_residues):
+        bins.setdefault((timing.n_residues - 1) // _BIN, []).append(timing)
+    return {f"{_BIN * number + 1}-{_BIN * (number + 1)}": each for number, each in bins.items()}
+
+
+def fit_growth(timings: Sequence[Timing]) -> Growth | None:
+    """Return how the median time grows with length; null with fewer than three different lengths."""
+    from scipy.optimize import nnls
+
+    lengths = np.array([timing.n_residues for timing in timings], np.float64)
+    if len(np.unique(lengths)) < 3:
+        return None
+    seconds = np.array([np.median(timing.total_s) for timing in timings])
+    # each row divided by its time: a long protein does not outweigh the short ones
+    (fixed_s, per_residue_s), _ = nnls(np.column_stack([1.0 / seconds, lengths / seconds]), np.ones(len(seconds)))
+    exponent = np.polyfit(np.log(lengths), np.log(seconds), 1)[0]
+    return Growth(float(fixed_s), float(per_residue_s), float(exponent))
+
+
+class _Clock:
+    """A stopwatch that waits for the device."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._last_s = self._now_s()
+
+    def lap_s(self) -> float:
+        now_s = self._now_s()
+        passed_s, self._last_s = now_s - self._last_s, now_s
+        return passed_s
+
+    def _now_s(self) -> float:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        return time.perf_counter()

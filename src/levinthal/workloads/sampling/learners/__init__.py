@@ -1,0 +1,1 @@
+"""What places frames in a space of few dimensions."""

@@ -1,0 +1,127 @@
+"""The loop: as each chunk comes back its frames are kept, embedded, and the policy says what that walker does next.
+
+Nothing waits for anything else. Chunks run on any executor, training on another; while more chunks are in flight than
+there are workers, a walker's next chunk is submitted after the decision about it, otherwise before, so that no worker
+waits for the coordinator and the decision holds one chunk later. What was decided on which data is on record.
+
+With one worker (or the executor that runs inline) and training inline the same seed gives the same decisions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
+
+from levinthal.harness.engines.open import InlineExecutor
+from levinthal.workloads.sampling.loop.coordinator import Coordinator
+from levinthal.workloads.sampling.loop.flight import WorkerPool
+from levinthal.workloads.sampling.loop.plan import CampaignPlan, CampaignResult
+from levinthal.workloads.sampling.loop.retraining import FrameFile, Learner, Retraining
+from levinthal.workloads.sampling.loop.task import model_seed
+from levinthal.workloads.sampling.policies.view import Policy
+from levinthal.workloads.sampling.record.reader import FRAMES, CampaignHeader
+from levinthal.workloads.sampling.record.rows import ChunkRow
+from levinthal.workloads.sampling.record.writer import CampaignWriter
+from levinthal.workloads.sampling.systems.dynamics import Dynamics
+
+__all__ = ["CampaignPlan", "CampaignResult", "run_campaign"]
+
+
+def run_campaign(
+    dynamics: Dynamics,
+    policy: Policy,
+    learner: Learner | None,
+    folder: str | Path,
+    plan: CampaignPlan,
+    *,
+    make_executor: Callable[[], Executor] = InlineExecutor,
+    make_learner_executor: Callable[[], Executor] = InlineExecutor,
+    resume: bool = False,
+    on_chunk: Callable[[ChunkRow], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    durable: bool = True,
+) -> CampaignResult:
+    """Sample until the budget is spent.
+
+    A campaign that was killed goes on by `resume`: every chunk that was committed is there, what was in flight is made
+    again with the same seed from the same frame. Its model is trained anew, on all frames.
+
+    Parameters
+    ----------
+    dynamics : Dynamics
+        The system.
+    policy : Policy
+        Says what each walker does next.
+    learner : Learner or None
+        Makes the model that embeds frames; without one the policy sees an embedding without columns.
+    folder : str or Path
+        Of the record.
+    plan : CampaignPlan
+        How, and how much.
+    make_executor : callable
+        Gives the executor for the simulations, and another one when it breaks; it is shut down at the end.
+    make_learner_executor : callable
+        The same for training; without it training is done inline.
+    resume : bool
+        Go on with what `folder` holds.
+    on_chunk : callable, optional
+        Called in this thread with the row of each chunk as it is committed.
+    clock : callable
+        Seconds in which the budget is counted, times the plan's cores; `core_clock.own_seconds` where all of the
+        campaign is done in this thread.
+
+    durable : bool
+        Whether a power cut, and not only a kill, is survived; see `CampaignWriter`.
+
+    Returns
+    -------
+    CampaignResult
+
+    Raises
+    ------
+    SimulationError
+        Nothing can be simulated any more, or the workers die again and again; what was committed is on record.
+    UsageError, DataError, ResultError
+        As for `CampaignWriter`; a policy that chose what is not there.
+    """
+    folder = Path(folder).absolute()  # workers elsewhere have another current folder
+    header = CampaignHeader(
+        system=dynamics.name,
+        system_sha256=dynamics.sha256,
+        frame_shape=dynamics.frame_shape,
+        state_width=dynamics.state_width,
+        n_walkers=plan.n_walkers,
+        chunk_steps=plan.chunk_steps,
+        frame_interval=plan.frame_interval,
+        seed=plan.seed,
+        policy=policy.name,
+        learner="" if learner is None else learner.name,
+    )
+    with CampaignWriter(folder, header, resume=resume, durable=durable) as record:
+        retraining = None
+        pool = WorkerPool(make_executor, plan.n_workers)
+        try:
+            if learner is not None:
+                models = record.history()[2]
+                retraining = Retraining(
+                    learner,
+                    FrameFile(folder / FRAMES, dynamics.frame_shape),
+                    make_learner_executor,
+                    first_frames=plan.first_training_frames,
+                    growth=plan.training_growth,
+                    version=models[-1].version if models else 0,
+                    model_seed=partial(model_seed, plan.seed),
+                )
+            coordinator = Coordinator(dynamics, policy, plan, record, pool, retraining, on_chunk, clock)
+            try:
+                coordinator.run()
+            finally:
+                coordinator.close()
+            return coordinator.result()
+        finally:
+            pool.executor.shutdown(wait=False, cancel_futures=True)
+            if retraining is not None:
+                retraining.close()

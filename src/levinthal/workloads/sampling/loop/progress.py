@@ -1,0 +1,113 @@
+"""Where every walker is and what has been done, kept up to date, and told anew by the record after a kill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from levinthal.errors import DataError
+from levinthal.workloads.sampling.loop.frame_table import FrameTable
+from levinthal.workloads.sampling.loop.plan import CampaignPlan
+from levinthal.workloads.sampling.record.rows import START, ChunkRow, DecisionRow
+from levinthal.workloads.sampling.record.writer import CampaignWriter
+
+__all__ = ["Progress", "Walker"]
+
+
+@dataclass(eq=False)
+class Walker:
+    """Where a walker is.
+
+    Attributes
+    ----------
+    number : int
+        Which walker.
+    position : int
+        Its next chunk that has not been submitted.
+    latest : int or None
+        Its newest frame, None before the first; `state` is the full state there.
+    segment, step : int
+        The unbroken trajectory it is on, and that one's steps so far.
+    failures : int
+        How often the chunk at `position` failed.
+    pending : DecisionRow or None
+        What was decided about that chunk.
+    """
+
+    number: int
+    position: int = 0
+    latest: int | None = None
+    state: npt.NDArray[np.float64] | None = None
+    segment: int = -1
+    step: int = 0
+    failures: int = 0
+    pending: DecisionRow | None = None
+
+
+class Progress:
+    """All walkers, all frames and all counts of a campaign.
+
+    Parameters
+    ----------
+    plan : CampaignPlan
+        How it is run.
+    record : CampaignWriter
+        What is on record already.
+
+    Attributes
+    ----------
+    walkers : list of Walker
+        By number.
+    table : FrameTable
+        What is known of each frame.
+    n_segments, steps, restarts, quarantined : int
+        So far, all sessions together.
+    paid_core_s : float
+        Core-seconds of earlier sessions, a killed one's until its last chunk came back.
+
+    Raises
+    ------
+    DataError
+        A walker's chunks on record have a gap.
+    """
+
+    def __init__(self, plan: CampaignPlan, record: CampaignWriter) -> None:
+        self.walkers = [Walker(number) for number in range(plan.n_walkers)]
+        self.table = FrameTable(plan.n_walkers)
+        self.n_segments = self.steps = self.restarts = self.quarantined = 0
+        self._frame_interval = plan.frame_interval
+        chunks, decisions, _, failures, _ = record.history()
+        for chunk in chunks:
+            walker = self.walkers[chunk.walker]
+            if chunk.position != walker.position:
+                raise DataError(f"{record.folder} is damaged: walker {walker.number} lacks chunk {walker.position}")
+            self.place(walker, chunk)
+            walker.position += 1
+        for walker in self.walkers:
+            if walker.latest is not None:
+                walker.state = record.state(walker.latest)
+        for decision in decisions:
+            walker = self.walkers[decision.walker]
+            if decision.frame is not None:
+                self.restarts += 1
+                if decision.frame != START:
+                    self.table.use(decision.frame)
+            if decision.position == walker.position:
+                walker.pending = decision
+        for failure in failures:
+            walker = self.walkers[failure.walker]
+            self.quarantined += failure.kind == "quarantined"
+            walker.failures += failure.kind == "error" and failure.position == walker.position
+        self.paid_core_s = max((chunk.core_s for chunk in chunks), default=0.0)
+
+    def place(self, walker: Walker, chunk: ChunkRow) -> None:
+        """Count a chunk; its frames are the newest."""
+        walker.segment = chunk.segment
+        walker.step = chunk.first_step + chunk.n_steps
+        self.n_segments = max(self.n_segments, chunk.segment + 1)
+        self.steps += chunk.n_steps
+        steps = chunk.first_step + self._frame_interval * np.arange(1, chunk.n_frames + 1, dtype=np.int64)
+        self.table.append(walker.number, chunk.segment, steps)
+        walker.latest = int(self.table.latest[walker.number])

@@ -1,0 +1,1 @@
+"""The record of a campaign: SQLite rows beside an append-only frame file."""

@@ -1,0 +1,253 @@
+"""A campaign's record, as any process may read it, also while it is being written.
+
+::
+
+    campaign.db     SQLite: what the campaign is, its chunks, decisions, models, failures, sessions
+    frames.f32      float32 (n_frames, *frame_shape)
+    states.f64      float64 (n_frames, state_width): the full state at each frame
+
+A frame's id is its place in these files and never changes. The data of a chunk are written first, its row last: a
+frame without a row does not exist, so whatever a killed coordinator left behind is not seen by readers, and the next
+one cuts it off. History of the format: 1, the first.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from levinthal.errors import DataError
+from levinthal.workloads.sampling.record.rows import (
+    ChunkRow,
+    DecisionRow,
+    FailureRow,
+    ModelRow,
+    SessionRow,
+    select,
+)
+
+__all__ = ["DATABASE", "FORMAT_VERSION", "FRAMES", "STATES", "CampaignHeader", "CampaignRecord", "checksum", "mapped"]
+
+FORMAT_VERSION = 1
+DATABASE, FRAMES, STATES = "campaign.db", "frames.f32", "states.f64"
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class CampaignHeader:
+    """What decides a campaign; one that is resumed must have the same.
+
+    Attributes
+    ----------
+    system, system_sha256 : str
+        What is simulated.
+    frame_shape : tuple of int
+        Of a frame.
+    state_width : int
+        Numbers in a full state.
+    n_walkers, chunk_steps, frame_interval, seed : int
+        How it is simulated.
+    policy, learner : str
+        Names; an empty learner is none.
+    """
+
+    system: str
+    system_sha256: str
+    frame_shape: tuple[int, ...]
+    state_width: int
+    n_walkers: int
+    chunk_steps: int
+    frame_interval: int
+    seed: int
+    policy: str
+    learner: str
+
+    def to_json(self) -> str:
+        """Return it as JSON text."""
+        return json.dumps(asdict(self))
+
+
+def read_header(database: sqlite3.Connection, folder: Path) -> CampaignHeader:
+    """Return what the database says of its campaign; a `DataError` where it is none, or of another version."""
+    try:
+        found = dict(database.execute("SELECT key, value FROM meta"))
+        header = json.loads(found["header"])
+        version = int(found["version"])
+    except (sqlite3.DatabaseError, KeyError, ValueError) as error:
+        raise DataError(f"{folder / DATABASE} is no record of a campaign ({error}): name a folder of one") from None
+    if version != FORMAT_VERSION:
+        raise DataError(
+            f"{folder} has the record version {version}, this Levinthal reads {FORMAT_VERSION}: "
+            "take the release that wrote it"
+        )
+    if not isinstance(header, dict) or set(header) != {field.name for field in fields(CampaignHeader)}:
+        raise DataError(f"{folder / DATABASE} is damaged: its header lacks a key; restore the file")
+    return CampaignHeader(**{**header, "frame_shape": tuple(header["frame_shape"])})
+
+
+def mapped(path: Path, dtype: str, n: int, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Map the first n records of a file of numbers; they cannot be written."""
+    if n == 0 or 0 in shape:
+        return np.zeros((n, *shape), dtype)
+    return np.memmap(path, dtype, "r", shape=(n, *shape))
+
+
+def checksum(frames: npt.NDArray[np.float32], states: npt.NDArray[np.float64]) -> int:
+    """Return the CRC-32 of a chunk's frames and states as they lie on disk."""
+    return zlib.crc32(np.ascontiguousarray(states, "<f8").tobytes(), zlib.crc32(_packed(frames)))
+
+
+def _packed(frames: npt.NDArray[np.float32]) -> bytes:
+    return np.ascontiguousarray(frames, "<f4").tobytes()
+
+
+class CampaignRecord:
+    """What a campaign had on record when this was made; the arrays are memory-mapped and cannot be written.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of a campaign, finished or running.
+
+    Attributes
+    ----------
+    header : CampaignHeader
+        What the campaign is.
+    chunks, decisions, models, failures, sessions : sequences of rows
+        In order; see `record_rows`.
+
+    Raises
+    ------
+    DataError
+        No record of a campaign, one of another version, or a damaged one.
+    """
+
+    chunks: Sequence[ChunkRow]
+    decisions: Sequence[DecisionRow]
+    models: Sequence[ModelRow]
+    failures: Sequence[FailureRow]
+    sessions: Sequence[SessionRow]
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        path = self.folder / DATABASE
+        if not path.is_file():
+            raise DataError(f"{self.folder} has no {DATABASE}: name the folder of a sampling campaign")
+        try:
+            with closing(sqlite3.connect(path.resolve().as_uri() + "?mode=ro", uri=True)) as database:
+                database.execute("BEGIN")  # one snapshot for all tables
+                self.header = read_header(database, self.folder)
+                self.chunks = select(database, ChunkRow)
+                self.decisions = select(database, DecisionRow)
+                self.models = select(database, ModelRow)
+                self.failures = select(database, FailureRow)
+                self.sessions = select(database, SessionRow)
+        except sqlite3.DatabaseError as error:
+            raise DataError(f"{path} is damaged ({error}): restore the file") from None
+        check_whole(self.folder, self.header, len(self))
+
+    def __len__(self) -> int:
+        return self.chunks[-1].first_frame + self.chunks[-1].n_frames if self.chunks else 0
+
+    @property
+    def frames(self) -> npt.NDArray[np.float32]:
+        """All frames, shape (n_frames, *frame_shape)."""
+        return mapped(self.folder / FRAMES, "<f4", len(self), self.header.frame_shape)
+
+    @property
+    def states(self) -> npt.NDArray[np.float64]:
+        """The full state at each frame, shape (n_frames, state_width)."""
+        return mapped(self.folder / STATES, "<f8", len(self), (self.header.state_width,))
+
+    def per_frame(self, column: str) -> Integers:
+        """Return a column of the chunks for each frame, shape (n_frames,): `walker`, `segment`, `number`."""
+        counts = np.array([chunk.n_frames for chunk in self.chunks], np.int64)
+        return np.repeat(np.array([getattr(chunk, column) for chunk in self.chunks], np.int64), counts)
+
+    @property
+    def steps(self) -> Integers:
+        """The segment's step at each frame, shape (n_frames,)."""
+        interval = self.header.frame_interval
+        parts = [
+            chunk.first_step + interval * np.arange(1, chunk.n_frames + 1, dtype=np.int64) for chunk in self.chunks
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+    def walker_frames(self, walker: int) -> Integers:
+        """Return the ids of a walker's frames in the order in which it made them.
+
+        Raises
+        ------
+        DataError
+            There is no such walker.
+        """
+        if not 0 <= walker < self.header.n_walkers:
+            raise DataError(f"{self.folder} has the walkers 0 to {self.header.n_walkers - 1}, not {walker}")
+        own = sorted((chunk for chunk in self.chunks if chunk.walker == walker), key=lambda chunk: chunk.position)
+        return _ids([(chunk.first_frame, chunk.first_frame + chunk.n_frames) for chunk in own])
+
+    def lineage(self, frame: int) -> Integers:
+        """Return the ids of the frames that led to one, from its walker's start on, itself the last.
+
+        Across restarts this is one trajectory without a jump: each part begins in the full state where the one before
+        ends.
+
+        Raises
+        ------
+        DataError
+            There is no such frame.
+        """
+        if not 0 <= frame < len(self):
+            raise DataError(f"{self.folder} has the frames 0 to {len(self) - 1}, not {frame}")
+        firsts = np.array([chunk.first_frame for chunk in self.chunks])
+        parts: list[tuple[int, int]] = []
+        at: int | None = frame
+        while at is not None:
+            chunk = self.chunks[int(np.searchsorted(firsts, at, side="right")) - 1]
+            parts.append((chunk.first_frame, at + 1))
+            at = chunk.parent_frame
+        return _ids(parts[::-1])
+
+    def verify(self) -> None:
+        """Read everything and compare the check sums.
+
+        Raises
+        ------
+        DataError
+            A chunk's data are not what was written, or its place is not that after the one before.
+        """
+        frames, states, expected = self.frames, self.states, 0
+        for chunk in self.chunks:
+            part = slice(chunk.first_frame, chunk.first_frame + chunk.n_frames)
+            if part.start != expected or checksum(frames[part], states[part]) != chunk.crc32:
+                raise DataError(
+                    f"{self.folder} is damaged: chunk {chunk.number} (frames {part.start} to {part.stop - 1}) "
+                    "is not what was written; restore the folder"
+                )
+            expected = part.stop
+
+
+def _ids(parts: Sequence[tuple[int, int]]) -> Integers:
+    return np.concatenate([np.zeros(0, np.int64), *(np.arange(first, end, dtype=np.int64) for first, end in parts)])
+
+
+def check_whole(folder: Path, header: CampaignHeader, n_frames: int) -> None:
+    """Raise a `DataError` unless both files of numbers hold all frames that have a row."""
+    for name, size in ((FRAMES, 4 * int(np.prod(header.frame_shape))), (STATES, 8 * header.state_width)):
+        path = folder / name
+        found = path.stat().st_size if path.exists() else 0
+        if found < n_frames * size:
+            raise DataError(
+                f"{path} is damaged: it holds {found} bytes and {n_frames} frames need {n_frames * size}; "
+                "restore the file"
+            )

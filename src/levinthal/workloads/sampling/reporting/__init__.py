@@ -1,0 +1,1 @@
+"""What a study reports: metrics, figures, structures."""

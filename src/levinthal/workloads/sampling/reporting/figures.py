@@ -1,0 +1,229 @@
+"""Pictures of a study, as SVG: ratios, coverage and arrivals against the budget, free energy, latent space, lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
+from levinthal.workloads.sampling.study.evaluation import Cost, PolicyComparison, coverage_curve, first_arrival
+from levinthal.workloads.sampling.study.outcome import Outcome
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "arrival_figure",
+    "coverage_figure",
+    "free_energy_figure",
+    "latent_figure",
+    "lineage_figure",
+    "ratio_figure",
+    "time_series_figure",
+]
+
+Doubles: TypeAlias = npt.NDArray[np.float64]
+Outcomes: TypeAlias = Mapping[str, Sequence[Outcome]]
+
+_POINTS = 200
+_MOST_DOTS = 4000
+_MOST_LINES = 400
+_KT_SHOWN = 12.0
+_BANDS = (0.25, 0.75)
+
+
+def _colours(policies: Sequence[str]) -> dict[str, str]:
+    return {policy: PALETTE[k % len(PALETTE)] for k, policy in enumerate(policies)}
+
+
+def ratio_figure(comparisons: Sequence[PolicyComparison]) -> str:
+    """Draw each ratio with its interval on a logarithmic axis, the verdict beside it; those of one cost in one row."""
+    costs = list(dict.fromkeys(each.cost for each in comparisons))
+    rows = max(sum(each.cost == cost for each in comparisons) for cost in costs)
+    figure = new_figure(3.9 * len(costs), 0.6 + 0.34 * rows)
+    panels = figure.subplots(1, len(costs), squeeze=False)[0]
+    for axes, cost in zip(panels, costs, strict=True):
+        _ratios(axes, [each for each in comparisons if each.cost == cost])
+        axes.set_title(f"at equal {cost}")
+    return svg_of(figure)
+
+
+def _ratios(axes: Axes, shown: Sequence[PolicyComparison]) -> None:
+    colours = _colours(list(dict.fromkeys(each.candidate for each in shown)))
+    for row, each in enumerate(reversed(shown)):
+        ratio = each.ratio
+        if ratio is None:
+            axes.text(1.05, row, "not measured", va="center", color="0.45", fontsize=8)
+            continue
+        axes.plot([ratio.value], [row], "o", color=colours[each.candidate], markersize=5)
+        if np.isfinite([ratio.low, ratio.high]).all():
+            axes.plot([ratio.low, ratio.high], [row, row], color=colours[each.candidate], linewidth=1.6)
+        right = np.nanmax([ratio.value, ratio.high])
+        axes.annotate(f"{ratio.value:.2g} {ratio.verdict}", (right, row), (5, 0), textcoords="offset points",
+                      va="center", fontsize=8)  # fmt: skip
+    axes.axvline(1.0, color="0.6", linewidth=0.8)
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    low, high = min(low, 0.8), max(high, 1.25)
+    axes.set_xlim(low, high * (high / low) ** 0.9)
+    ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= tick <= high]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_yticks(range(len(shown)), [f"{each.name}\n{each.candidate} / {each.baseline}" for each in reversed(shown)])
+    axes.tick_params(axis="y", labelsize=7.5, length=0)
+    axes.set_ylim(-0.6, len(shown) - 0.4)
+    axes.set_xlabel("ratio, above 1: the first is ahead")
+
+
+def coverage_figure(outcomes: Outcomes, cost: Cost, budget: float) -> str:
+    """Draw the cells seen against the budget: the mean of the replicas of each policy, and their middle half."""
+    figure = new_figure(5.2, 3.2)
+    axes = figure.subplots()
+    grid = np.linspace(0.0, budget, _POINTS)
+    for policy, colour in _colours(list(outcomes)).items():
+        curves = np.array([coverage_curve(outcome, cost, grid) for outcome in outcomes[policy]])
+        axes.plot(grid, curves.mean(axis=0), color=colour, label=policy)
+        if len(curves) > 1:
+            low, high = np.quantile(curves, _BANDS, axis=0)
+            axes.fill_between(grid, low, high, color=colour, alpha=0.18, linewidth=0)
+    axes.set(xlabel=f"budget of a campaign ({cost})", ylabel="cells seen", xlim=(0, budget), ylim=(0, None))
+    axes.legend(frameon=False)
+    return svg_of(figure)
+
+
+def arrival_figure(outcomes: Outcomes, cost: Cost, budget: float, event: str) -> str:
+    """Draw the share of the campaigns in which the event has been met, against the budget."""
+    figure = new_figure(5.2, 2.8)
+    axes = figure.subplots()
+    for policy, colour in _colours(list(outcomes)).items():
+        times = np.sort([first_arrival(outcome, cost) for outcome in outcomes[policy]])
+        times = times[times <= budget]
+        share = np.arange(len(times) + 1) / len(outcomes[policy])
+        axes.step([0.0, *times, budget], [*share, share[-1]], where="post", color=colour, label=policy)
+    axes.set(xlabel=f"budget of a campaign ({cost})", ylabel="share of campaigns", xlim=(0, budget), ylim=(0, 1.03))
+    axes.set_title(event)
+    axes.legend(frameon=False)
+    return svg_of(figure)
+
+
+def free_energy_figure(panels: Mapping[str, tuple[npt.NDArray[np.float32], Doubles]], labels: tuple[str, str]) -> str:
+    """Draw -ln of the weighted histogram of each set of frames, in kT, on common axes.
+
+    Parameters
+    ----------
+    panels : mapping of str to tuple of two ndarray
+        By title: coordinates, shape (n_frames, 2), and weights, shape (n_frames,).
+    labels : tuple of str
+        Names of both coordinates.
+    """
+    figure = new_figure(3.0 * len(panels) + 0.7, 3.1)
+    row = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    together = np.concatenate([values for values, _ in panels.values()])
+    low, high = together.min(axis=0), together.max(axis=0)
+    span = np.where(high > low, high - low, 1.0)
+    edges = [np.linspace(low[k] - 0.02 * span[k], high[k] + 0.02 * span[k], 41) for k in range(2)]
+    image = None
+    for axes, (title, (values, weights)) in zip(row, panels.items(), strict=True):
+        mass, _, _ = np.histogram2d(values[:, 0], values[:, 1], bins=edges, weights=weights)
+        with np.errstate(divide="ignore"):
+            energy = -np.log(mass / mass.max())
+        shown = np.ma.masked_invalid(np.where(np.isfinite(energy), np.minimum(energy, _KT_SHOWN), np.nan).T)
+        image = axes.pcolormesh(*edges, shown, cmap="viridis", vmin=0.0, vmax=_KT_SHOWN, rasterized=True)
+        axes.set(title=title, xlabel=labels[0])
+    row[0].set_ylabel(labels[1])
+    if image is not None:
+        figure.colorbar(image, ax=list(row), label="free energy (kT)")
+    return svg_of(figure)
+
+
+def latent_figure(
+    latent: npt.NDArray[np.floating],
+    prices: Doubles,
+    values: npt.NDArray[np.floating],
+    restarts: npt.NDArray[np.int64],
+    label: str,
+    seed: int,
+) -> str:
+    """Draw the latent space as it was at a third, two thirds and the end of the budget, with the frames restarted from.
+
+    Parameters
+    ----------
+    latent : ndarray, shape (n_frames, d)
+        By one model, so that the three pictures are of one space; turned to its principal axes.
+    prices : ndarray, shape (n_frames,)
+        Core-seconds spent when each frame came.
+    values : ndarray, shape (n_frames,)
+        What colours the frames.
+    restarts : ndarray of int64
+        Frames that were restarted from.
+    label : str
+        Of the colours.
+    seed : int
+        Chooses which frames are drawn where there are more than 4,000.
+    """
+    figure = new_figure(9.0, 3.1)
+    row = figure.subplots(1, 3, sharex=True, sharey=True)
+    centred = np.asarray(latent, np.float64) - latent.mean(axis=0)
+    plane = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    if plane.shape[1] < 2:
+        plane = np.column_stack([plane, np.zeros(len(plane))])
+    shown = np.random.default_rng(seed).permutation(len(plane))[:_MOST_DOTS]
+    limits = (float(np.min(values)), float(np.max(values)))
+    for axes, share in zip(row, (1 / 3, 2 / 3, 1.0), strict=True):
+        until = share * float(prices[-1])
+        part = shown[prices[shown] <= until]
+        dots = axes.scatter(
+            *plane[part].T, c=values[part], s=5, linewidths=0, cmap="viridis", vmin=limits[0], vmax=limits[1],
+            rasterized=True,
+        )  # fmt: skip
+        used = restarts[prices[restarts] <= until]
+        axes.plot(*plane[used].T, "x", color=PALETTE[4], markersize=4, markeredgewidth=0.9)
+        axes.set(title=f"{until:.3g} core-seconds\n{len(used)} restarts", xlabel="latent axis 1")
+    row[0].set_ylabel("latent axis 2")
+    figure.colorbar(dots, ax=list(row), label=label)
+    return svg_of(figure)
+
+
+def lineage_figure(outcome: Outcome, label: str) -> str:
+    """Draw each segment from the frame it went on from to its end: when, and at which first coordinate."""
+    figure = new_figure(7.6, 3.1)
+    axes = figure.subplots()
+    prices, values = outcome.core_s, outcome.values[:, 0]
+    n_segments = len(outcome.parents)
+    for segment in np.unique(np.linspace(0, n_segments - 1, min(n_segments, _MOST_LINES)).astype(np.int64)):
+        frames = np.flatnonzero(outcome.segment == segment)
+        if not len(frames):
+            continue
+        part = frames[np.unique(np.linspace(0, len(frames) - 1, 60).astype(np.int64))]
+        axes.plot(prices[part], values[part], color=PALETTE[0], linewidth=0.5, alpha=0.6, rasterized=True)
+        parent = int(outcome.parents[segment])
+        if parent >= 0:
+            axes.plot(
+                [prices[parent], prices[frames[0]]], [values[parent], values[frames[0]]], color=PALETTE[4],
+                linewidth=0.6, alpha=0.7, rasterized=True,
+            )  # fmt: skip
+    arrived = np.flatnonzero(outcome.arrived)
+    axes.plot(prices[arrived], values[arrived], ".", color=PALETTE[2], markersize=3, rasterized=True)
+    axes.set(xlabel="core-seconds", ylabel=label, title=f"{outcome.policy}: segments (blue), restarts (orange)")
+    return svg_of(figure)
+
+
+def time_series_figure(outcomes: Sequence[Outcome], labels: tuple[str, str]) -> str:
+    """Draw both coordinates of one campaign of each policy against the budget, every frame a dot."""
+    figure = new_figure(7.6, 1.1 + 1.4 * len(outcomes))
+    rows = figure.subplots(len(outcomes), 2, sharex=True, sharey="col", squeeze=False)
+    colours = _colours([outcome.policy for outcome in outcomes])
+    for row, outcome in zip(rows, outcomes, strict=True):
+        chosen = np.unique(np.linspace(0, outcome.n_frames - 1, _MOST_DOTS).astype(np.int64))
+        for k, axes in enumerate(row):
+            axes.plot(
+                outcome.core_s[chosen], outcome.values[chosen, k], ".", color=colours[outcome.policy], markersize=1.2,
+                rasterized=True,
+            )  # fmt: skip
+            axes.set_title(f"{outcome.policy}: {labels[k]}")
+    for axes in rows[-1]:
+        axes.set_xlabel("core-seconds")
+    return svg_of(figure)

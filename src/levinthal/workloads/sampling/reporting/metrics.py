@@ -1,0 +1,231 @@
+"""What a study tells its run: figures of every policy, ratios with their verdicts, the timeline, and plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from levinthal.harness import Run
+from levinthal.harness.results.result import CANNOT_TELL, Better, Kind
+from levinthal.simulation.analysis.recurrence import mean_recurrence
+from levinthal.workloads.sampling.policies.registry import make_policy
+from levinthal.workloads.sampling.study.evaluation import (
+    PolicyComparison,
+    coverage_at,
+    coverage_curve,
+    first_arrival,
+    unbroken_runs,
+)
+from levinthal.workloads.sampling.study.outcome import Outcome
+from levinthal.workloads.sampling.systems.named import System
+
+__all__ = ["tell_comparisons", "tell_costs", "tell_directed", "tell_policies", "tell_ratios", "tell_timeline"]
+
+_CURVE_POINTS = 100
+_SHARES = ("simulate", "train", "infer", "select", "record", "transfer", "wait")
+_RANDOM = "random"
+
+
+def tell_timeline(run: Run, outcome: Outcome, lanes: dict[str, str], clock_offset_s: float) -> None:
+    """Draw a campaign on the lanes of its workers.
+
+    Parameters
+    ----------
+    run : Run
+        To be told.
+    outcome : Outcome
+        With its intervals.
+    lanes : dict of str to str
+        The lane of each worker; added to.
+    clock_offset_s : float
+        Seconds since 1970 less `time.perf_counter`.
+    """
+    for interval in outcome.intervals:
+        lane = interval.worker
+        if lane not in ("training", "coordinator"):
+            lane = lanes.setdefault(lane, f"worker {len(lanes) + 1}")
+        run.interval(
+            interval.name,
+            lane=lane,
+            start_s=interval.began - clock_offset_s,
+            duration_s=interval.duration_s,
+            items=interval.items or None,
+        )
+
+
+def _median(
+    run: Run, name: str, values: Sequence[float], unit: str, better: Better, kind: Kind = "quality", reason: str = ""
+) -> None:
+    """Record the median of what campaigns have a figure."""
+    finite = [value for value in values if np.isfinite(value)]
+    run.metric(
+        name,
+        float(np.median(finite)) if finite else None,
+        unit=unit,
+        better=better,
+        kind=kind,
+        reason=reason or "no campaign has such a figure",
+    )
+
+
+def tell_policies(
+    run: Run,
+    system: System,
+    outcomes: Mapping[str, Sequence[Outcome]],
+    budget: float,
+    divergence: Mapping[str, Sequence[tuple[float, float]]],
+) -> None:
+    """Record what each policy found: medians over its campaigns, at the budget of core-seconds.
+
+    Parameters
+    ----------
+    run : Run
+        To be told.
+    system : System
+        With the observables.
+    outcomes : mapping of str to sequence of Outcome
+        By policy.
+    budget : float
+        Core-seconds of each campaign.
+    divergence : mapping of str to sequence of (float, float)
+        To the reference, as frames come and reweighted; empty where there is none.
+    """
+    grid = np.linspace(0.0, budget, _CURVE_POINTS)
+    run.samples("curve/cells seen/x", grid, unit="core-second")
+    for policy, side in outcomes.items():
+        curves = [coverage_curve(outcome, "core-seconds", grid) for outcome in side]
+        run.samples(f"curve/cells seen/{policy}", np.mean(curves, axis=0), unit="cell")
+        covered = [float(coverage_at(outcome, "core-seconds", budget)) for outcome in side]
+        _median(run, f"cells seen, {policy}", covered, "1", "higher")
+        if system.stationary is not None:
+            masses = [float(system.stationary[np.unique(outcome.cell)].sum()) for outcome in side]
+            _median(run, f"stationary mass covered, {policy}", masses, "1", "higher")
+        if system.observables.event:
+            _tell_event(run, policy, side, budget)
+        if divergence:
+            _median(run, f"divergence, {policy}", [pair[0] for pair in divergence[policy]], "nat", "lower")
+            _median(run, f"divergence reweighted, {policy}", [pair[1] for pair in divergence[policy]], "nat", "lower")
+        if system.molecule is not None and np.isfinite(side[0].schlitter):
+            _median(run, f"Schlitter entropy, {policy}", [each.schlitter for each in side], "J/mol/K", "higher")
+            harmonic = [each.quasi_harmonic for each in side]
+            _median(run, f"quasi-harmonic entropy, {policy}", harmonic, "J/mol/K", "higher")
+
+
+def _tell_event(run: Run, policy: str, side: Sequence[Outcome], budget: float) -> None:
+    arrivals = [first_arrival(outcome, "core-seconds") for outcome in side]
+    run.samples(f"core-seconds to the event/{policy}", arrivals, unit="core-second")
+    met = float(np.mean([arrival <= budget for arrival in arrivals]))
+    run.metric(f"campaigns that met the event, {policy}", met, unit="1", better="higher", kind="quality")
+    recurrence = []
+    for outcome in side:
+        marks = [outcome.arrived[frames] for frames in unbroken_runs(outcome)]
+        recurrence.append(mean_recurrence(marks, outcome.frame_interval).value)
+    _median(run, f"recurrence of the event, {policy}", recurrence, "step", "lower",
+            reason="it came back in no simulation")  # fmt: skip
+
+
+def tell_costs(run: Run, outcomes: Mapping[str, Sequence[Outcome]], *, spread: bool) -> None:
+    """Record where the core-seconds of each policy went, and how promptly it acted on how old a model.
+
+    Parameters
+    ----------
+    run : Run
+        To be told.
+    outcomes : mapping of str to sequence of Outcome
+        By policy.
+    spread : bool
+        Whether each campaign had all workers, which then may have idled, and chunks waited for them.
+    """
+    for policy, side in outcomes.items():
+        spent = [outcome.spending for outcome in side]
+        rates = [outcome.n_steps / outcome.spending.total for outcome in side]
+        _median(run, f"simulation, {policy}", rates, "step/core-second", "higher", "speed")
+        simulating = [each.simulate / each.total for each in spent]
+        _median(run, f"simulation's share of the core-seconds, {policy}", simulating, "1", "higher", "speed")
+        for name in _SHARES:
+            run.samples(f"core-seconds/{policy}/{name}", [getattr(each, name) for each in spent], unit="core-second")
+        if spread:
+            busy = [each.busy_share for each in spent]
+            _median(run, f"simulation cores busy, {policy}", busy, "1", "higher", "speed")
+            busy = [each.busy_cpu_share for each in spent]
+            _median(run, f"simulation cores busy by processor time, {policy}", busy, "1", "higher", "speed")
+            _median(run, f"queue time, {policy}", [1e3 * each.queue_s for each in spent], "ms", "lower", "speed")
+        if not any(outcome.n_restarts for outcome in side):
+            continue
+        run.samples(f"restarts/{policy}", [outcome.n_restarts for outcome in side], unit="1")
+        latencies = [1e3 * each.cull_latency_s for each in spent]
+        _median(run, f"cull latency, {policy}", latencies, "ms", "lower", "speed")
+        if any(outcome.n_models for outcome in side):
+            run.samples(f"models/{policy}", [outcome.n_models for outcome in side], unit="1")
+            unseen = [each.frames_unseen_by_model for each in spent]
+            _median(run, f"frames that the model had not seen, {policy}", unseen, "frame", "lower", "speed")
+    every = [outcome for side in outcomes.values() for outcome in side]
+    failed = sum(outcome.n_failures for outcome in every)
+    if failed:
+        given_up = sum(outcome.n_quarantined for outcome in every)
+        run.note(
+            f"{failed} chunks failed and were made again; {given_up} states were given up and their walkers went on."
+        )
+
+
+def tell_directed(run: Run, policies: Sequence[str]) -> None:
+    """Say which policies know where to go."""
+    for policy in policies:
+        if policy == "directed" or (policy not in _KNOWN_UNDIRECTED and make_policy(policy).directed):
+            run.note(f"The policy {policy} is told the target: it is no match for policies that are not.")
+
+
+_KNOWN_UNDIRECTED = ("plain", "random", "least-counts", "dbscan", "lof", "fast", "reap")
+
+
+def tell_ratios(run: Run, comparisons: Sequence[PolicyComparison], baseline: str) -> None:
+    """Record the ratios to the baseline at equal core-seconds as figures, those of the random control last."""
+    for each in sorted(comparisons, key=lambda each: each.candidate == _RANDOM):
+        if each.baseline == baseline and each.cost == "core-seconds":
+            run.metric(
+                f"{each.name}, {each.candidate} / {each.baseline}",
+                None if each.ratio is None else each.ratio.value,
+                unit="1",
+                better="higher",
+                reason=each.reason,
+            )
+
+
+def tell_comparisons(run: Run, comparisons: Sequence[PolicyComparison]) -> None:
+    """Record every ratio, and say in words what must not be overlooked."""
+    for each in comparisons:
+        ratio = each.ratio
+        amount = f"{each.budget:,.0f}" if each.cost == "steps" else f"{each.budget:.4g}"
+        terms = f"{amount} {each.cost} each"
+        if ratio is None:
+            run.comparison(
+                each.name, candidate=each.candidate, baseline=each.baseline, terms=terms, value=None, interval=None,
+                n=0, verdict=CANNOT_TELL, reason=each.reason,
+            )  # fmt: skip
+            continue
+        missed = ratio.n_missed_baseline + ratio.n_missed_candidate
+        late = f"; within the budget {ratio.n_missed_baseline} of {each.baseline} and {ratio.n_missed_candidate} of "
+        run.comparison(
+            each.name, candidate=each.candidate, baseline=each.baseline, terms=terms, value=ratio.value,
+            interval=(ratio.low, ratio.high), n=ratio.n_pairs, verdict=ratio.verdict,
+            method=ratio.method + (f"{late}{each.candidate} did not arrive" if missed else ""),
+        )  # fmt: skip
+    _tell_random(run, comparisons)
+
+
+def _tell_random(run: Run, comparisons: Sequence[PolicyComparison]) -> None:
+    """Say plainly where choosing gave nothing over restarting anywhere."""
+    for each in comparisons:
+        if each.baseline != _RANDOM or each.cost != "core-seconds" or each.name != "effective sampling":
+            continue
+        ratio = each.ratio
+        if ratio is None or (ratio.verdict != CANNOT_TELL and ratio.value > 1.0):
+            continue
+        alike = ratio.verdict == CANNOT_TELL
+        compared, how = ("as well as", "cannot be told from") if alike else ("better than", "is behind")
+        limits = f", 95 % interval {ratio.low:.2g} to {ratio.high:.2g}" if np.isfinite(ratio.low) else ""
+        run.note(
+            f"Random restarts do {compared} {each.candidate}: in effective sampling at equal core-seconds it {how} "
+            f"them ({ratio.value:.2g}{limits})."
+        )

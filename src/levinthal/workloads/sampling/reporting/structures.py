@@ -1,0 +1,96 @@
+"""States of a person's protein as files for a viewer: single structures as PDB, lineages as DCD and XTC."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from levinthal.simulation.systems.molecular_system import MolecularSystem
+from levinthal.workloads.sampling.record.reader import CampaignRecord
+
+__all__ = ["chosen_states", "positions_nm", "structure_pdb", "write_trajectory"]
+
+Doubles: TypeAlias = npt.NDArray[np.float64]
+Integers: TypeAlias = npt.NDArray[np.int64]
+
+
+def positions_nm(record: CampaignRecord, frames: Integers) -> Doubles:
+    """Return the positions of all atoms in some frames of a record, shape (n_frames, n_atoms, 3)."""
+    half = record.header.state_width // 2
+    return np.asarray(record.states[frames, :half], np.float64).reshape(len(frames), -1, 3)
+
+
+def chosen_states(values: npt.NDArray[np.floating], cell: Integers, arrived: npt.NDArray[np.bool_], n: int) -> Integers:
+    """Return frames worth looking at: those of the event first, then one of each of the cells furthest apart.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_frames, 2)
+        Coordinates of the observables.
+    cell : ndarray of int64, shape (n_frames,)
+        Cells: of each at most one frame is taken.
+    arrived : ndarray of bool, shape (n_frames,)
+        Whether the event is met.
+    n : int
+        How many, fewer where there are fewer cells.
+    """
+    if n < 1 or not len(cell):
+        return np.zeros(0, np.int64)
+    scaled = np.asarray(values, np.float64)
+    spread = scaled.std(axis=0)
+    scaled = scaled / np.where(spread > 0, spread, 1.0)
+    candidates = np.unique(cell, return_index=True)[1]
+    met = np.flatnonzero(arrived)
+    # without an event the first is the frame nearest to the middle
+    middle = np.abs(scaled - np.median(scaled, axis=0)).sum(axis=1)
+    chosen = [int(met[np.abs(scaled[met] - np.median(scaled[met], axis=0)).sum(axis=1).argmin()])] if len(met) else [
+        int(middle.argmin())
+    ]  # fmt: skip
+    while len(chosen) < min(n, len(candidates)):
+        away = np.linalg.norm(scaled[candidates][:, None] - scaled[chosen][None], axis=2).min(axis=1)
+        furthest = int(away.argmax())
+        if away[furthest] == 0.0:
+            break
+        chosen.append(int(candidates[furthest]))
+    return np.array(chosen, np.int64)
+
+
+def structure_pdb(molecule: MolecularSystem, positions: Doubles, title: str) -> str:
+    """Return one structure as PDB text with a title."""
+    from openmm import app, unit
+
+    parsed = app.PDBFile(io.StringIO(molecule.topology_pdb))
+    text = io.StringIO()
+    app.PDBFile.writeModel(parsed.topology, positions * unit.nanometer, text, keepIds=True)
+    app.PDBFile.writeFooter(parsed.topology, text)
+    return f"TITLE     {title[:69]}\n{text.getvalue()}"
+
+
+def write_trajectory(molecule: MolecularSystem, positions: Doubles, stem: Path, time_ps: Doubles) -> tuple[Path, Path]:
+    """Write frames as STEM.dcd and STEM.xtc beside their topology STEM.pdb; return both trajectories.
+
+    Parameters
+    ----------
+    molecule : MolecularSystem
+        Whose atoms they are.
+    positions : ndarray, shape (n_frames, n_atoms, 3)
+        In nm.
+    stem : Path
+        Files are named after it.
+    time_ps : ndarray, shape (n_frames,)
+        Of each frame.
+    """
+    import mdtraj
+    from openmm import app
+
+    topology = mdtraj.Topology.from_openmm(app.PDBFile(io.StringIO(molecule.topology_pdb)).topology)
+    trajectory = mdtraj.Trajectory(np.asarray(positions, np.float32), topology, time=time_ps)
+    trajectory[0].save_pdb(str(stem.with_suffix(".pdb")))
+    found = stem.with_suffix(".dcd"), stem.with_suffix(".xtc")
+    for path in found:
+        trajectory.save(str(path))
+    return found

@@ -1,0 +1,1 @@
+"""What is sampled, and the observables that sampling is judged by."""

@@ -1,0 +1,34 @@
+"""`levinthal doctor` in a process of its own, and what it says of a machine with troubles."""
+
+from __future__ import annotations
+
+import shutil
+from collections import namedtuple
+
+from levinthal.commands import doctor
+
+
+def test_it_runs_a_step_of_each_workload_and_names_what_cannot(levinthal):
+    done = levinthal("doctor")
+    assert done.returncode == 1  # two of the test's workloads are broken on purpose
+    lines = done.stdout.splitlines()
+    assert all(line.split()[0] in {"ok", "note", "warn", "fail"} for line in lines)
+    assert [line for line in lines if line.startswith("fail  workload broken")]
+    (probe,) = [line for line in lines if "workload probe" in line]
+    assert probe.startswith("ok")
+    assert "one small step ran" in probe
+    (cvae,) = [line for line in lines if "workload cvae" in line]
+    assert cvae.startswith("ok"), cvae
+    for subject in ("processor", "memory", "disk", "noise", "device", "energy", "extra gpu"):
+        assert any(line.split(None, 1)[1].startswith(subject) for line in lines), subject
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_and_a_wrong_thread_setting_are_found(monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 10**6))
+    monkeypatch.setenv("OMP_NUM_THREADS", "64")
+    found = {finding.subject: finding for finding in [*doctor._memory_and_disk(), *doctor._processor()]}
+    assert found["disk"].level == "warn"
+    assert found["threads"].level == "warn"
+    assert found["threads"].mend == "unset it"

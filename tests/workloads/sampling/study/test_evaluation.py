@@ -1,0 +1,275 @@
+"""Observables, what is kept of a campaign, and ratios of campaigns that were made up."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import time
+
+import mdtraj
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from levinthal.errors import DataError, UsageError
+from levinthal.harness.contract.settings import make_settings
+from levinthal.simulation.exact.potential import MuellerBrown
+from levinthal.workloads.sampling.loop.core_clock import own_seconds
+from levinthal.workloads.sampling.reporting.structures import chosen_states
+from levinthal.workloads.sampling.settings import SamplingSettings
+from levinthal.workloads.sampling.study.campaigns import read_options
+from levinthal.workloads.sampling.study.evaluation import (
+    budget_to_cover,
+    compare_policies,
+    coverage_at,
+    coverage_curve,
+    divergences,
+    first_arrival,
+    reweighted_populations,
+    unbroken_runs,
+)
+from levinthal.workloads.sampling.study.outcome import Interval, Outcome, Spending, load_outcome, save_outcome
+from levinthal.workloads.sampling.systems.named import make_system
+from levinthal.workloads.sampling.systems.observables import GridObservables, PlaneProjection
+from levinthal.workloads.sampling.systems.torsions import torsion_features
+
+NO_SPENDING = Spending(1.0, 0.5, 0.1, 0.1, 0.1, 0.0, 0.0, 1.0, 1.0, 0.0, math.nan, 0.0, 0.0, 0.0, 0.0)
+
+
+def outcome(cells, *, core_s=None, segment=None, parents=(-1,), arrived=(), policy="plain", replica=0) -> Outcome:
+    n = len(cells)
+    return Outcome(
+        policy=policy,
+        replica=replica,
+        seed=replica,
+        frame_interval=10,
+        values=np.zeros((n, 2), np.float32),
+        cell=np.asarray(cells, np.int64),
+        segment=np.zeros(n, np.int64) if segment is None else np.asarray(segment, np.int64),
+        arrived=np.isin(np.arange(n), list(arrived)),
+        core_s=np.arange(1.0, n + 1) if core_s is None else np.asarray(core_s, np.float64),
+        parents=np.asarray(parents, np.int64),
+        n_restarts=0,
+        n_models=0,
+        n_failures=0,
+        n_quarantined=0,
+        kinetic_ratio=math.nan,
+        schlitter=math.nan,
+        quasi_harmonic=math.nan,
+        entropy_frames=0,
+        spending=NO_SPENDING,
+        intervals=(Interval("simulate", "here:1", 1.0, 2.0, 3),),
+    )
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=40), st.integers(0, 45))
+def test_coverage_agrees_with_counting(cells, budget):
+    campaign = outcome(cells)
+    seen = [len(set(cells[:k])) for k in range(len(cells) + 1)]
+    assert coverage_at(campaign, "core-seconds", budget) == seen[min(budget, len(cells))]
+    assert coverage_at(campaign, "steps", 10 * budget) == seen[min(budget, len(cells))]
+    grid = np.arange(0.0, 46.0)
+    assert coverage_curve(campaign, "core-seconds", grid).tolist() == [seen[min(int(b), len(cells))] for b in grid]
+    for n in range(1, 7):
+        wanted = next((k for k, found in enumerate(seen) if found >= n), math.inf)
+        assert budget_to_cover(campaign, "core-seconds", n) == wanted
+
+
+def test_an_event_is_paid_for_when_it_is_seen():
+    assert first_arrival(outcome([0] * 5, arrived=[3, 4]), "core-seconds") == 4.0
+    assert first_arrival(outcome([0] * 5, arrived=[3, 4]), "steps") == 40
+    assert first_arrival(outcome([0] * 5), "steps") == math.inf
+
+
+def test_segments_are_led_by_the_frame_they_went_on_from():
+    # walkers take turns: segment 1 begins anew, segment 2 goes on from frame 1
+    campaign = outcome([5, 6, 7, 8, 9, 4], segment=[0, 0, 1, 2, 1, 2], parents=[-1, -1, 1])
+    assert [run.tolist() for run in unbroken_runs(campaign)] == [[0, 1], [2, 4], [1, 3, 5]]
+    assert [run.tolist() for run in unbroken_runs(campaign, 4)] == [[0, 1], [2], [1, 3]]
+
+
+def test_reweighting_recovers_populations_whatever_the_restarts_show():
+    """A two-state chain with pi = (3/4, 1/4), restarted from state 1 all the time."""
+    rng = np.random.default_rng(0)
+    cells, segment, parents = [], [], []
+    for k in range(3000):
+        here = 1
+        parents.append(-1)
+        for _ in range(4):
+            cells.append(here)
+            segment.append(k)
+            here = int(rng.random() < 0.1) if here == 0 else int(rng.random() >= 0.3)
+    campaign = outcome(cells, segment=segment, parents=parents)
+    assert np.mean(cells) > 0.4
+    assert reweighted_populations(campaign, 2, 1)[1] == pytest.approx(0.25, abs=0.02)
+    counted, reweighted = divergences(campaign, np.array([0.75, 0.25]), 1, "steps", 1e9)
+    assert reweighted < 0.01 * counted
+    assert math.isnan(divergences(campaign, np.array([0.75, 0.25]), 1, "steps", 10)[1])
+
+
+def test_ratios_of_made_up_campaigns():
+    """The candidate sees every cell in half the steps, and each of its steps costs twice as much."""
+    slow = [outcome(np.repeat(np.arange(20), 4 + k % 2), replica=k, arrived=[60]) for k in range(8)]
+    fast = [
+        outcome(np.repeat(np.arange(40), 2 + k % 2), replica=k, arrived=[30], policy="x") for k in range(8)
+    ]  # fmt: skip
+    dear = [outcome(c.cell, core_s=2 * c.core_s, arrived=[30], policy="x", replica=c.replica) for c in fast]
+    found = {
+        cost: {
+            each.name: each
+            for each in compare_policies(
+                {"plain": slow, "x": dear}, "x", "plain", cost, budget, event="it comes", reweighted=None
+            )
+        }
+        for cost, budget in (("steps", 800.0), ("core-seconds", 80.0))
+    }
+    steps, seconds = found["steps"], found["core-seconds"]
+    assert steps["faster"].ratio.value == pytest.approx(61 / 31)
+    assert steps["faster"].ratio.verdict == "faster"
+    assert seconds["faster"].ratio.value == pytest.approx(61 / 62)
+    assert steps["effective sampling"].ratio.value > 1.5
+    assert seconds["effective sampling"].ratio.value < 1.2
+    assert steps["greater"].ratio.value > 1.5
+    assert steps["better"].ratio is None
+    assert "reference_steps" in steps["better"].reason
+    nothing = compare_policies({"a": slow, "b": fast}, "b", "a", "steps", 800.0, event="", reweighted=None)
+    assert [each.reason for each in nothing if each.name == "faster"] == ["no event was declared for this system"]
+
+
+def test_an_outcome_is_read_as_it_was_written(tmp_path):
+    campaign = outcome([1, 2, 3], arrived=[1])
+    save_outcome(campaign, tmp_path / "o.npz")
+    again = load_outcome(tmp_path / "o.npz")
+    assert again.spending.wait == pytest.approx(0.2)
+    for name in ("values", "cell", "segment", "arrived", "core_s", "parents"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(campaign, name))
+        assert getattr(again, name).dtype == getattr(campaign, name).dtype
+    assert again.intervals == campaign.intervals
+    assert [path.name for path in tmp_path.iterdir()] == ["o.npz"]
+
+
+def test_cells_are_those_of_the_exact_populations():
+    system = make_system(make_settings(SamplingSettings, "tiny", {"system": "mueller-brown"}))
+    observables, surface = system.observables, MuellerBrown()
+    assert system.stationary.shape == (observables.n_cells,)
+    deepest = observables.observe(
+        np.array([[-0.558, 1.442], [99.0, -99.0], [0.623, 0.028]], np.float32), np.zeros((3, 4))
+    )
+    assert system.stationary[deepest.cell[0]] == system.stationary.max()
+    assert 0 <= deepest.cell[1] < observables.n_cells  # what is outside counts to the nearest cell
+    assert deepest.arrived.tolist() == [False, False, True]
+    assert surface.energy(np.array([0.623, 0.028])) < -100
+
+
+def test_a_grid_keeps_its_edges():
+    edges = np.linspace(0.0, 1.0, 5)
+    grid = GridObservables(PlaneProjection(), edges, edges)
+    points = np.array([[0.0, 0.0], [1.0, 1.0], [0.25, 0.0]], np.float32)
+    assert grid.observe(points, np.zeros((3, 0))).cell.tolist() == [0, 15, 4]
+    assert not grid.observe(points, np.zeros((3, 0))).arrived.any()
+
+
+def test_torsions_are_those_of_mdtraj(shared_data):
+    trajectory = mdtraj.load(shared_data / "md/ala2_obc_300K_traj0.dcd", top=str(shared_data / "md/ala2.pdb"))[:50]
+    (phi_atoms,), phi = mdtraj.compute_phi(trajectory)
+    (psi_atoms,), psi = mdtraj.compute_psi(trajectory)
+    features = torsion_features(trajectory.xyz, np.array([phi_atoms, psi_atoms]))
+    expected = np.concatenate([np.cos(phi), np.sin(phi), np.cos(psi), np.sin(psi)], axis=1)
+    np.testing.assert_allclose(features, expected, atol=1e-4)
+
+
+def test_alanine_dipeptide_is_seen_by_its_torsions():
+    system = make_system(make_settings(SamplingSettings, "tiny", {"system": "alanine-dipeptide"}))
+    dynamics = system.dynamics
+    chunk = dynamics.advance(dynamics.start(0, 1), 200, 2, 50, 0)
+    assert chunk.frames.shape == (4, 4)
+    np.testing.assert_allclose(np.hypot(chunk.frames[:, 0], chunk.frames[:, 1]), 1.0, atol=1e-6)
+    observed = system.observables.observe(chunk.frames, chunk.states)
+    assert (observed.values[:, 0] < 0).all()  # beta or alpha, not the left-handed helix
+    assert not observed.arrived.any()
+
+
+def test_a_proteins_observables_knows_its_native_structure(shared_data):
+    path = shared_data / "md/trpcage_2JOF.pdb"
+    system = make_system(make_settings(SamplingSettings, "tiny", {"system": f"go:{path}", "temperature": "0.9"}))
+    native, stretched = system.reference_dynamics.start(0, 0), system.dynamics.start(0, 0)
+    frames = np.array([state[:60].reshape(20, 3) for state in (native, stretched)], np.float32)
+    observed = system.observables.observe(frames, np.array([native, stretched]))
+    np.testing.assert_allclose(observed.values[0], [1.0, 0.0], atol=1e-4)
+    assert observed.arrived.tolist() == [True, False]
+    assert observed.values[1, 0] < 0.2
+    assert any("Go" in note for note in system.notes)
+
+
+def test_states_for_a_viewer_are_the_event_and_then_far_apart():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(200, 2)).astype(np.float32)
+    values[7] = (30.0, 30.0)
+    arrived = np.zeros(200, bool)
+    arrived[11] = True
+    chosen = chosen_states(values, np.arange(200), arrived, 4)
+    assert chosen[:2].tolist() == [11, 7]
+    assert len(set(chosen.tolist())) == 4
+    assert len(chosen_states(values, np.zeros(200, np.int64), arrived, 4)) == 1
+
+
+def test_options_are_read_by_name():
+    assert read_options(["dbscan.outliers=7", "dbscan.order=furthest"], ["dbscan"]) == {
+        "dbscan": {"outliers": 7, "order": "furthest"}
+    }
+    with pytest.raises(UsageError, match=r"NAME\.KEY=VALUE"):
+        read_options(["outliers=7"], ["dbscan"])
+    with pytest.raises(UsageError, match="no policy or learner"):
+        read_options(["lof.outliers=7"], ["dbscan"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"system": "bundle"}, "is unknown"),
+        ({"system": "chain:nowhere.npz"}, "nowhere.npz"),
+        ({"system": "go:nowhere.pdb"}, "nowhere.pdb"),
+    ],
+)
+def test_a_system_that_is_not_there(settings, message):
+    with pytest.raises((UsageError, DataError), match=message):
+        make_system(make_settings(SamplingSettings, "tiny", settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"policies": "random,dbscan"}, "baseline 'plain' is none of the policies random, dbscan"),
+        ({"policies": "plain,plain"}, "named twice"),
+        ({"steps": "0"}, "no budget"),
+        ({"chunk_steps": "150"}, "no multiple of frame_interval"),
+        ({"deterministic": "true", "spread": "all"}, "several workers are not deterministic"),
+    ],
+)
+def test_settings_that_do_not_fit_together(settings, message):
+    with pytest.raises(UsageError, match=message):
+        make_settings(SamplingSettings, "tiny", settings)
+
+
+def test_a_neighbours_work_is_not_counted():
+    """Two processes on one core: the clock goes on for each only while it has the core."""
+    program = (
+        "import os, sys, time\n"
+        "os.sched_setaffinity(0, {int(sys.argv[1])})\n"
+        "from levinthal.workloads.sampling.loop.core_clock import own_seconds\n"
+        "own, wall, cpu = own_seconds(), time.monotonic(), time.process_time()\n"
+        "while time.monotonic() - wall < 1.0: pass\n"
+        "print(own_seconds() - own, time.process_time() - cpu)\n"
+    )
+    core = str(min(__import__("os").sched_getaffinity(0)))
+    both = [
+        subprocess.Popen([sys.executable, "-c", program, core], stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    for process in both:
+        own, cpu = map(float, process.communicate(timeout=60)[0].split())
+        assert own == pytest.approx(cpu, abs=0.1)
+    began = own_seconds()
+    time.sleep(0.2)
+    assert own_seconds() - began == pytest.approx(0.2, abs=0.1)  # idling counts
