@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from levinthal.harness.engines.open import Engine, open_engine
+from levinthal.harness.engines.contract import Engine
+from levinthal.harness.engines.open import open_engine
 from levinthal.simulation.exact.potential import MINIMA
 from levinthal.workloads.sampling.loop.campaign import CampaignPlan, run_campaign
 from levinthal.workloads.sampling.policies.registry import make_policy

@@ -17,7 +17,8 @@ import pytest
 
 from levinthal.errors import LevinthalError, SimulationError, UsageError
 from levinthal.harness.engines import parsl_engine
-from levinthal.harness.engines.open import WorkerLostError, open_engine, parse_engine
+from levinthal.harness.engines.contract import WorkerLostError
+from levinthal.harness.engines.open import open_engine, parse_engine
 from levinthal.harness.engines.parsl_configuration import (
     check_file,
     executors_of,

@@ -5,8 +5,7 @@ import sys
 import pytest
 
 from levinthal.errors import MissingExtraError
-from levinthal.harness.results.result import Dataset, Metric, Repeat, Result, WorkloadId
-from levinthal.harness.results.table import COLUMNS, metrics_table
+from levinthal.harness.results.result import COLUMNS, Dataset, Metric, Repeat, Result, WorkloadId
 
 
 def result() -> Result:
@@ -34,7 +33,7 @@ def result() -> Result:
 
 def test_a_row_for_each_metric_of_each_repeat() -> None:
     pytest.importorskip("pandas")
-    table = metrics_table(result())
+    table = result().to_pandas()
     assert tuple(table.columns) == COLUMNS
     assert len(table) == 4
     assert table["value"].isna().tolist() == [False, True, False, True]
@@ -56,7 +55,7 @@ def test_a_row_for_each_metric_of_each_repeat() -> None:
 
 def test_a_result_without_repeats_gives_an_empty_table() -> None:
     pytest.importorskip("pandas")
-    table = metrics_table(result().model_copy(update={"repeats": ()}))
+    table = result().model_copy(update={"repeats": ()}).to_pandas()
     assert tuple(table.columns) == COLUMNS
     assert table.empty
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from levinthal.errors import UsageError
-from levinthal.harness.engines.open import Engine, open_engine
+from levinthal.harness.engines.contract import Engine
+from levinthal.harness.engines.open import open_engine
 from levinthal.harness.results.events import EventLog
 from levinthal.harness.results.plan import KEPT_FOLDER
 from levinthal.harness.results.result import (
@@ -133,7 +134,8 @@ class Run:
             How many bits: libraries that take a signed 32-bit seed want 31.
         """
         sequence = np.random.SeedSequence([self.seed, zlib.crc32(name.encode())])
-        return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1)) % 2**bits
+        seed = int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
+        return seed & (1 << bits) - 1
 
     def rng(self, name: str) -> np.random.Generator:
         """Return a random generator of its own for each use, so that one use never shifts another's numbers."""

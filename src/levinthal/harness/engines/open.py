@@ -9,19 +9,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import Executor, Future
 from pathlib import Path
-from typing import Literal, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import Literal, NamedTuple, ParamSpec, TypeVar
 
 from levinthal.errors import UsageError
+from levinthal.harness.engines.contract import Engine
 from levinthal.harness.engines.local import LocalEngine, pinned_pool
 from levinthal.harness.engines.processes import available_cores
 
 __all__ = [
-    "Engine",
     "EngineName",
     "InlineExecutor",
-    "WorkerLostError",
     "open_engine",
     "parse_engine",
     "pinned_pool",
@@ -29,37 +28,6 @@ __all__ = [
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class WorkerLostError(BrokenExecutor):
-    """A task's worker died; the executor itself goes on, so that the task may be submitted to it again."""
-
-
-class Engine(Protocol):
-    """What runs tasks. Executors are handles on it: many may be taken, and ended, one after another or side by side.
-
-    Attributes
-    ----------
-    n_workers : int
-        Tasks that an executor runs at a time.
-    """
-
-    @property
-    def n_workers(self) -> int:
-        """Tasks that run at a time."""
-        ...
-
-    def executor(self) -> Executor:
-        """Return a handle on the workers, fresh ones where the last ones broke."""
-        ...
-
-    def training_executor(self) -> Executor:
-        """Return a handle on what trains beside the workers, one task at a time."""
-        ...
-
-    def close(self) -> None:
-        """End the workers; what has not begun is dropped."""
-        ...
 
 
 class InlineExecutor(Executor):

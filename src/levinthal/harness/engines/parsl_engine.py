@@ -296,7 +296,7 @@ def _translated(error: BaseException) -> BaseException:
     from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
     from parsl.jobs.errors import TooManyJobFailuresError
 
-    from levinthal.harness.engines.open import WorkerLostError
+    from levinthal.harness.engines.contract import WorkerLostError
 
     if isinstance(error, (WorkerLost, ManagerLost)):
         return WorkerLostError(str(error))

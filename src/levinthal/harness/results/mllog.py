@@ -32,7 +32,7 @@ _NOT_SAID = "not submitted"
 
 def mlperf_rules() -> Path:
     """Return the path of the rule set for the stock compliance checker."""
-    return Path(str(resources.files("levinthal.harness") / "mlperf_rules" / "levinthal.yaml"))
+    return Path(str(resources.files("levinthal.harness.results") / "mlperf_rules" / "levinthal.yaml"))
 
 
 def export_mlperf_log(events: Iterable[Event], path: Path, *, repeat: int | None = None) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from levinthal.errors import MissingExtraError
 from levinthal.harness.results.scaling_points import Scaling
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CANNOT_TELL",
+    "COLUMNS",
     "SCHEMA",
     "Artifact",
     "Better",
@@ -42,6 +44,7 @@ __all__ = [
 
 SCHEMA = 1
 CANNOT_TELL = "can't tell"
+COLUMNS = ("workload", "size", "repeat", "seed", "metric", "value", "unit", "better", "kind", "verdict", "reason")
 
 Better = Literal["higher", "lower"]
 Kind = Literal["speed", "quality"]
@@ -265,8 +268,35 @@ class Result(_Record):
         Returns
         -------
         pandas.DataFrame
-            Columns workload, size, repeat, seed, metric, value, unit, better, kind, verdict, reason.
-        """
-        from levinthal.harness.results.table import metrics_table
+            Columns workload, size, repeat, seed, metric, value, unit, better, kind, verdict, reason; also of
+            repeats that missed a gate. A value that was not measured is NaN and its reason is text, elsewhere the
+            reason is None.
 
-        return metrics_table(self)
+        Raises
+        ------
+        MissingExtraError
+            pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            raise MissingExtraError("pandas", "pandas", "a table of metrics") from None
+        rows = [
+            (
+                self.workload.name,
+                self.size,
+                repeat.index,
+                repeat.seed,
+                metric.name,
+                metric.value,
+                metric.unit,
+                metric.better,
+                metric.kind,
+                repeat.verdict,
+                metric.reason,
+            )
+            for repeat in self.repeats
+            for metric in repeat.metrics
+        ]
+        table = pd.DataFrame(rows, columns=list(COLUMNS))
+        return table.astype({"repeat": "int64", "seed": "int64", "value": "float64"})

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from levinthal.errors import DataError, UsageError
-from levinthal.workloads.sampling.learners.components import LEARNERS, make_learner, pair_distances
+from levinthal.workloads.sampling.learners.components import pair_distances
+from levinthal.workloads.sampling.learners.registry import LEARNERS, make_learner
 
 SMALL = {"filters": 8, "layers": 2, "dense": 16, "latent": 2, "epochs": 4, "warm_epochs": 2, "batch_size": 50}
 

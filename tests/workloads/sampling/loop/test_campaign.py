@@ -17,7 +17,7 @@ import pytest
 from levinthal.errors import SimulationError, UsageError
 from levinthal.harness.engines.open import InlineExecutor, pinned_pool
 from levinthal.simulation.exact.potential import MINIMA
-from levinthal.workloads.sampling.learners.components import make_learner
+from levinthal.workloads.sampling.learners.registry import make_learner
 from levinthal.workloads.sampling.loop.campaign import CampaignPlan, run_campaign
 from levinthal.workloads.sampling.loop.task import chunk_seed
 from levinthal.workloads.sampling.policies.registry import make_policy

@@ -6,8 +6,7 @@ A learner and its models are plain data that travel to worker processes and back
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, fields
-from difflib import get_close_matches
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -15,16 +14,13 @@ import numpy.typing as npt
 
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
-from levinthal.workloads.sampling.loop.retraining import Learner
 from levinthal.workloads.sampling.policies.settings import check_range
 
 __all__ = [
-    "LEARNERS",
     "ComponentsModel",
     "CoordinatesLearner",
     "CoordinatesModel",
     "PCALearner",
-    "make_learner",
     "next_version",
     "pair_distances",
     "training_frames",
@@ -32,8 +28,6 @@ __all__ = [
 
 Frames = npt.NDArray[np.float32]
 Embedding = npt.NDArray[np.float32]
-
-LEARNERS = ("coordinates", "pca", "cvae")
 
 _FRAMES_AT_ONCE = 2048
 # With more pairs than this the covariance is not formed.
@@ -251,35 +245,3 @@ class PCALearner:
             len(chosen),
             time.perf_counter() - began,
         )
-
-
-def make_learner(name: str, **settings: Any) -> Learner:
-    """Make a learner: "coordinates", "pca" or "cvae".
-
-    Raises
-    ------
-    UsageError
-        An unknown learner or setting, or a value out of range.
-    """
-    kind: type[Any]
-    if name == "coordinates":
-        kind = CoordinatesLearner
-    elif name == "pca":
-        kind = PCALearner
-    elif name == "cvae":
-        from levinthal.workloads.sampling.learners.cvae import CVAELearner  # brings torch
-
-        kind = CVAELearner
-    else:
-        raise _unknown("learner", name, LEARNERS)
-    known = tuple(each.name for each in fields(kind))
-    for each in settings:
-        if each not in known:
-            raise _unknown(f"setting of learner {name}:", each, known)
-    learner: Learner = kind(**settings)
-    return learner
-
-
-def _unknown(what: str, name: str, known: tuple[str, ...]) -> UsageError:
-    near = get_close_matches(name, known, n=1)
-    return UsageError(f"{what} {name!r} is unknown: {f'did you mean {near[0]}?' if near else f'there are {known}'}")

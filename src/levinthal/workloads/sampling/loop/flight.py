@@ -7,7 +7,7 @@ from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass, field
 
 from levinthal.errors import SimulationError
-from levinthal.harness.engines.open import WorkerLostError
+from levinthal.harness.engines.contract import WorkerLostError
 from levinthal.workloads.sampling.loop.task import ChunkTask
 
 __all__ = ["Flight", "WorkerPool"]

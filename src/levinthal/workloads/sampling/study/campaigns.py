@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from levinthal.errors import DataError, SimulationError, UsageError
-from levinthal.harness.engines.open import WorkerLostError
-from levinthal.workloads.sampling.learners.components import LEARNERS, make_learner
+from levinthal.harness.engines.contract import WorkerLostError
+from levinthal.workloads.sampling.learners.registry import LEARNERS, make_learner
 from levinthal.workloads.sampling.loop.campaign import run_campaign
 from levinthal.workloads.sampling.loop.core_clock import own_seconds
 from levinthal.workloads.sampling.loop.plan import CampaignPlan
