@@ -30,7 +30,7 @@ from probes import affinity, die, divide, explode
 
 pytest.importorskip("parsl")
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "engines"
+EXAMPLES = Path(__file__).parents[3] / "examples" / "engines"
 TWO_WORKERS = """
 from parsl.config import Config
 from parsl.executors import HighThroughputExecutor
@@ -47,7 +47,7 @@ config = Config(executors=[
 
 @pytest.fixture
 def two_workers(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # where workers find the probes
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))  # where workers find the probes
     path = tmp_path / "two.py"
     path.write_text(TWO_WORKERS)
     return f"parsl:{path}"

@@ -194,7 +194,7 @@ def test_unusable_targets(tmp_path, packed):
 
 
 def test_mutants_are_read_or_refused_with_a_typed_line(tmp_path):
-    fuzz = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "fuzz_contact_maps.py"))
+    fuzz = runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "fuzz_contact_maps.py"))
     counts = {"read": 0, "refused": 0}
     for seed in range(120):
         path = tmp_path / "mutant"

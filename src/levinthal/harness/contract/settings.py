@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import warnings
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -27,12 +28,34 @@ class Settings(BaseModel):
     free_keys : frozenset of str
         Keys that may be changed in the closed division because they change neither model, data nor target
         (`deterministic`, for example).
+    renamed : mapping of str to str
+        Names of earlier versions and what each is called now; they are still read, with a warning.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     sizes: ClassVar[Mapping[str, Mapping[str, Any]]] = {"tiny": {}, "small": {}, "paper": {}}
     free_keys: ClassVar[frozenset[str]] = frozenset()
+    renamed: ClassVar[Mapping[str, str]] = {}
+
+    @classmethod
+    def under_new_names(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values by the names of today; a `FutureWarning` for each that was given by an earlier one.
+
+        Raises
+        ------
+        UsageError
+            A value is given by both names.
+        """
+        found: dict[str, Any] = {}
+        for key, value in given.items():
+            name = cls.renamed.get(key, key)
+            if name in found or (name != key and name in given):
+                raise UsageError(f"setting {name!r} is given twice, once by its earlier name {key!r}: keep one")
+            if name != key:
+                warnings.warn(f"setting {key!r} is now {name!r}: use that name", FutureWarning, stacklevel=3)
+            found[name] = value
+        return found
 
     @model_validator(mode="before")
     @classmethod
@@ -40,6 +63,7 @@ class Settings(BaseModel):
         """Read `1,2,1` as typed on a command line where a field holds several values."""
         if not isinstance(values, Mapping):
             return values
+        values = cls.under_new_names(values)
         return {
             key: [part.strip() for part in value.split(",") if part.strip()]
             if isinstance(value, str) and key in cls.model_fields and _holds_several(cls.model_fields[key].annotation)
@@ -110,7 +134,7 @@ def make_settings(kind: type[S], size: str, overrides: Mapping[str, Any] | None 
     """
     if size not in kind.sizes:
         raise UsageError(f"size {size!r} is unknown: choose one of {', '.join(kind.sizes)}")
-    overrides = dict(overrides or {})
+    overrides = kind.under_new_names(overrides or {})
     known = kind.model_fields
     for key in overrides:
         if key not in known:

@@ -141,6 +141,7 @@ class SamplingSettings(Settings):
         },
     }
     free_keys: ClassVar[frozenset[str]] = frozenset({"deterministic", "platform", "keep_records", "best_structures"})
+    renamed: ClassVar[Mapping[str, str]] = {"slots": "walkers"}
 
     @property
     def chosen_policies(self) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def test_killed_by_the_kernel_at_any_step_it_resumes_to_the_same_loss(
     tmp_path: Path, whole: tuple[CVAEModel, History]
 ) -> None:
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
-    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
+    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[3])])
     for victim in (5, 10):  # killed twice
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}

@@ -126,7 +126,7 @@ def test_training_goes_on_after_a_kill(tmp_path: Path, whole: tuple[RGNModel, Hi
     here = Path(__file__).resolve()
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(here.parent), str(here.parents[2])])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(here.parent), str(here.parents[3])])},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -294,7 +294,7 @@ def test_two_workers_are_kept_busy_while_something_else_trains(tmp_path):
 
 
 def test_kills_of_coordinator_and_workers_lose_nothing(tmp_path):
-    script = Path(__file__).parents[3] / "benchmarks" / "sampling_kills.py"
+    script = Path(__file__).parents[4] / "benchmarks" / "sampling_kills.py"
     if not script.exists():
         pytest.skip("the benchmarks are not here")
     command = [sys.executable, "-W", "ignore", script, "--kills", "6", "--folder", tmp_path / "c"]
