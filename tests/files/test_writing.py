@@ -62,6 +62,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         write_whole(target, "new")
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+    write_whole(target, "new", durable=False)  # does not wait for the disk
+    assert target.read_text() == "new"
 
 
 def test_nowhere_to_write_is_one_line(tmp_path):

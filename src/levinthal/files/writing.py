@@ -32,16 +32,24 @@ __all__ = ["as_write_error", "whole_file", "whole_path", "write_whole"]
 _DRAFT = ".draft"
 
 
-def write_whole(path: str | Path, content: str | bytes) -> None:
+def write_whole(path: str | Path, content: str | bytes, *, durable: bool = True) -> None:
     """Write a text (as UTF-8) or bytes whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        The file; its folder exists.
+    content : str or bytes
+    durable : bool
+        False does not wait for the disk: for one of many files that can be made again, where time counts.
 
     Raises
     ------
     WriteError
         The file cannot be written (no permission, no folder, full disk); an old one of that name is untouched.
     """
-    with whole_file(path) as file:
-        file.write(content.encode() if isinstance(content, str) else content)
+    with whole_path(path, durable=durable) as draft:
+        draft.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
@@ -58,7 +66,9 @@ def whole_file(path: str | Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def whole_path(path: str | Path, *also: type[Exception], sole_writer: bool = False) -> Iterator[Path]:
+def whole_path(
+    path: str | Path, *also: type[Exception], durable: bool = True, sole_writer: bool = False
+) -> Iterator[Path]:
     """Give the path of an empty draft to fill, which takes its name when the block ends without an error.
 
     Parameters
@@ -67,6 +77,8 @@ def whole_path(path: str | Path, *also: type[Exception], sole_writer: bool = Fal
         The file; its folder exists.
     *also : type of Exception
         What the library that writes raises, beside OSError, where it cannot.
+    durable : bool
+        As for `write_whole`.
     sole_writer : bool
         Nobody else writes this file now, so that drafts of it are what a killed writer left: they are removed.
 
@@ -84,10 +96,12 @@ def whole_path(path: str | Path, *also: type[Exception], sole_writer: bool = Fal
                     left.unlink()
             draft.open("xb").close()  # with the permissions of any new file, whoever fills it
             yield draft
-            _flush(draft)
+            if durable:
+                _flush(draft)
             draft.replace(target)
-            with suppress(OSError):  # not every file system can
-                _flush(target.parent)
+            if durable:
+                with suppress(OSError):  # not every file system can
+                    _flush(target.parent)
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)

@@ -91,7 +91,7 @@ def write_pdb(path: str | Path, chains: Sequence[BackboneChain], *, title: str =
                 )
     options = gemmi.PdbWriteOptions()
     options.cryst1_record = False  # no crystal: a made-up cell would be taken for one
-    write_whole(path, structure.make_pdb_string(options))
+    write_whole(path, structure.make_pdb_string(options), durable=False)
 
 
 def write_mmcif(path: str | Path, chains: Sequence[BackboneChain], *, title: str = "") -> None:
@@ -118,7 +118,7 @@ def write_mmcif(path: str | Path, chains: Sequence[BackboneChain], *, title: str
     groups = gemmi.MmcifOutputGroups(True)
     groups.cell = groups.symmetry = False
     groups.auth_all = True  # readers that look for auth_comp_id and auth_atom_id find them
-    write_whole(path, _structure(chains, title).make_mmcif_document(groups).as_string())
+    write_whole(path, _structure(chains, title).make_mmcif_document(groups).as_string(), durable=False)
 
 
 def read_backbone(path: str | Path) -> list[BackboneChain]:
