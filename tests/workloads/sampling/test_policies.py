@@ -21,7 +21,7 @@ from levinthal.workloads.sampling.policies.built_in.dbscan import choose_eps
 from levinthal.workloads.sampling.policies.built_in.reap import adapt_weights
 from levinthal.workloads.sampling.policies.clusters import k_centers
 from levinthal.workloads.sampling.policies.density import local_outlier_factors, noise_radii, reference
-from levinthal.workloads.sampling.policies.registry import POLICIES, make_policy
+from levinthal.workloads.sampling.policies.registry import POLICIES, declared_by, make_policy
 from levinthal.workloads.sampling.policies.view import Policy, View
 
 SELECTIVE = ("least-counts", "dbscan", "lof", "fast", "reap", "directed")
