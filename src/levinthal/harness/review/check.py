@@ -147,10 +147,10 @@ def _enough(result: Result, _: Path | None) -> Iterator[str]:
 
 
 def _closed(result: Result, _: Path | None) -> Iterator[str]:
-    from levinthal.harness.contract.registry import load_workload, workload_entry_points
+    from levinthal.harness.contract.registry import WORKLOADS, load_workload
     from levinthal.harness.contract.settings import division_of, make_settings
 
-    if result.workload.name not in workload_entry_points():
+    if result.workload.name not in WORKLOADS.names():
         return
     workload = load_workload(result.workload.name)
     if workload.version != result.workload.version:
