@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import levinthal
+
 
 def probe_environment() -> dict[str, str]:
-    """Return an environment in which the workloads of `tests/plugin` are found."""
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent / "plugin"), "COLUMNS": "120"}
+    """Return an environment in which the workloads of `tests/plugin` are found, and the levinthal that is tested."""
+    paths = (Path(__file__).parent / "plugin", Path(levinthal.__file__).parents[1])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "COLUMNS": "120"}
 
 
 def affinity(_: int) -> tuple[int, tuple[int, ...], str | None]:
