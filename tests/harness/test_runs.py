@@ -29,11 +29,13 @@ def test_a_run_leaves_one_whole_result(levinthal, tmp_path):
     assert done.returncode == 0, done.stderr
     document = json.loads((tmp_path / "r/result.json").read_text())
     assert set(document) == TOP_KEYS
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     assert document["workload"] == {"name": "probe", "version": 3}
     assert document["division"] == "closed"
     assert [repeat["seed"] for repeat in document["repeats"]] == [7, 8, 9]
-    draws = {tuple(repeat["samples"]["draws"]["values"]) for repeat in document["repeats"]}
+    draws = {
+        tuple(each["values"]) for repeat in document["repeats"] for each in repeat["samples"] if each["name"] == "draws"
+    }
     assert len(draws) == 3  # each seed draws its own numbers
     assert document["repeats"][0]["phases"][0]["name"] == "load"
     phase = document["repeats"][0]["phases"][1]
