@@ -48,8 +48,8 @@ def write_whole(path: str | Path, content: str | bytes, *, durable: bool = True)
     WriteError
         The file cannot be written (no permission, no folder, full disk); an old one of that name is untouched.
     """
-    with whole_path(path, durable=durable) as draft:
-        draft.write_bytes(content.encode() if isinstance(content, str) else content)
+    with _replaced(path, durable=durable) as draft, draft.open("xb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
@@ -61,14 +61,12 @@ def whole_file(path: str | Path) -> Iterator[IO[bytes]]:
     WriteError
         As for `write_whole`.
     """
-    with whole_path(path) as draft, draft.open("wb") as file:
+    with _replaced(path) as draft, draft.open("xb") as file:
         yield file
 
 
 @contextmanager
-def whole_path(
-    path: str | Path, *also: type[Exception], durable: bool = True, sole_writer: bool = False
-) -> Iterator[Path]:
+def whole_path(path: str | Path, *also: type[Exception], sole_writer: bool = False) -> Iterator[Path]:
     """Give the path of an empty draft to fill, which takes its name when the block ends without an error.
 
     Parameters
@@ -77,8 +75,6 @@ def whole_path(
         The file; its folder exists.
     *also : type of Exception
         What the library that writes raises, beside OSError, where it cannot.
-    durable : bool
-        As for `write_whole`.
     sole_writer : bool
         Nobody else writes this file now, so that drafts of it are what a killed writer left: they are removed.
 
@@ -87,24 +83,31 @@ def whole_path(
     WriteError
         As for `write_whole`.
     """
+    with _replaced(path, *also) as draft:
+        if sole_writer:
+            for left in draft.parent.glob(f".{glob.escape(Path(path).name)}.????????{_DRAFT}"):
+                left.unlink()
+        draft.open("xb").close()  # with the permissions of any new file, whoever fills it
+        yield draft
+
+
+@contextmanager
+def _replaced(path: str | Path, *also: type[Exception], durable: bool = True) -> Iterator[Path]:
     target = Path(path)
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}{_DRAFT}")
-    try:
-        with as_write_error(target, *also):
-            if sole_writer:
-                for left in target.parent.glob(f".{glob.escape(target.name)}.????????{_DRAFT}"):
-                    left.unlink()
-            draft.open("xb").close()  # with the permissions of any new file, whoever fills it
+    with as_write_error(target, *also):
+        try:
             yield draft
             if durable:
                 _flush(draft)
             draft.replace(target)
-            if durable:
-                with suppress(OSError):  # not every file system can
-                    _flush(target.parent)
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
+        except BaseException:
+            with suppress(OSError):
+                draft.unlink()
+            raise
+        if durable:
+            with suppress(OSError):  # not every file system can
+                _flush(target.parent)
 
 
 @contextmanager
