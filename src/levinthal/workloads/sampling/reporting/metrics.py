@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from levinthal.harness import Run
-from levinthal.harness.results.result import CANNOT_TELL, Better, Kind
+from levinthal.harness.results.result import CANNOT_TELL, Better, Kind, Terms
 from levinthal.simulation.analysis.recurrence import mean_recurrence
 from levinthal.workloads.sampling.study.comparison import PolicyComparison
 from levinthal.workloads.sampling.study.evaluation import (
@@ -104,10 +104,10 @@ def _report_policies(
 ) -> None:
     """Record what each policy found: medians over its campaigns, at the budget of core-seconds."""
     grid = np.linspace(0.0, budget, _CURVE_POINTS)
-    run.samples("curve/cells seen/x", grid, unit="core-second")
     for policy, side in outcomes.items():
         curves = [coverage_curve(outcome, "core-seconds", grid) for outcome in side]
-        run.samples(f"curve/cells seen/{policy}", np.mean(curves, axis=0), unit="cell")
+        run.curve("cells seen", grid, np.mean(curves, axis=0), x_name="core-seconds of a campaign",
+                  x_unit="core-second", unit="cell", labels={"policy": policy})  # fmt: skip
         covered = [float(coverage_at(outcome, "core-seconds", budget)) for outcome in side]
         _median(run, f"cells seen, {policy}", covered, "1", "higher")
         if system.stationary is not None:
@@ -188,8 +188,7 @@ def report_comparisons(run: Run, comparisons: Sequence[PolicyComparison], contro
     """Record every ratio, and say in words what must not be overlooked."""
     for each in comparisons:
         ratio = each.ratio
-        amount = f"{each.budget:,.0f}" if each.cost == "steps" else f"{each.budget:.4g}"
-        terms = f"{amount} {each.cost} each"
+        terms = Terms(amount=each.budget, unit=each.cost)
         if ratio is None:
             run.comparison(
                 each.name, candidate=each.candidate, baseline=each.baseline, terms=terms, value=None, interval=None,
