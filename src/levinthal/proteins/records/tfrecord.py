@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from levinthal.errors import DataError
+from levinthal.files.writing import whole_file
 from levinthal.proteins.records.byte_source import Source, opened, starts_as_gzip
-from levinthal.proteins.records.whole_file import written_whole
 
 __all__ = [
     "MAX_FRAME_BYTES",
@@ -144,7 +144,7 @@ def write_frames(path: str | Path, payloads: Iterable[bytes]) -> int:
         The file cannot be written.
     """
     count = 0
-    with written_whole(path) as file:
+    with whole_file(path) as file:
         for payload in payloads:
             file.write(frame_bytes(payload))
             count += 1

@@ -7,15 +7,14 @@ unresolved residues in their places.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import gemmi
 import numpy as np
 
-from levinthal.errors import DataError, ResultError
+from levinthal.errors import DataError
+from levinthal.files.writing import write_whole
 from levinthal.proteins.residues import THREE_LETTER
 from levinthal.proteins.structures.backbone_chain import (
     BACKBONE_ATOMS,
@@ -55,7 +54,7 @@ def write_pdb(path: str | Path, chains: Sequence[BackboneChain], *, title: str =
         What a PDB file cannot hold (chain names of more than one character, more than 62 chains or 99,999 atoms,
         residue numbers outside -999 to 9,999, positions outside -998 to 9,998 A); no chain, one without a resolved
         residue, or two of one name.
-    ResultError
+    WriteError
         The folder cannot be written to; an old file, if any, is untouched.
     """
     structure = _structure(chains, title)
@@ -82,7 +81,7 @@ def write_pdb(path: str | Path, chains: Sequence[BackboneChain], *, title: str =
                 )
     options = gemmi.PdbWriteOptions()
     options.cryst1_record = False  # no crystal: a made-up cell would be taken for one
-    _write_atomically(Path(path), structure.make_pdb_string(options))
+    write_whole(path, structure.make_pdb_string(options), durable=False)
 
 
 def write_mmcif(path: str | Path, chains: Sequence[BackboneChain], *, title: str = "") -> None:
@@ -103,13 +102,13 @@ def write_mmcif(path: str | Path, chains: Sequence[BackboneChain], *, title: str
     ------
     DataError
         No chain, one without a resolved residue, or two of one name.
-    ResultError
+    WriteError
         The folder cannot be written to; an old file, if any, is untouched.
     """
     groups = gemmi.MmcifOutputGroups(True)
     groups.cell = groups.symmetry = False
     groups.auth_all = True  # readers that look for auth_comp_id and auth_atom_id find them
-    _write_atomically(Path(path), _structure(chains, title).make_mmcif_document(groups).as_string())
+    write_whole(path, _structure(chains, title).make_mmcif_document(groups).as_string(), durable=False)
 
 
 def _checked(chains: Sequence[BackboneChain]) -> None:
@@ -178,17 +177,3 @@ def _gemmi_chain(chain: BackboneChain, entity: str) -> gemmi.Chain:
             residue.add_atom(atom)
         written.add_residue(residue)
     return written
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    temporary: str | None = None
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise ResultError(f"cannot write {path}: {error.strerror}: choose a folder with space that is yours") from None

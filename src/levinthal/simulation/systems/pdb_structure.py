@@ -24,7 +24,10 @@ _RESIDUE_ALIASES = {
 }
 _ATOM_ALIASES = {("ILE", "CD"): "CD1", ("NME", "CH3"): "C"}
 _TERMINAL_ALIASES = {"OT1": "O", "OC1": "O", "O1": "O", "OT2": "OXT", "OC2": "OXT", "O2": "OXT"}
-_SOLVENT_AND_IONS = frozenset("HOH WAT H2O DOD SOL TIP TIP3 NA CL K MG CA ZN MN FE SO4 PO4 GOL".split())
+_SOLVENT_AND_IONS = frozenset(
+    {"HOH", "WAT", "H2O", "DOD", "SOL", "TIP", "TIP3", "GOL"}
+    | {"NA", "CL", "K", "MG", "CA", "ZN", "MN", "FE", "SO4", "PO4"}
+)
 _PEPTIDE_BOND_LIMIT_NM = 0.2
 _BOND_C_OXT_NM = 0.125
 _MINIMISE_ITERATIONS = 30
