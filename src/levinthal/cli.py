@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -35,11 +36,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (run, scale, resume):
-    app.command()(_command)
-app.command("list")(list_installed)
-for _command in (settings, doctor, compare, report, check, new):
-    app.command()(_command)
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "run": run,
+    "scale": scale,
+    "resume": resume,
+    "list": list_installed,
+    "settings": settings,
+    "doctor": doctor,
+    "compare": compare,
+    "report": report,
+    "check": check,
+    "new": new,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name)(_command)
 app.add_typer(data, name="data")
 
 
@@ -65,7 +75,7 @@ def main() -> None:
         sys.exit(0)
 
 
-def _show_warning(message: Warning | str, *_: object) -> None:
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning as a line for a person, without the place in the code that it came from."""
     print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
 
