@@ -48,6 +48,11 @@ def describe_machine(root: Path = Path("/")) -> dict[str, Any]:
     dict
         JSON-safe, with the keys `cpu`, `memory`, `gpus`, `system`, `limits`, `threads`, `noise`, and `reasons`: for
         each figure that is null why, by its dotted name. Thread counts of torch are told only where torch is loaded.
+
+    Examples
+    --------
+    >>> from levinthal.metrics import describe_machine
+    >>> machine = describe_machine()
     """
     info = parse_cpuinfo(read_text(root / "proc/cpuinfo") or "")
     threads, thread_reasons = _threads()
