@@ -1,4 +1,4 @@
-"""This machine, its peaks and its energy, and honest statistics of a few repeats: what a library user may import."""
+"""The machine, its peaks and its energy, and honest statistics of a few repeats: what a library user may import."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from levinthal.metrics.machine import describe_machine
     from levinthal.metrics.peaks import measure_peaks
     from levinthal.metrics.process import process_tree_usage
-    from levinthal.metrics.statistics import compare_samples, median_interval, mlperf_score, ratio_interval
+    from levinthal.metrics.statistics import compare_samples, median_interval, mlperf_score
 
 __all__ = [
     "EnergyMeter",
@@ -21,7 +21,6 @@ __all__ = [
     "median_interval",
     "mlperf_score",
     "process_tree_usage",
-    "ratio_interval",
 ]
 
 __getattr__, __dir__ = lazily(__name__)

@@ -53,6 +53,8 @@ def describe_machine(root: Path = Path("/")) -> dict[str, Any]:
     --------
     >>> from levinthal.metrics import describe_machine
     >>> machine = describe_machine()
+    >>> machine is not None
+    True
     """
     info = parse_cpuinfo(read_text(root / "proc/cpuinfo") or "")
     threads, thread_reasons = _threads()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from levinthal.proteins.sequences.sequence_search import SequenceDatabase
     from levinthal.proteins.similarity.fractions import fraction_native_contacts, radius_of_gyration, rmsd
     from levinthal.proteins.similarity.secondary_structure import helical_fraction
-    from levinthal.proteins.similarity.structure_scores import gdt_ts, lddt_ca, score_structure, tm_score
+    from levinthal.proteins.similarity.structure_scores import score_structure, tm_score
     from levinthal.proteins.structures.backbone_chain import BackboneChain
     from levinthal.proteins.structures.backbone_files import read_backbone
     from levinthal.proteins.structures.structure_files import write_mmcif, write_pdb
@@ -38,10 +38,8 @@ __all__ = [
     "distance_rmsd",
     "expand_contacts",
     "fraction_native_contacts",
-    "gdt_ts",
     "helical_fraction",
     "internal_coordinates",
-    "lddt_ca",
     "make_families",
     "pack_contacts",
     "pack_maps",

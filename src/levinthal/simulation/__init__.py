@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from levinthal.simulation.analysis.recurrence import mean_recurrence
     from levinthal.simulation.analysis.survival import durations, kaplan_meier
     from levinthal.simulation.dynamics.contact_map_reporter import ContactMapReporter
-    from levinthal.simulation.dynamics.frame_store import FrameStore, FrameWriter, StoreHeader
+    from levinthal.simulation.dynamics.frame_store import FrameStore
     from levinthal.simulation.dynamics.replica import advance, start_replica
     from levinthal.simulation.exact.markov_chain import markov_chain
     from levinthal.simulation.exact.potential import MuellerBrown
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ContactMapReporter",
     "FrameStore",
-    "FrameWriter",
     "MuellerBrown",
-    "StoreHeader",
     "advance",
     "better",
     "capped_peptide",

@@ -35,7 +35,7 @@ class FastaSequence:
 
 
 def read_fasta(source: Source, nonstandard: Literal["X", "refuse"] = "X") -> list[FastaSequence]:
-    """Return the sequences of a FASTA file, gzipped or not, in their order.
+    r"""Return the sequences of a FASTA file, gzipped or not, in their order.
 
     Sequences may run over several lines, in capitals or not, and end with `*`. Blank lines are passed over.
 

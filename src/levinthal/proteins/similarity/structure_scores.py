@@ -137,15 +137,6 @@ def gdt_ts(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> floa
     ------
     DataError
         Shapes that do not match; a resolved position that is not a number.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> turns = np.arange(20) * np.radians(100)
-    >>> helix_nm = np.stack([0.23 * np.cos(turns), 0.23 * np.sin(turns), 0.15 * np.arange(20)], axis=-1)
-    >>> from levinthal.proteins import gdt_ts
-    >>> round(gdt_ts(helix_nm, helix_nm, np.ones(20, bool)), 3)
-    1.0
     """
     predicted, reference, _ = _resolved(predicted_ca_nm, reference_ca_nm, mask)
     return float("nan") if len(reference) < _FEWEST else best_superpositions(predicted, reference)[1]
@@ -173,15 +164,6 @@ def lddt_ca(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> flo
     ------
     DataError
         Shapes that do not match; a resolved position that is not a number.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> turns = np.arange(20) * np.radians(100)
-    >>> helix_nm = np.stack([0.23 * np.cos(turns), 0.23 * np.sin(turns), 0.15 * np.arange(20)], axis=-1)
-    >>> from levinthal.proteins import lddt_ca
-    >>> round(lddt_ca(helix_nm, helix_nm, np.ones(20, bool)), 3)
-    1.0
     """
     predicted, reference, _ = _resolved(predicted_ca_nm, reference_ca_nm, mask)
     if len(reference) < _FEWEST:

@@ -324,9 +324,9 @@ def cross_validated_vamp2(
     --------
     >>> import numpy as np
     >>> from levinthal.simulation import cross_validated_vamp2
-    >>> walks = list(np.cumsum(np.random.default_rng(0).normal(size=(5, 500, 2)), axis=1))
-    >>> cross_validated_vamp2(walks, lag_frames=1).value > 2.5  # at most 3
-    False
+    >>> white = list(np.random.default_rng(0).normal(size=(5, 500, 2)))
+    >>> round(cross_validated_vamp2(white, lag_frames=1).value, 1)  # 1 is the constant alone: nothing is slow
+    1.0
     """
     if not 2 <= n_folds <= len(features):
         raise DataError(f"{n_folds} folds of {len(features)} trajectories: choose 2 to as many as there are")

@@ -24,6 +24,19 @@ class Problem:
     """One ligand and the maps of one or more receptor conformations.
 
     The energy of a pose is its score plus the energy of the receptor conformation that it is in.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from levinthal.docking import Box, Problem, build_grids, prepare_ligand, prepare_receptor
+    >>> from levinthal.simulation import capped_peptide
+    >>> size = Path("helix.pdb").write_text(capped_peptide("helix", "AKAEA", ("helix",))[0].topology_pdb)
+    >>> receptor = prepare_receptor("helix.pdb")
+    >>> ligand = prepare_ligand("Cc1ccc(C)cc1")
+    >>> box = Box.around(receptor.coordinates_angstrom, 2.0)
+    >>> problem = Problem(build_grids(receptor, ligand.scored_types, box), ligand)
+    >>> problem.n_conformations
+    1
     """
 
     grids: GridMaps

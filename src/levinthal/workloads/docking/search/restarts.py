@@ -59,6 +59,20 @@ def random_restarts(
     seed : int
     method : str
         The name of the outcome.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from levinthal.docking import Box, Problem, build_grids, prepare_ligand, prepare_receptor, random_restarts
+    >>> from levinthal.simulation import capped_peptide
+    >>> size = Path("helix.pdb").write_text(capped_peptide("helix", "AKAEA", ("helix",))[0].topology_pdb)
+    >>> receptor = prepare_receptor("helix.pdb")
+    >>> ligand = prepare_ligand("Cc1ccc(C)cc1")
+    >>> box = Box.around(receptor.coordinates_angstrom, 2.0)
+    >>> problem = Problem(build_grids(receptor, ligand.scored_types, box), ligand)
+    >>> outcome = random_restarts(problem, seed=0)
+    >>> bool(outcome.energies_kcal_mol[0] < 0)
+    True
     """
     settings = settings or RestartSettings()
     recorder = TraceRecorder()
