@@ -23,7 +23,7 @@ from levinthal.harness.contract.run import Run
 from levinthal.harness.contract.settings import Settings, make_settings, parse_assignments
 from levinthal.harness.contract.trains import PREPARED, Prepared, Rank, Trainer, Trains
 from levinthal.harness.engines.processes import die_with_parent
-from levinthal.harness.engines.ranks import pin_rank, device_of_rank
+from levinthal.harness.engines.ranks import device_of_rank, pin_rank
 from levinthal.harness.results.events import EVENTS_FILE, EventLog
 from levinthal.harness.results.scaling_points import PointRecord
 

@@ -28,7 +28,7 @@ from torch import distributed
 from levinthal.errors import DataError, LevinthalError, UsageError
 from levinthal.files.writing import write_whole
 from levinthal.harness.engines.processes import die_with_parent
-from levinthal.harness.engines.ranks import become_launcher, end_ranks, device_of_rank, start_ranks
+from levinthal.harness.engines.ranks import become_launcher, device_of_rank, end_ranks, start_ranks
 from levinthal.proteins.records.cache import RecordCache
 from levinthal.workloads.rgn.data.batches import MAX_LENGTH, ProteinSet
 from levinthal.workloads.rgn.model.config import RGNConfig
