@@ -16,7 +16,7 @@ from levinthal.workloads.rgn.model.config import RGNConfig
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.prediction.predictor import Timing, fit_growth, length_bins, lower_precision
 from levinthal.workloads.rgn.targets import CASP12_TARGETS, random_sequences
-from levinthal.workloads.rgn.training.checkpoint import load_weights
+from levinthal.workloads.rgn.training.weights import load_weights
 
 SMALL = (
     "--set", "families=20", "--set", "homologues=3", "--set", "steps=4", "--set", "validation_interval=2",

@@ -24,6 +24,7 @@ from levinthal.workloads.cvae.data.frames import TrajectorySet, read_trajectorie
 from levinthal.workloads.cvae.data.maps import SelectedMaps
 from levinthal.workloads.cvae.evaluation import scores as evaluation
 from levinthal.workloads.cvae.evaluation.interpretation import embed_and_cluster, interpret, reconstruct_held_out
+from levinthal.workloads.cvae.inference import encode
 from levinthal.workloads.cvae.model.config import CVAEConfig, flops_per_frame, strides_for
 from levinthal.workloads.cvae.model.memory import MemoryPlan, plan_memory
 from levinthal.workloads.cvae.model.network import CVAEModel
@@ -31,9 +32,11 @@ from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
 from levinthal.workloads.cvae.model.precision import Execution, choose_execution
 from levinthal.workloads.cvae.settings import CVAESettings
 from levinthal.workloads.cvae.training.batch_search import available_bytes, search_batch_size
-from levinthal.workloads.cvae.training.checkpoint import ForeignCheckpointError
-from levinthal.workloads.cvae.training.loop import History, encode, train
+from levinthal.workloads.cvae.training.history import History
+from levinthal.workloads.cvae.training.loop import train
 from levinthal.workloads.cvae.training.scaling import CASES, CVAETrainer, store_frames
+from levinthal.workloads.cvae.training.settings import TrainingSettings
+from levinthal.workloads.training.checkpoint import ForeignCheckpointError, Keeping
 
 __all__ = ["CVAEWorkload"]
 
@@ -200,24 +203,25 @@ def _train(
             return train(
                 model,
                 train_maps,
+                TrainingSettings(
+                    epochs=settings.epochs,
+                    batch_size=batch_size,
+                    optimizer=OptimizerSettings(settings.learning_rate),
+                    seed=run.seed_for("training", bits=31),
+                    precision=execution.precision,
+                    deterministic=settings.deterministic,
+                    checkpoint_interval=settings.checkpoint_interval or None,
+                ),
                 validation=validation_maps,
-                epochs=settings.epochs,
-                batch_size=batch_size,
-                optimizer=OptimizerSettings(settings.learning_rate),
-                seed=run.seed_for("training", bits=31),
                 device=run.device,
-                precision=execution.precision,
-                deterministic=settings.deterministic,
                 on_step=lambda *_: phase.advance(),
-                checkpoint_folder=folder,
-                checkpoint_interval=settings.checkpoint_interval or None,
-                resume=resume,
+                keep=None if folder is None else Keeping(folder, resume),
             )
 
         try:
             history = fit(resume=folder is not None)
         except ForeignCheckpointError as error:  # simulated frames need not be the same again on every platform
-            run.note(f"Training began anew: {error}.")
+            run.note(f"Training began again: {error}.")
             history = fit(resume=False)
         phase.items = (steps - history.resumed_at) * batch_size
     if history.resumed_at:

@@ -17,6 +17,7 @@ import torch
 
 from levinthal.files.checksums import digest_of
 from levinthal.harness import Rank, Run, ScalingCase, Settings
+from levinthal.harness.contract.seeds import low_bits
 from levinthal.metrics.peaks import Peaks
 from levinthal.metrics.process import process_tree_usage
 from levinthal.proteins.records import ProteinRecord
@@ -45,7 +46,6 @@ from levinthal.workloads.rgn.prediction.predictor import (
 from levinthal.workloads.rgn.prediction.requests import Request, read_requests, warning_of, write_predictions
 from levinthal.workloads.rgn.settings import RGNSettings
 from levinthal.workloads.rgn.targets import random_sequences
-from levinthal.workloads.rgn.training.checkpoint import Provenance, load_weights, save_weights
 from levinthal.workloads.rgn.training.curriculum import Curriculum
 from levinthal.workloads.rgn.training.history import History
 from levinthal.workloads.rgn.training.loop import train
@@ -53,6 +53,7 @@ from levinthal.workloads.rgn.training.optimiser import OPTIMISERS
 from levinthal.workloads.rgn.training.ranks import train_on_ranks
 from levinthal.workloads.rgn.training.scaling import CASES, RGNTrainer, store_records
 from levinthal.workloads.rgn.training.settings import TrainingSettings
+from levinthal.workloads.rgn.training.weights import Provenance, load_weights, save_weights
 
 __all__ = ["RGNWorkload"]
 
@@ -119,8 +120,8 @@ class RGNWorkload:
 
     def trainer(self, rank: Rank, settings: RGNSettings) -> RGNTrainer:
         """Return the trainer of one rank."""
-        model = RGNModel(PRESETS[settings.preset], seed=rank.seed % 2**31)
-        how = _training_settings(settings, seed=rank.seed % 2**31, precision=rank.precision)
+        model = RGNModel(PRESETS[settings.preset], seed=low_bits(rank.seed))
+        how = _training_settings(settings, seed=low_bits(rank.seed), precision=rank.precision)
         return RGNTrainer(rank, model, how, settings.max_length)
 
 

@@ -225,8 +225,6 @@ def test_settings_survive_json_and_mistakes_are_named() -> None:
 def test_empty_sets_are_refused(sets: tuple[ProteinSet, ProteinSet]) -> None:
     with pytest.raises(DataError, match="at least one record"):
         train(RGNModel(TINY), sets[0].subset([]), TrainingSettings(steps=1))
-    with pytest.raises(UsageError, match="checkpoint_folder"):
-        train(RGNModel(TINY), sets[0], TrainingSettings(steps=1), resume=True)
 
 
 def test_figures_of_a_history_that_can_be_counted_by_hand() -> None:

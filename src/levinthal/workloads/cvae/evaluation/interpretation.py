@@ -12,9 +12,9 @@ from levinthal.harness import Run
 from levinthal.workloads.cvae.data.features import Features
 from levinthal.workloads.cvae.evaluation import scores as evaluation
 from levinthal.workloads.cvae.evaluation.figures import contact_map_figure, latent_figure
+from levinthal.workloads.cvae.inference import decode, evaluate
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.settings import CVAESettings
-from levinthal.workloads.cvae.training.loop import decode, evaluate
 
 __all__ = ["Space", "embed_and_cluster", "interpret", "reconstruct_held_out"]
 

@@ -20,7 +20,7 @@ from levinthal.proteins.structures.structure_files import write_pdb
 from levinthal.workloads.rgn.data.features import features_of
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.prediction.predictor import predict, predicted_chain
-from levinthal.workloads.rgn.training.checkpoint import Provenance
+from levinthal.workloads.rgn.training.weights import Provenance
 
 __all__ = ["Request", "read_requests", "warning_of", "write_predictions"]
 
