@@ -105,9 +105,9 @@ class Features:
     split : Split
     pairs : PairSample
     properties : mapping of str to ndarray of float64, shape (n_frames,)
-        What the latent space should tell of; the first colours its picture.
+        What the latent space should reflect; the first colours its picture.
     helical : ndarray of bool, shape (n_frames,), or None
-        Whether at least half of the residues are helix; None where there are no coordinates to tell by.
+        Whether at least half of the residues are helix; None where there are no coordinates.
     """
 
     maps: PackedMaps

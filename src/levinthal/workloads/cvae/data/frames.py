@@ -128,7 +128,7 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
     duration_s = run.duration_s("simulate", lane="main")
     simulated_ns = settings.replicas * settings.steps * system.timestep_fs / _FEMTOSECONDS_PER_NANOSECOND
     run.metric(
-        "simulation",
+        "simulation rate",
         None if settings.residues else simulated_ns / duration_s * _SECONDS_PER_DAY,
         unit="ns/day",
         better="higher",
@@ -189,7 +189,7 @@ def read_trajectories(paths: Sequence[str], topology: str) -> TrajectorySet:
     try:
         reference = mdtraj.load(topology)
     except Exception as error:  # mdtraj raises whatever its parsers do
-        raise DataError(f"{topology} is no topology that mdtraj reads ({error}): give a PDB file") from error
+        raise DataError(f"{topology} is not a topology that mdtraj reads ({error}): give a PDB file") from error
     carbons = reference.topology.select("name CA and protein")
     if len(carbons) < 4:
         raise DataError(f"{topology} has {len(carbons)} CA atoms of a protein, a contact map needs 4: give a protein")
@@ -202,7 +202,7 @@ def read_trajectories(paths: Sequence[str], topology: str) -> TrajectorySet:
         if len(trajectory) < _LEAST_FRAMES:
             raise DataError(
                 f"{path} holds {len(trajectory)} whole frame(s), at least {_LEAST_FRAMES} are needed to learn from and "
-                "to hold some out: give a longer trajectory, or mend the file if it should have more"
+                "to hold some out: give a longer trajectory, or repair the file if it should have more"
             )
         if not np.isfinite(trajectory.xyz).all():
             bad = int(np.argmin(np.isfinite(trajectory.xyz).all(axis=(1, 2))))

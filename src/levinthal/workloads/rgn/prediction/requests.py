@@ -65,9 +65,10 @@ def read_requests(run: Run, fasta: str, database: str) -> tuple[Request, ...]:
         found = search_profiles(
             [(each.name, each.sequence) for each in sequences], SequenceDatabase.read(database), n_workers=run.n_workers
         )
-    run.samples("profile search", [profile.duration_s for profile in found], unit="s")
+    run.samples("profile search time", [profile.duration_s for profile in found], unit="s")
     rate = len(found) / run.duration_s("profile")
-    run.metric("profile search", rate, unit="sequence/s", better="higher")
+    labels = {"sequences": "given"}
+    run.metric("profile search rate", rate, unit="sequence/s", better="higher", labels=labels)
     alone = sum(profile.query_alone for profile in found)
     if alone:
         run.note(
