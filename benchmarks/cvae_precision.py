@@ -37,7 +37,8 @@ def frames(seed: int) -> list[np.ndarray]:
 
 
 def main() -> None:
-    from levinthal.workloads.cvae.data.maps import PackedMaps, split_by_block
+    from levinthal.workloads.cvae.data.maps import PackedMaps
+    from levinthal.workloads.cvae.data.split import split_by_block
     from levinthal.workloads.cvae.inference import evaluate
     from levinthal.workloads.cvae.model.config import CVAEConfig
     from levinthal.workloads.cvae.model.network import CVAEModel

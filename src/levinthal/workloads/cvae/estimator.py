@@ -121,7 +121,7 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         y : None
             Ignored, as scikit-learn wants it.
         validation : MapSource or ndarray, optional
-            Frames to evaluate on after each epoch; take them from other blocks than X (`data.split_by_block`).
+            Frames to evaluate on after each epoch; take them from other blocks than X (`data.split.split_by_block`).
         """
         source = self._source(X)
         config = CVAEConfig(

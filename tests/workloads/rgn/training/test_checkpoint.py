@@ -19,7 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from levinthal.errors import DataError, LevinthalError
-from levinthal.workloads.rgn.data.batches import ProteinSet
+from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.training.checkpoint import FORM, Progress
 from levinthal.workloads.rgn.training.curriculum import Curriculum
@@ -47,7 +47,7 @@ SETTINGS = TrainingSettings(
 PROGRAM = """
 import sys
 from pathlib import Path
-from levinthal.workloads.rgn.data.batches import ProteinSet
+from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.training.loop import train
 from levinthal.workloads.training.checkpoint import Keeping

@@ -12,7 +12,8 @@ from torch import nn
 
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.geometry.distance_rmsd import distance_rmsd
-from levinthal.workloads.rgn.data.batches import ProteinSet, make_batch, plan_epoch
+from levinthal.workloads.rgn.data.batches import make_batch, plan_epoch
+from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import Prediction, RGNModel
 from levinthal.workloads.rgn.training.curriculum import Curriculum, window_drmsd_nm
 from levinthal.workloads.rgn.training.history import History, Step

@@ -14,7 +14,7 @@ from torch import distributed
 
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.records import RecordCache, write_cache
-from levinthal.workloads.rgn.data.batches import ProteinSet
+from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.training import ranks
 from levinthal.workloads.rgn.training.curriculum import Curriculum

@@ -19,16 +19,8 @@ from levinthal.proteins.contact_maps.maps import n_pairs, pack_contacts
 from levinthal.proteins.similarity.fractions import fraction_native_contacts, rmsd
 from levinthal.proteins.similarity.secondary_structure import helical_fraction
 from levinthal.simulation.dynamics.frame_store import FrameStore, FrameWriter, StoreHeader
-from levinthal.workloads.cvae.data.maps import (
-    Indices,
-    LaggedMaps,
-    MapSource,
-    PackedMaps,
-    SelectedMaps,
-    Split,
-    lagged_pairs,
-    split_by_block,
-)
+from levinthal.workloads.cvae.data.maps import Indices, LaggedMaps, MapSource, PackedMaps, SelectedMaps, lagged_pairs
+from levinthal.workloads.cvae.data.split import Split, split_by_block
 
 if TYPE_CHECKING:
     from levinthal.harness import Run

@@ -20,7 +20,7 @@ from levinthal.errors import DataError
 from levinthal.files.writing import write_whole
 from levinthal.proteins.records import FaultPolicy, ProteinRecord, RecordCache, read_records
 from levinthal.proteins.records import write_cache as write_record_cache
-from levinthal.workloads.rgn.data.batches import ProteinSet
+from levinthal.workloads.rgn.data.proteins import ProteinSet
 
 __all__ = ["Corpus", "Origin", "keep_records", "read_corpus"]
 

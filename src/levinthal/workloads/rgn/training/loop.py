@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from levinthal.errors import DataError
-from levinthal.workloads.rgn.data.batches import ProteinSet
+from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.training.checkpoint import FORM, Progress
 from levinthal.workloads.rgn.training.history import History, Step, Validation

@@ -30,7 +30,7 @@ from levinthal.files.writing import write_whole
 from levinthal.harness.engines.processes import die_with_parent
 from levinthal.harness.engines.ranks import become_launcher, end_ranks, place_of_rank, start_ranks
 from levinthal.proteins.records.cache import RecordCache
-from levinthal.workloads.rgn.data.batches import MAX_LENGTH, ProteinSet
+from levinthal.workloads.rgn.data.proteins import MAX_LENGTH, ProteinSet
 from levinthal.workloads.rgn.model.config import RGNConfig
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.training.checkpoint import FORM

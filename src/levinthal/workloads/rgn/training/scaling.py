@@ -14,8 +14,8 @@ from levinthal.files.writing import write_whole
 from levinthal.harness import Rank, Run, ScalingCase
 from levinthal.harness.results.store import read_json
 from levinthal.proteins.records.cache import RecordCache
-from levinthal.workloads.rgn.data.batches import ProteinSet
 from levinthal.workloads.rgn.data.corpus import Corpus
+from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.training.settings import TrainingSettings
 from levinthal.workloads.rgn.training.stepper import Stepper

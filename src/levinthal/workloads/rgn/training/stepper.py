@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from levinthal.errors import DataError, UsageError
 from levinthal.harness.contract.seeds import seed_of
 from levinthal.proteins.geometry.distance_rmsd import distance_rmsd
-from levinthal.workloads.rgn.data.batches import Batch, ProteinSet, make_batch, plan_epoch, share_of_rank
+from levinthal.workloads.rgn.data.batches import Batch, make_batch, plan_epoch, share_of_rank
+from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import Prediction, RGNModel
 from levinthal.workloads.rgn.training.curriculum import torsion_distance, window_drmsd_nm
 from levinthal.workloads.rgn.training.history import Step

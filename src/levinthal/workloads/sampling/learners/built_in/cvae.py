@@ -12,7 +12,8 @@ import torch
 
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.contact_maps.maps import pack_contacts
-from levinthal.workloads.cvae.data.maps import PackedMaps, split_by_block
+from levinthal.workloads.cvae.data.maps import PackedMaps
+from levinthal.workloads.cvae.data.split import split_by_block
 from levinthal.workloads.cvae.inference import Evaluation, encode
 from levinthal.workloads.cvae.model.config import CVAEConfig
 from levinthal.workloads.cvae.model.network import CVAEModel
