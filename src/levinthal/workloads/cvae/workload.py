@@ -7,7 +7,7 @@ frames with as many dimensions.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +16,7 @@ import torch
 
 from levinthal.errors import UsageError
 from levinthal.harness import Rank, Run, ScalingCase, Settings
+from levinthal.harness.contract.workload import MainFigure
 from levinthal.workloads.cvae.calibration import calibrate
 from levinthal.workloads.cvae.data.features import Features, features_of_maps, features_of_trajectories
 from levinthal.workloads.cvae.data.frames import TrajectorySet, read_trajectories, simulate
@@ -44,6 +45,13 @@ class CVAEWorkload:
     Settings: ClassVar[type[Settings]] = CVAESettings
     scaling_cases: ClassVar[Mapping[str, ScalingCase]] = CASES
     item: ClassVar[str] = "frame"
+    main_figures: ClassVar[Sequence[MainFigure]] = (
+        "training rate",
+        "share of the measured peak",
+        "time to target",
+        ("held-out bits per contact", {"predictor": "CVAE"}),
+        ("state agreement", {"space": "CVAE"}),
+    )
 
     def run(self, run: Run, settings: CVAESettings) -> None:
         """Simulate or read frames, train on their contact maps, embed and cluster them."""

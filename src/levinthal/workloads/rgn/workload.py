@@ -6,7 +6,7 @@ clock, files. Predictors that know nothing of the sequence stand beside the netw
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ import torch
 from levinthal.files.checksums import digest_of
 from levinthal.harness import Rank, Run, ScalingCase, Settings
 from levinthal.harness.contract.seeds import low_bits
+from levinthal.harness.contract.workload import MainFigure
 from levinthal.workloads.rgn.data.corpus import Corpus, read_corpus
 from levinthal.workloads.rgn.learning import Learned, learn, report_updates, training_settings
 from levinthal.workloads.rgn.model.config import PRESETS
@@ -38,6 +39,13 @@ class RGNWorkload:
     Settings: ClassVar[type[Settings]] = RGNSettings
     scaling_cases: ClassVar[Mapping[str, ScalingCase]] = CASES
     item: ClassVar[str] = "protein"
+    main_figures: ClassVar[Sequence[MainFigure]] = (
+        "training rate",
+        "time to target",
+        ("inference rate", {"batch": "batched"}),
+        ("mean dRMSD", {"predictor": "network"}),
+        ("median TM-score", {"split": "test"}),
+    )
 
     def run(self, run: Run, settings: RGNSettings) -> None:
         """Make or read records, train, predict and time."""
