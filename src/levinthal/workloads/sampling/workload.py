@@ -94,8 +94,12 @@ def _check_metrics(run: Run, n_replicas: int) -> None:
         found = np.array([check.estimate.value, check.estimate.low, check.estimate.high])
         run.samples("estimate and limits / known value", found / check.truth, unit="1", labels={"metric": check.name})
     missed = float(sum(not check.held for check in checks))
-    labels = {"system": "exact chain", "confidence": CONFIDENCE}
-    run.gate("intervals that miss the known value", missed, at_most=_EXACT_MISSES, labels=labels)
+    run.gate(
+        "intervals that miss the known value",
+        missed,
+        at_most=_EXACT_MISSES,
+        labels={"system": "exact chain", "confidence": CONFIDENCE},
+    )
 
 
 def _reference(

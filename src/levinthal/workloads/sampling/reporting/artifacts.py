@@ -152,10 +152,10 @@ def _show_latent(run: Run, campaign: CampaignSettings, label: str, record: Campa
             score = cross_validated_vamp2(runs, _LATENT_LAG_FRAMES, n_folds=folds, seed=0).value
         except (DataError, ValueError, np.linalg.LinAlgError) as error:
             why = str(error)
-    labels = {"policy": outcome.policy, "learner": campaign.learner, "lag": _LATENT_LAG_FRAMES}
     run.metric(
-        "VAMP-2 of the latent space", score, unit="1", better="higher", kind="quality", reason=why, labels=labels
-    )
+        "VAMP-2 of the latent space", score, unit="1", better="higher", kind="quality", reason=why,
+        labels={"policy": outcome.policy, "learner": campaign.learner, "lag": _LATENT_LAG_FRAMES},
+    )  # fmt: skip
 
 
 def _report_decisions(run: Run, policy: str, record: CampaignRecord) -> None:
