@@ -51,7 +51,7 @@ def test_a_policy_a_learner_and_a_system_from_another_package(levinthal, tmp_pat
     assert seeing.header.learner == "stretched"  # what does not say so is given a model
     assert seeing.models
     assert any(decision.frame for decision in seeing.decisions)
-    assert any("to-the-right is told the target" in note for note in repeat.notes)
+    assert any("to-the-right is given the target" in note for note in repeat.notes)
     done = levinthal(*SMOKE, "--out", "b", "--set", "system=surface", "--set", "policy=plain")
     assert done.returncode == 2
     assert "set system=surface:FILE.surface" in " ".join(done.stderr.split())

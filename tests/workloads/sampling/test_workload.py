@@ -53,7 +53,7 @@ def test_a_study_on_the_exact_chain_with_a_plug_ins_policy(levinthal, tmp_path):
     assert greater.n == 4
     assert all(each.value is not None for each in repeat.comparisons if each.name in ("better", "greater"))
     text = " ".join(done.stdout.split())
-    assert "greater, back-to-the-first / random, 12,000 steps each" in text
+    assert "greater (cost step), back-to-the-first / random, 12,000 steps each" in text
     assert "made-up Markov chain" in text
     assert str(greater.terms) == "12,000 steps each"
     seen = {policy: figure(repeat, "cells seen", policy=policy) for policy in ("plain", "back-to-the-first")}

@@ -1,4 +1,4 @@
-"""What all policies that restart can be told."""
+"""Settings of all policies that restart, and the check of a range."""
 
 from __future__ import annotations
 

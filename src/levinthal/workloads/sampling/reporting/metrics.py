@@ -105,7 +105,7 @@ def report_study(
     report_comparisons(run, comparisons, study.controls)
     for policy, declared in study.declared.items():
         if declared.wants_target:
-            run.note(f"The policy {policy} is told the target: it is not a match for policies that are not.")
+            run.note(f"The policy {policy} is given the target: do not compare it with policies that are not.")
 
 
 def _report_found(run: Run, study: StudyResult, divergence: Divergences) -> None:
