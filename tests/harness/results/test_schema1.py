@@ -77,14 +77,14 @@ def test_it_is_reported_and_becomes_a_table(old: Result) -> None:
 
 def test_a_folder_of_then(tmp_path: Path) -> None:
     folder = OLD / "docking"
-    plan, repeat = read_plan(folder), read_repeat(folder / "repeats/000/repeat.json")
+    plan, repeat = read_plan(folder), read_repeat(folder / "repeats/000/repeat.json", "docking")
     result = load_result(folder)
     assert plan.machine.cpu == result.machine.cpu
     assert plan.software == result.software
     assert repeat.metrics == result.repeats[0].metrics
     assert repeat.gates == result.repeats[0].gates
     events = list(read_events(folder / "events.jsonl"))
-    logged = {event_key(event): event["value"] for event in events if event["event"] == "metric"}
+    logged = {event_key(event, "docking"): event["value"] for event in events if event["event"] == "metric"}
     assert logged == {metric.key: metric.value for metric in repeat.metrics}
     (platform,) = (line for line in mlperf_lines(events) if '"submission_platform"' in line)
     assert str(result.machine.cpu.model) in platform
@@ -98,22 +98,22 @@ def test_what_was_withheld_has_its_field() -> None:
         "comparisons": [{"name": "faster", "candidate": "a", "baseline": "b", "terms": "60 core-seconds each",
                          "value": None, "n": 0, "verdict": "can't tell", "reason": "none arrived"}],
     }  # fmt: skip
-    upgraded = upgrade_repeat(document)
+    upgraded = upgrade_repeat(document, None)
     assert upgraded["metrics"][0]["withheld"] == 2.5
     assert [each["name"] for each in upgraded["samples"]] == ["draws"]
     assert Terms(**upgraded["comparisons"][0]["terms"]) == Terms(amount=60.0, unit="core-seconds")
-    assert upgrade_repeat(upgraded) == upgraded
+    assert upgrade_repeat(upgraded, None) == upgraded
 
 
 def test_a_curve_without_an_x_of_its_own_counts_its_samples() -> None:
     samples = {"curve/a/x": {"unit": "step", "values": [1, 2]}, "curve/a/b": {"unit": "m", "values": [4, 5, 6]}}
-    (curve,) = upgrade_repeat({"samples": samples})["curves"]
+    (curve,) = upgrade_repeat({"samples": samples}, None)["curves"]
     assert (curve["x"], curve["x_name"], curve["y"]) == ([1.0, 2.0, 3.0], "number of the sample", [4, 5, 6])
 
 
 def test_points_of_a_scaling_study_have_their_labels() -> None:
     event = {"name": "parallel efficiency, 22x22, batch 2048 a rank, 4 ranks"}
-    assert event_key(event) == Key.of("parallel efficiency", {"case": "22x22", "batch size": 2048, "ranks": 4})
+    assert event_key(event, "cvae") == Key.of("parallel efficiency", {"case": "22x22", "batch size": 2048, "ranks": 4})
 
 
 def test_unknown_keys_of_a_machine_are_dropped() -> None:

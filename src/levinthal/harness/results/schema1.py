@@ -16,22 +16,29 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from levinthal.harness.results.figures import Terms
+from levinthal.harness.results.former_names import former_identity
 from levinthal.harness.results.labels import Key
-from levinthal.harness.results.schema1_names import identity
+from levinthal.harness.results.scaling_points import FIGURES
 from levinthal.metrics.description import Machine, Peaks, Software
 
 __all__ = ["event_key", "known_machine", "upgrade_plan", "upgrade_repeat", "upgrade_result"]
 
 Document = Mapping[str, Any]
 
+_POINT = re.compile(
+    rf"(?P<name>{'|'.join(FIGURES)}|step time), (?P<case>.+), batch (?P<batch>\d+)(?: a rank)?, (?P<ranks>\d+) ranks?"
+)
+
 
 def upgrade_result(document: Document) -> dict[str, Any]:
     """Return a result of version 1 as one of version 2; what is not as it should be is left for the typed model."""
     upgraded = {**document, "schema": 2} | _place(document)
+    workload = document.get("workload")
+    workload = workload.get("name") if isinstance(workload, Mapping) else None
     if _all_mappings(document.get("repeats")):
-        upgraded["repeats"] = [upgrade_repeat(repeat) for repeat in document["repeats"]]
+        upgraded["repeats"] = [upgrade_repeat(repeat, workload) for repeat in document["repeats"]]
     if isinstance(document.get("summary"), Mapping) and _all_mappings([*document["summary"].values()]):
-        upgraded["summary"] = [{**identity(name), **rest} for name, rest in document["summary"].items()]
+        upgraded["summary"] = [{**_identity(name, workload), **rest} for name, rest in document["summary"].items()]
     return upgraded
 
 
@@ -40,26 +47,26 @@ def upgrade_plan(document: Document) -> dict[str, Any]:
     return {**document, "schema_": 2} | _place(document) if document.get("schema_") == 1 else dict(document)
 
 
-def upgrade_repeat(document: Document) -> dict[str, Any]:
-    """Return a repeat of version 1 as one of version 2; one of version 2 is returned as it is."""
+def upgrade_repeat(document: Document, workload: str | None) -> dict[str, Any]:
+    """Return a repeat of version 1 of a workload as one of version 2; one of version 2 is returned as it is."""
     samples = document.get("samples")
     if not isinstance(samples, Mapping) or not _all_mappings([*samples.values()]):
         return dict(document)
-    upgraded = {**document, "samples": [], "curves": list(_curves(samples))}
+    upgraded = {**document, "samples": [], "curves": list(_curves(samples, workload))}
     for name, rest in samples.items():
         if not name.startswith("withheld/") and not _is_curve(name):
-            upgraded["samples"].append({**identity(name), **rest})
+            upgraded["samples"].append({**_identity(name, workload), **rest})
     for part in ("metrics", "gates", "comparisons"):
         if _all_mappings(document.get(part)):
-            upgraded[part] = [_upgrade_record(record, samples) for record in document[part]]
+            upgraded[part] = [_upgrade_record(record, samples, workload) for record in document[part]]
     if isinstance(document.get("peaks"), Mapping):
         upgraded["peaks"] = _known(Peaks, document["peaks"])
     return upgraded
 
 
-def event_key(event: Document) -> Key:
+def event_key(event: Document, workload: str | None) -> Key:
     """Return the identity of what an event of a journal recorded, also of one that an earlier version wrote."""
-    found = event if "labels" in event else identity(event.get("name"))
+    found = event if "labels" in event else _identity(event.get("name"), workload)
     return Key.of(str(found["name"]), found["labels"])
 
 
@@ -69,6 +76,16 @@ def known_machine(document: object) -> Machine:
         return Machine.model_validate(_known(Machine, document or {}))
     except ValidationError:
         return Machine()
+
+
+def _identity(name: Any, workload: str | None) -> dict[str, Any]:
+    """Return name and labels of what version 1 called by one name."""
+    if isinstance(name, str) and (found := _POINT.fullmatch(name)):
+        labels = {"case": found["case"], "batch size": int(found["batch"]), "ranks": int(found["ranks"])}
+        return {"name": found["name"], "labels": labels}
+    if isinstance(name, str) and (known := former_identity(name, workload)):
+        return {"name": known[0], "labels": known[1]}
+    return {"name": name, "labels": {}}
 
 
 def _place(document: Document) -> dict[str, Any]:
@@ -99,10 +116,10 @@ def _known(model: type[BaseModel], document: Any) -> Any:
     return document
 
 
-def _upgrade_record(record: Document, samples: Mapping[str, Document]) -> dict[str, Any]:
+def _upgrade_record(record: Document, samples: Mapping[str, Document], workload: str | None) -> dict[str, Any]:
     """Return a metric, gate or comparison of version 2."""
     name = record.get("name")
-    upgraded = {**record, **identity(name)}
+    upgraded = {**record, **_identity(name, workload)}
     if hidden := samples.get(f"withheld/{name}"):
         upgraded["withheld"] = next(iter(hidden.get("values") or ()), None)
     if isinstance(record.get("terms"), str):
@@ -118,7 +135,7 @@ def _is_curve(name: str) -> bool:
     return re.fullmatch(r"curve/[^/]+/.+", name) is not None
 
 
-def _curves(samples: Mapping[str, Document]) -> Iterator[dict[str, Any]]:
+def _curves(samples: Mapping[str, Document], workload: str | None) -> Iterator[dict[str, Any]]:
     for name, rest in samples.items():
         if not _is_curve(name) or name.endswith("/x"):
             continue
@@ -128,4 +145,4 @@ def _curves(samples: Mapping[str, Document]) -> Iterator[dict[str, Any]]:
         x, unit = list(along.get("values") or ()), along.get("unit")
         if len(x) != len(y):  # the report drew these evenly, for want of an x of their own
             x, unit = [float(number) for number in range(1, len(y) + 1)], "number of the sample"
-        yield {**identity(name), "x": x, "y": y, "x_name": unit, "x_unit": unit, "unit": rest.get("unit")}
+        yield {**_identity(name, workload), "x": x, "y": y, "x_name": unit, "x_unit": unit, "unit": rest.get("unit")}

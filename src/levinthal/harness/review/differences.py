@@ -17,7 +17,7 @@ def differences(a: Result, b: Result) -> list[str]:
     Parameters
     ----------
     a, b : Result
-        The results; a failed verdict of either is told too.
+        The results; a failed verdict of either is reported too.
     """
     warnings = []
     for side, result in (("A", a), ("B", b)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -19,12 +20,13 @@ from levinthal.harness.engines.built_in.inline import InlineExecutor
 from levinthal.harness.engines.built_in.local import pinned_pool
 from levinthal.simulation.exact.potential import MINIMA
 from levinthal.workloads.sampling.learners.registry import make_learner
+from levinthal.workloads.sampling.loop import progress
 from levinthal.workloads.sampling.loop.campaign import CampaignPlan, run_campaign
 from levinthal.workloads.sampling.loop.task import chunk_seed
 from levinthal.workloads.sampling.policies.registry import make_policy
 from levinthal.workloads.sampling.policies.view import Decision
 from levinthal.workloads.sampling.record.reader import CampaignRecord
-from levinthal.workloads.sampling.study.accounting import keep_accounts
+from levinthal.workloads.sampling.study.spending import spending_of
 from levinthal.workloads.sampling.systems.dynamics import PlanarDynamics
 
 DYNAMICS = PlanarDynamics(starts=MINIMA)
@@ -36,7 +38,7 @@ PLAN = CampaignPlan(
 class Farthest:
     """Restart from the frame that is farthest from the mean in the embedding, every other time."""
 
-    name, directed = "farthest", False
+    name = "farthest"
 
     def __init__(self):
         self.refreshed = []
@@ -287,11 +289,11 @@ def test_two_workers_are_kept_busy_while_something_else_trains(tmp_path):
     for chunk in record.chunks:
         first[chunk.worker] = min(first.get(chunk.worker, chunk.started), chunk.started)
     both = [chunk for chunk in record.chunks if chunk.started >= max(first.values())]  # one may be slow to come up
-    accounts = keep_accounts(both, record.decisions, record.models, len(first))
-    print(f"{accounts}\ncoordinator {1e3 * result.coordinator_s / result.n_chunks:.2f} ms a chunk")
+    spending = spending_of(both, record.decisions, record.models, len(first))
+    print(f"{spending}\ncoordinator {1e3 * result.coordinator_s / result.n_chunks:.2f} ms a chunk")
     assert result.model_version >= 1
-    assert accounts.busy_share > 0.5  # neighbours on a shared machine; see the benchmark for what is aimed at
-    assert accounts.frames_unseen_by_model >= 0
+    assert spending.busy_share > 0.5  # neighbours on a shared machine; see the benchmark for what is aimed at
+    assert spending.frames_unseen_by_model >= 0
 
 
 def test_kills_of_coordinator_and_workers_lose_nothing(tmp_path):
@@ -307,3 +309,13 @@ def test_kills_of_coordinator_and_workers_lose_nothing(tmp_path):
     assert found["kills"]["workers_that_outlived_their_coordinator"] == 0
     assert found["chunks_committed_between_kills"] > 0
     assert found["simulated_again"] > 0
+
+
+def test_state_is_changed_by_its_owner_alone():
+    """In the loop nothing sets an attribute of anything but itself."""
+    for path in Path(progress.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            for each in [part for target in targets for part in getattr(target, "elts", [target])]:
+                if isinstance(each, ast.Attribute) and path.name != "progress.py":
+                    assert ast.unparse(each.value) == "self", f"{path}:{each.lineno} changes {ast.unparse(each)}"
