@@ -58,10 +58,11 @@ def check_values(settings: object, **allowed: float | tuple[Any, ...]) -> None:
     """
     for name, bounds in allowed.items():
         value = getattr(settings, name)
-        low, high = bounds if isinstance(bounds, tuple) and len(bounds) == 2 else (bounds, math.inf)
-        if isinstance(bounds, tuple) and isinstance(bounds[0], str):
-            wrong, what = value not in bounds, f"choose {', '.join(map(str, bounds[:-1]))} or {bounds[-1]}"
+        given = bounds if isinstance(bounds, tuple) else (bounds, math.inf)
+        if isinstance(given[0], str):
+            wrong, what = value not in given, f"choose {', '.join(given[:-1])} or {given[-1]}"
         else:
+            low, high = given
             wrong = isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high
             what = f"it must be at least {low:g}" if high == math.inf else f"it must be from {low:g} to {high:g}"
         if wrong:
