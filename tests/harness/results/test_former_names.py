@@ -27,7 +27,7 @@ from levinthal.harness.results.former_names import former_identity
         ("rgn", "held-out dRMSD", "mean dRMSD", {"split": "held out", "predictor": "network"}),
         ("rgn", "held-out dRMSD (ideal helix)", "mean dRMSD", {"split": "held out", "predictor": "ideal helix"}),
         ("rgn", "training set dRMSD (A)", "mean dRMSD in A", {"split": "training set"}),
-        ("rgn", "TM-score (held-out, median of 30)", "median TM-score", {"split": "held out"}),
+        ("rgn", "TM-score (held-out, median of 30)", "median TM-score", {"split": "held out", "class": "all"}),
         ("rgn", "dRMSD (unseen families, median of 30)", "median dRMSD", {"split": "test", "class": "unseen families"}),
         (
             "rgn",
@@ -52,6 +52,10 @@ from levinthal.harness.results.former_names import former_identity
         ),
         ("sampling", "core-seconds/random/wait", "core-seconds spent", {"policy": "random", "share": "wait"}),
         ("sampling", "curve/cells seen/plain", "cells seen", {"policy": "plain"}),
+        ("sampling", "VAMP-2 of the latent space at 10 frames", "VAMP-2 of the latent space", {"lag": 10}),
+        ("docking", "docking time (Vina, default)", "docking time", {"search": "Vina, default"}),
+        ("docking", "success at 2 A (CMA-ES)", "success", {"search": "CMA-ES", "within_angstrom": 2}),
+        ("docking", "curve/policy training/best known", "energy of the pose", {"pose": "best known"}),
         ("one of a plug-in", "curve/loss/train", "loss", {"series": "train"}),
     ],
 )
