@@ -156,6 +156,10 @@ class Ligand:
         """All atoms where the source had them, shape (n, 3)."""
         return self.coordinates_angstrom + self.centre_angstrom
 
+    def box(self, padding_angstrom: float = 4.0) -> Box:
+        """Return the box that leaves a padding on each side of the heavy atoms where the source had them."""
+        return Box.around(self.source_coordinates_angstrom[self.heavy_atoms], padding_angstrom)
+
 
 @dataclass(frozen=True)
 class Box:

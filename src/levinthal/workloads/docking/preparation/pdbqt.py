@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError
+from levinthal.workloads.docking.molecules.atom_types import ELEMENTS, PSEUDO_TYPES, find_bonds, vina_types
 from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
 from levinthal.workloads.docking.preparation.text import read_text
-from levinthal.workloads.docking.scoring.atom_types import ELEMENTS, PSEUDO_TYPES, find_bonds, vina_types
 
 __all__ = [
     "AtomLine",

@@ -1,4 +1,4 @@
-"""What all searches on our own score are given: maps, a ligand, and how its poses are evaluated and told."""
+"""What all searches on our own score are given: maps, a ligand, and how its poses are evaluated and reported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from levinthal.workloads.docking.molecules.molecule import Ligand
+from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
 from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.scoring import GridMaps, RigidScore, score_and_gradient, score_poses
 from levinthal.workloads.docking.search.outcome import SearchOutcome, Trace
@@ -24,10 +24,18 @@ class Problem:
     """One ligand and the maps of one or more receptor conformations.
 
     The energy of a pose is its score plus the energy of the receptor conformation that it is in.
+
+    Attributes
+    ----------
+    grids : GridMaps
+    ligand : Ligand
+    receptors : tuple of Receptor
+        The conformations of the maps, for a search that makes its own; empty where none does.
     """
 
     grids: GridMaps
     ligand: Ligand
+    receptors: tuple[Receptor, ...] = ()
 
     @property
     def n_conformations(self) -> int:
@@ -57,15 +65,15 @@ class Problem:
         return torch.arange(count, device=self.grids.device) % self.n_conformations
 
     def outcome(
-        self, method: str, poses: Poses, conformations: Tensor, energies: Tensor, trace: Trace, n_poses: int
+        self, poses: Poses, conformations: Tensor, energies: Tensor, trace: Trace, n_poses: int
     ) -> SearchOutcome:
-        """Tell the best distinct poses."""
+        """Return the best distinct poses as the end of a search."""
         order = torch.argsort(energies)
         template = torch.as_tensor(self.ligand.coordinates_angstrom, dtype=poses.quaternions.dtype)
         places = poses[order].to(poses.quaternions.dtype, "cpu").coordinates(template).numpy().astype(np.float64)
         found, conformation = energies[order].cpu().numpy(), conformations[order].cpu().numpy()
         kept = distinct(places[:, self.ligand.heavy_atoms], conformation, n_poses)
-        return SearchOutcome(method, places[kept], conformation[kept], found[kept].astype(np.float64), trace)
+        return SearchOutcome(places[kept], conformation[kept], found[kept].astype(np.float64), trace)
 
 
 def distinct(
