@@ -95,7 +95,7 @@ def run(
 ) -> None:
     """Run a workload, or all of them, and write result.json and report.html."""
     from levinthal.commands.progress import make_watcher
-    from levinthal.harness.contract.registry import workload_entry_points
+    from levinthal.harness.contract.registry import WORKLOADS
     from levinthal.harness.contract.settings import parse_assignments, read_settings_file
     from levinthal.harness.results.plan import default_folder
     from levinthal.harness.running.execute import start_run
@@ -104,7 +104,7 @@ def run(
     folder = out or default_folder(name)
     if name == "all" and settings:
         raise UsageError("--set and --config belong to one workload: name it instead of all")
-    targets = {each: folder / each for each in workload_entry_points()} if name == "all" else {name: folder}
+    targets = {each: folder / each for each in WORKLOADS.names()} if name == "all" else {name: folder}
     if not targets:
         raise UsageError("no workload is installed: reinstall levinthal")
     if name == "all" and out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -226,9 +226,9 @@ def _conclude(results: list[tuple[Path, Result]], folder: Path) -> None:
 @app.command("list")
 def list_workloads() -> None:
     """List the installed workloads."""
-    from levinthal.harness.contract.registry import load_workload, workload_entry_points
+    from levinthal.harness.contract.registry import WORKLOADS, load_workload
 
-    for name, point in workload_entry_points().items():
+    for name, point in WORKLOADS.plug_ins().items():
         workload = load_workload(name)
         package = point.dist.name if point.dist is not None else "unknown"
         about = (type(workload).__doc__ or "").strip().partition("\n")[0]

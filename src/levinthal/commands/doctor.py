@@ -17,7 +17,7 @@ import numpy as np
 
 from levinthal.commands.progress import shown_duration
 from levinthal.errors import LevinthalError
-from levinthal.harness.contract.registry import load_workload, workload_entry_points
+from levinthal.harness.contract.registry import WORKLOADS, load_workload
 from levinthal.harness.engines.processes import available_cores
 from levinthal.harness.running.execute import start_run
 from levinthal.metrics.energy import EnergyMeter
@@ -56,7 +56,7 @@ def examine() -> Iterator[Finding]:
     yield from _device()
     yield _energy()
     yield from _extras()
-    for name in workload_entry_points():
+    for name in WORKLOADS.names():
         yield _workload(name)
 
 

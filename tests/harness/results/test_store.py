@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,7 +11,7 @@ from hypothesis import strategies as st
 import levinthal
 from levinthal.errors import MissingExtraError, ResultError
 from levinthal.harness.results.result import Dataset, Gate, Metric, Phase, Repeat, Result, Samples, WorkloadId
-from levinthal.harness.results.store import load_result, write_atomically, write_result
+from levinthal.harness.results.store import load_result, write_result
 from levinthal.harness.results.summary import summarise
 
 
@@ -113,25 +111,6 @@ def test_numbers_that_cannot_be_are_refused(tmp_path):
 def test_a_null_metric_needs_a_reason():
     with pytest.raises(ValueError, match="without a reason"):
         Metric(name="x", value=None, unit="s", better="lower")
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    target = tmp_path / "result.json"
-    write_atomically(target, "old")
-
-    def no_space(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", no_space)
-    with pytest.raises(ResultError, match="No space left"):
-        write_atomically(target, "new")
-    assert target.read_text() == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
-
-
-def test_nowhere_to_write_is_one_line():
-    with pytest.raises(ResultError, match="cannot write"):
-        write_atomically(Path("/proc/nowhere/x"), "x")
 
 
 def test_pandas_table_is_tidy():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ from levinthal.workloads.sampling.policies.registry import make_policy
 from levinthal.workloads.sampling.record.reader import CampaignRecord
 from levinthal.workloads.sampling.study.accounting import cull_latencies_s, keep_accounts, queue_times_s
 from levinthal.workloads.sampling.systems.dynamics import PlanarDynamics
-from probes import MortalDynamics
+from probes import WORKER_PATH, MortalDynamics
 
 pytest.importorskip("parsl")
 
@@ -48,7 +47,7 @@ def engines(tmp_path_factory):
     path = folder / "configuration.py"
     path.write_text(CONFIGURATION)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))  # where workers find the probes
+        patch.setenv("PYTHONPATH", WORKER_PATH)  # where workers find the probes
         opened = {name: open_engine(name, folder) for name in ("inline", "local:2", f"parsl:{path}")}
         yield {name.partition(":")[0]: engine for name, engine in opened.items()}
         for engine in opened.values():

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from levinthal.errors import UsageError
+from levinthal.files.writing import write_whole
 from levinthal.harness.engines.contract import Engine
 from levinthal.harness.engines.open import open_engine
 from levinthal.harness.results.events import EventLog
@@ -33,7 +34,6 @@ from levinthal.harness.results.result import (
     Repeat,
     Samples,
 )
-from levinthal.harness.results.store import write_atomically
 from levinthal.metrics.energy import EnergyMeter
 from levinthal.metrics.process import process_tree_usage
 
@@ -383,7 +383,7 @@ class Run:
             raise ValueError(f"artifact {name!r} must be a plain file name")
         data = content.encode() if isinstance(content, str) else content
         path = self.folder / name
-        write_atomically(path, data)
+        write_whole(path, data)
         self._artifacts[name] = Artifact(
             name=name,
             path=f"{self.folder.parent.name}/{self.folder.name}/{name}",

@@ -5,13 +5,14 @@ A rule is a pure function from what is known of a result to the sentences that s
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from levinthal.errors import LevinthalError
+from levinthal.files.checksums import digest_of
+from levinthal.files.paths import path_inside
 from levinthal.harness.results.events import EVENTS_FILE, read_events
 from levinthal.harness.results.result import Repeat, Result
 from levinthal.harness.results.store import load_result
@@ -146,10 +147,10 @@ def _enough(result: Result, _: Path | None) -> Iterator[str]:
 
 
 def _closed(result: Result, _: Path | None) -> Iterator[str]:
-    from levinthal.harness.contract.registry import load_workload, workload_entry_points
+    from levinthal.harness.contract.registry import WORKLOADS, load_workload
     from levinthal.harness.contract.settings import division_of, make_settings
 
-    if result.workload.name not in workload_entry_points():
+    if result.workload.name not in WORKLOADS.names():
         return
     workload = load_workload(result.workload.name)
     if workload.version != result.workload.version:
@@ -168,12 +169,12 @@ def _artifacts(result: Result, folder: Path | None) -> Iterator[str]:
         return
     for repeat in result.repeats:
         for artifact in repeat.artifacts:
-            path = folder / artifact.path
-            if not path.resolve().is_relative_to(folder.resolve()):
+            path = path_inside(folder, artifact.path)
+            if path is None:
                 yield f"{artifact.path} lies outside the run folder"
             elif not path.is_file():
                 yield f"{artifact.path} is missing"
-            elif hashlib.sha256(path.read_bytes()).hexdigest() != artifact.sha256:
+            elif digest_of(path) != artifact.sha256:
                 yield f"{artifact.path} does not have the checksum on record"
 
 

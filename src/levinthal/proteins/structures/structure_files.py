@@ -8,9 +8,7 @@ unresolved residues in their places.
 from __future__ import annotations
 
 import gzip
-import os
 import re
-import tempfile
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -22,7 +20,8 @@ import gemmi
 import numpy as np
 import numpy.typing as npt
 
-from levinthal.errors import DataError, ResultError
+from levinthal.errors import DataError
+from levinthal.files.writing import write_whole
 from levinthal.proteins.residues import THREE_LETTER
 from levinthal.proteins.structures.backbone_chain import UNKNOWN_RESIDUE, BackboneChain, carbonyl_oxygens
 
@@ -65,7 +64,7 @@ def write_pdb(path: str | Path, chains: Sequence[BackboneChain], *, title: str =
         What a PDB file cannot hold (chain names of more than one character, more than 62 chains or 99,999 atoms,
         residue numbers outside -999 to 9,999, positions outside -998 to 9,998 A); no chain, one without a resolved
         residue, or two of one name.
-    ResultError
+    WriteError
         The folder cannot be written to; an old file, if any, is untouched.
     """
     structure = _structure(chains, title)
@@ -92,7 +91,7 @@ def write_pdb(path: str | Path, chains: Sequence[BackboneChain], *, title: str =
                 )
     options = gemmi.PdbWriteOptions()
     options.cryst1_record = False  # no crystal: a made-up cell would be taken for one
-    _write_atomically(Path(path), structure.make_pdb_string(options))
+    write_whole(path, structure.make_pdb_string(options), durable=False)
 
 
 def write_mmcif(path: str | Path, chains: Sequence[BackboneChain], *, title: str = "") -> None:
@@ -113,13 +112,13 @@ def write_mmcif(path: str | Path, chains: Sequence[BackboneChain], *, title: str
     ------
     DataError
         No chain, one without a resolved residue, or two of one name.
-    ResultError
+    WriteError
         The folder cannot be written to; an old file, if any, is untouched.
     """
     groups = gemmi.MmcifOutputGroups(True)
     groups.cell = groups.symmetry = False
     groups.auth_all = True  # readers that look for auth_comp_id and auth_atom_id find them
-    _write_atomically(Path(path), _structure(chains, title).make_mmcif_document(groups).as_string())
+    write_whole(path, _structure(chains, title).make_mmcif_document(groups).as_string(), durable=False)
 
 
 def read_backbone(path: str | Path) -> list[BackboneChain]:
@@ -236,20 +235,6 @@ def _gemmi_chain(chain: BackboneChain, entity: str) -> gemmi.Chain:
             residue.add_atom(atom)
         written.add_residue(residue)
     return written
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    temporary: str | None = None
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise ResultError(f"cannot write {path}: {error.strerror}: choose a folder with space that is yours") from None
 
 
 def _text(path: Path) -> str:

@@ -6,7 +6,6 @@ clock, files. Predictors that know nothing of the sequence stand beside the netw
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from levinthal.files.checksums import digest_of
 from levinthal.harness import Rank, Run, ScalingCase, Settings
 from levinthal.metrics.peaks import Peaks
 from levinthal.metrics.process import process_tree_usage
@@ -104,7 +104,7 @@ class RGNWorkload:
             _measure(run, settings, model, corpus, trained=provenance.steps > 0)
             _tell_profiles(run, corpus)
         else:
-            digest = hashlib.sha256(Path(settings.fasta).read_bytes()).hexdigest()
+            digest = digest_of(settings.fasta)
             run.dataset(Path(settings.fasta).name, version="1", sha256=digest, synthetic=False)
         _time(run, settings, model, _targets(settings, requests, corpus, run.seed_for("targets", bits=31)), peaks)
         if requests:

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from levinthal.errors import SimulationError, UsageError
-from levinthal.harness.engines.open import InlineExecutor, pinned_pool
+from levinthal.harness.engines.built_in.inline import InlineExecutor
+from levinthal.harness.engines.built_in.local import pinned_pool
 from levinthal.simulation.exact.potential import MINIMA
 from levinthal.workloads.sampling.learners.registry import make_learner
 from levinthal.workloads.sampling.loop.campaign import CampaignPlan, run_campaign

@@ -15,7 +15,7 @@ from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 
-from levinthal.harness.engines.open import InlineExecutor
+from levinthal.harness.engines.built_in.inline import InlineExecutor
 from levinthal.workloads.sampling.loop.coordinator import Coordinator
 from levinthal.workloads.sampling.loop.flight import WorkerPool
 from levinthal.workloads.sampling.loop.plan import CampaignPlan, CampaignResult

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.files.writing import whole_file
 from levinthal.simulation.analysis.entropy import configurational_entropy
 from levinthal.workloads.sampling.record.reader import CampaignRecord
 from levinthal.workloads.sampling.study.accounting import (
@@ -338,12 +338,8 @@ def save_outcome(outcome: Outcome, path: Path) -> None:
         "spending": asdict(outcome.spending),
         "intervals": [asdict(interval) for interval in outcome.intervals],
     }
-    draft = path.with_suffix(".draft")
-    with draft.open("wb") as file:
+    with whole_file(path) as file:
         np.savez_compressed(file, plain=np.array(json.dumps(plain)), **{k: getattr(outcome, k) for k in _ARRAYS})
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def load_outcome(path: Path) -> Outcome:

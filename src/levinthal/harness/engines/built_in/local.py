@@ -11,11 +11,13 @@ import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from levinthal.harness.engines.contract import EngineKind
 from levinthal.harness.engines.processes import available_cores, die_with_parent
 
-__all__ = ["LocalEngine", "pinned_pool"]
+__all__ = ["ENGINE", "LocalEngine", "pinned_pool"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -84,7 +86,7 @@ class LocalEngine:
 
 
 class _SharedPool:
-    """A pool that is made when it is first wanted, and anew when it broke."""
+    """A pool that is made when it is first wanted, and again when it broke."""
 
     def __init__(self, make: Callable[[], ProcessPoolExecutor], *, ends_running: bool) -> None:
         self._make, self.ends_running = make, ends_running
@@ -150,3 +152,22 @@ class _Handle(Executor):
             concurrent.futures.wait(list(self._own))
         elif self._shared.ends_running and self._own:
             self._shared.end(self._pool)
+
+
+def _parse(argument: str) -> str | None:
+    if not argument:
+        return str(len(available_cores()))
+    return str(int(argument)) if argument.isdigit() and int(argument) > 0 else None
+
+
+def _open(argument: str, folder: Path) -> LocalEngine:
+    del folder  # it leaves nothing
+    return LocalEngine(int(argument))
+
+
+ENGINE = EngineKind(
+    usage="local, local:N (N worker processes)",
+    about="processes on this machine, as many as cores or N, each pinned to one core, one thread each",
+    parse=_parse,
+    open=_open,
+)
