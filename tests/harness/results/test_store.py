@@ -27,7 +27,7 @@ def example(n_repeats: int = 3, **changes: object) -> Result:
                 Metric(name="rate", value=10.0 + index, unit="item/s", better="higher"),
                 Metric(name="energy", value=None, unit="J", better="lower", reason="no counter"),
             ),
-            samples={"latency": Samples(unit="ms", values=(1.0, None, 2.0))},
+            samples=(Samples(name="latency", unit="ms", values=(1.0, None, 2.0)),),
             gates=(Gate(name="right", value=0.1, at_most=1.0, passed=True),),
             dataset=Dataset(name="d", version="1", sha256="0" * 64, synthetic=True),
             verdict="passed",
@@ -54,7 +54,7 @@ def test_a_result_survives_its_file(tmp_path):
     write_result(result, tmp_path / "result.json")
     assert load_result(tmp_path) == result
     assert levinthal.load_result(tmp_path / "result.json") == result
-    assert json.loads((tmp_path / "result.json").read_text())["schema"] == 1
+    assert json.loads((tmp_path / "result.json").read_text())["schema"] == 2
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
 
 
@@ -76,7 +76,7 @@ def test_a_truncated_file_is_one_line(tmp_path_factory, cut):
         ("null", "is not a Levinthal result"),
         ("[]", "is not a Levinthal result"),
         ("{}", "is not a Levinthal result"),
-        ('{"schema": 99}', "has schema 99, this Levinthal reads up to 1: upgrade"),
+        ('{"schema": 99}', "has schema 99, this Levinthal reads up to 2: upgrade"),
         ('{"schema": 1}', "workload"),
         ('{"schema": "one"}', "schema"),
         ("[" * 200_000, "not whole JSON"),

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from levinthal.errors import ResultError
 from levinthal.files.writing import write_whole
 from levinthal.harness.results.result import SCHEMA, Repeat, Result
+from levinthal.harness.results.schema1 import upgrade_repeat, upgrade_result
 
 __all__ = ["RESULT_FILE", "load_result", "read_json", "read_repeat", "validated", "write_result"]
 
@@ -48,12 +49,13 @@ def load_result(path: str | os.PathLike[str]) -> Result:
     schema = document["schema"]
     if isinstance(schema, int) and schema > SCHEMA:
         raise ResultError(f"{file} has schema {schema}, this Levinthal reads up to {SCHEMA}: upgrade Levinthal")
-    return validated(Result, document, file)
+    return validated(Result, upgrade_result(document) if schema == 1 else document, file)
 
 
 def read_repeat(path: Path) -> Repeat:
-    """Read the record of one finished repeat; errors as for `load_result`."""
-    return validated(Repeat, read_json(path), path)
+    """Read the record of one finished repeat, of an earlier format too; errors as for `load_result`."""
+    document = read_json(path)
+    return validated(Repeat, upgrade_repeat(document) if isinstance(document, dict) else document, path)
 
 
 def read_json(file: Path) -> Any:

@@ -243,12 +243,17 @@ def _tell_training(run: Run, settings: RGNSettings, history: History, peaks: Pea
     )  # fmt: skip
     run.metric("padding efficiency", history.padding_efficiency, unit="1", better="higher")
     last = [_between(history, i) for i in range(len(history.validations))]
-    run.samples("curve/dRMSD/x", [validation.step for validation in history.validations], unit="training step")
-    run.samples("curve/dRMSD/training", last, unit="A")
-    run.samples("curve/dRMSD/held out", [_ANGSTROM_PER_NM * each.drmsd_nm for each in history.validations], unit="A")
-    for group in history.validations[-1].drmsd_nm_by_group:
-        values = [_ANGSTROM_PER_NM * each.drmsd_nm_by_group[group] for each in history.validations]
-        run.samples(f"curve/dRMSD/{group}", values, unit="A")
+    lines = {
+        "training": last,
+        "held out": [_ANGSTROM_PER_NM * each.drmsd_nm for each in history.validations],
+        **{
+            group: [_ANGSTROM_PER_NM * each.drmsd_nm_by_group[group] for each in history.validations]
+            for group in history.validations[-1].drmsd_nm_by_group
+        },
+    }
+    steps = [validation.step for validation in history.validations]
+    for split, values in lines.items():
+        run.curve("dRMSD", steps, values, x_name="training step", x_unit="1", unit="A", labels={"split": split})
 
 
 def _tell_updates(run: Run, history: History) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from levinthal.harness import Run
-from levinthal.harness.results.result import CANNOT_TELL, Better, Kind
+from levinthal.harness.results.result import CANNOT_TELL, Better, Kind, Terms
 from levinthal.simulation.analysis.recurrence import mean_recurrence
 from levinthal.workloads.sampling.policies.registry import make_policy
 from levinthal.workloads.sampling.study.evaluation import (
@@ -92,10 +92,10 @@ def tell_policies(
         To the reference, as frames come and reweighted; empty where there is none.
     """
     grid = np.linspace(0.0, budget, _CURVE_POINTS)
-    run.samples("curve/cells seen/x", grid, unit="core-second")
     for policy, side in outcomes.items():
         curves = [coverage_curve(outcome, "core-seconds", grid) for outcome in side]
-        run.samples(f"curve/cells seen/{policy}", np.mean(curves, axis=0), unit="cell")
+        run.curve("cells seen", grid, np.mean(curves, axis=0), x_name="core-seconds of a campaign",
+                  x_unit="core-second", unit="cell", labels={"policy": policy})  # fmt: skip
         covered = [float(coverage_at(outcome, "core-seconds", budget)) for outcome in side]
         _median(run, f"cells seen, {policy}", covered, "1", "higher")
         if system.stationary is not None:
@@ -196,8 +196,7 @@ def tell_comparisons(run: Run, comparisons: Sequence[PolicyComparison]) -> None:
     """Record every ratio, and say in words what must not be overlooked."""
     for each in comparisons:
         ratio = each.ratio
-        amount = f"{each.budget:,.0f}" if each.cost == "steps" else f"{each.budget:.4g}"
-        terms = f"{amount} {each.cost} each"
+        terms = Terms(amount=each.budget, unit=each.cost)
         if ratio is None:
             run.comparison(
                 each.name, candidate=each.candidate, baseline=each.baseline, terms=terms, value=None, interval=None,
