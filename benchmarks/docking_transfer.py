@@ -123,7 +123,7 @@ def ratio_of(peer: Counts, ours: Counts) -> tuple[float, float, float]:
 
 
 def overall(cases: list[dict[str, Any]], peer: str) -> tuple[float, float, float]:
-    """Return the geometric mean over the complexes, its interval from seeds drawn anew within each."""
+    """Return the geometric mean over the complexes, its interval from seeds drawn again within each."""
     generator = np.random.default_rng(1)
 
     def one(draw: bool) -> float:

@@ -111,11 +111,11 @@ def test_stretched_bonds_are_restored_and_fixed_atoms_stay():
     chain = np.arange(20)[:, None] * np.array([1.2, 0.6, 0.3]) + np.array([0, 0.4, 0]) * (np.arange(20) % 2)[:, None]
     moved = chain.copy()
     moved[:12] += generator.normal(scale=0.1, size=(12, 3))
-    mended = restore_lengths(moved, chain, np.arange(12))
-    np.testing.assert_array_equal(mended[12:], chain[12:])
+    restored = restore_lengths(moved, chain, np.arange(12))
+    np.testing.assert_array_equal(restored[12:], chain[12:])
     pairs = np.concatenate(stiff_pairs(chain))
     assert np.abs(lengths(moved, pairs) - lengths(chain, pairs)).max() > 0.1
-    assert np.abs(lengths(mended, pairs) - lengths(chain, pairs)).max() < 0.02
+    assert np.abs(lengths(restored, pairs) - lengths(chain, pairs)).max() < 0.02
 
 
 def test_hydrogens_follow_a_rigid_motion_exactly(lysozyme):

@@ -141,5 +141,5 @@ def _covalent_radius(kind: str) -> float:
     if kind in PSEUDO_TYPES:
         return 0.0 if kind == "W" else 0.77
     if kind not in ELEMENTS:
-        raise DataError(f"{kind} is no AutoDock type that Vina reads: they are {', '.join(sorted(ELEMENTS))}")
+        raise DataError(f"{kind} is not an AutoDock type that Vina reads: they are {', '.join(sorted(ELEMENTS))}")
     return COVALENT_RADII_ANGSTROM[ELEMENTS[kind]]

@@ -34,12 +34,10 @@ class CrystalPose:
     def of(cls, ligand: Ligand) -> CrystalPose:
         """Take the pose that the ligand's source had for the crystal's."""
         heavy = ligand.heavy_atoms
-        place = {int(atom): number for number, atom in enumerate(heavy)}
-        bonds = [(place[i], place[j]) for i, j in ligand.bonds if i in place and j in place]
         return cls(
             ligand.source_coordinates_angstrom[heavy],
             heavy,
-            automorphisms([ligand.elements[atom] for atom in heavy], bonds),
+            automorphisms([ligand.elements[atom] for atom in heavy], ligand.heavy_bonds),
         )
 
     def rmsd(self, coordinates: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

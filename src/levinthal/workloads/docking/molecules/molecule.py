@@ -156,6 +156,12 @@ class Ligand:
         """All atoms where the source had them, shape (n, 3)."""
         return self.coordinates_angstrom + self.centre_angstrom
 
+    @property
+    def heavy_bonds(self) -> list[tuple[int, int]]:
+        """Bonds among `heavy_atoms`, by their numbers there."""
+        number = {int(atom): k for k, atom in enumerate(self.heavy_atoms)}
+        return [(number[i], number[j]) for i, j in self.bonds if i in number and j in number]
+
     def box(self, padding_angstrom: float = 4.0) -> Box:
         """Return the box that leaves a padding on each side of the heavy atoms where the source had them."""
         return Box.around(self.source_coordinates_angstrom[self.heavy_atoms], padding_angstrom)

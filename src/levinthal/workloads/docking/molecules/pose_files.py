@@ -44,8 +44,8 @@ def pose_record(
     block = Chem.MolToMolBlock(molecule, kekulize=False)
     title = " ".join(name.split())[:80]
     lines = [title, *block.split("\n")[1:]]
-    told = "".join(f">  <{key}>\n{_one_line(value)}\n\n" for key, value in fields.items())
-    return "\n".join(lines).rstrip("\n") + f"\n{told}$$$$\n"
+    data = "".join(f">  <{key}>\n{_one_line(value)}\n\n" for key, value in fields.items())
+    return "\n".join(lines).rstrip("\n") + f"\n{data}$$$$\n"
 
 
 def _one_line(value: object) -> str:

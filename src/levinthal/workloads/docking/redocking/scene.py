@@ -84,13 +84,12 @@ def scene_of(
     def turned(places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.asarray((places - origin) @ axes.T)
 
-    place = {int(atom): number for number, atom in enumerate(heavy)}
-    bonds = np.array([(place[i], place[j]) for i, j in ligand.bonds if i in place and j in place], np.int64)
+    bonds = np.array(ligand.heavy_bonds, np.int64).reshape(-1, 2)
     ligand_elements = tuple(ligand.elements[atom] for atom in heavy)
     parts = [Part("pocket", elements, turned(xyz), find_bonds([receptor.types[atom] for atom in shown], xyz))]
     if crystal_angstrom is not None:
-        parts.append(Part("crystal", ligand_elements, turned(crystal_angstrom[heavy]), bonds.reshape(-1, 2)))
-    parts.append(Part("pose", ligand_elements, turned(pose), bonds.reshape(-1, 2)))
+        parts.append(Part("crystal", ligand_elements, turned(crystal_angstrom[heavy]), bonds))
+    parts.append(Part("pose", ligand_elements, turned(pose), bonds))
     polar = [
         (turned(pose[i]), turned(xyz[j]))
         for i, first in enumerate(ligand_elements)

@@ -13,7 +13,7 @@ Verdict = Literal["success", "search failure", "scoring failure"]
 
 
 def judge(rmsd_angstrom: float, energy_kcal_mol: float, best_known_kcal_mol: float) -> Verdict:
-    """Tell a failure of the search from one of the score.
+    """Distinguish a failure of the search from one of the score.
 
     A top pose beyond 2 A is a failure of the search when its energy is more than 0.5 kcal/mol above the best known:
     then something better was there to be found. Otherwise the score itself prefers a wrong pose.

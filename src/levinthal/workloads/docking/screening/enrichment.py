@@ -61,7 +61,7 @@ def enrichment_of(scores: npt.ArrayLike, active: npt.ArrayLike) -> Enrichment | 
     from rdkit.ML.Scoring import Scoring
     from sklearn.metrics import roc_auc_score
 
-    # of equal scores the decoys stand first: a tie is no merit
+    # of equal scores the decoys stand first: a tie earns nothing
     order = np.lexsort((marked, scores))
     ranked = marked[order]
     top = max(1, round(TOP_FRACTION * len(ranked)))

@@ -126,7 +126,7 @@ def simulate_pocket(
 def _protein(receptor: Receptor) -> tuple[list[tuple[int, str, int]], str]:
     """Return index, name and new residue number of the protein's heavy atoms, and their PDB text.
 
-    Residues are numbered from 1 and a chain ends where the next residue is not bonded, so that a gap is no fault.
+    Residues are numbered from 1 and a chain ends where the next residue is not bonded, so that a gap does no harm.
     """
     residues: dict[str, list[int]] = {}
     for index in heavy_atoms(receptor):

@@ -58,7 +58,7 @@ def make_conformations(
     Returns
     -------
     tuple of Receptor
-        Energies are above the lowest of the ensemble; names tell how each was made.
+        Energies are above the lowest of the ensemble; names say how each was made.
 
     Raises
     ------

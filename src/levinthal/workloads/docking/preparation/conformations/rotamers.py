@@ -51,7 +51,7 @@ _BOND_ANGSTROM, _BOND_TO_HYDROGEN_ANGSTROM, _DISULFIDE_ANGSTROM = 2.15, 1.3, 2.5
 _KT_KCAL_MOL = 0.593
 _HIGHEST_KCAL_MOL = 4.0
 _DRAWS_PER_CONFORMATION = 200
-# A torsion this close to its own value is no other rotamer.
+# A torsion this close to its own value is not another rotamer.
 _SAME_DEGREES = 25.0
 
 

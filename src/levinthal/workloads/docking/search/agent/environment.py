@@ -28,7 +28,7 @@ from levinthal.workloads.docking.search.problem import Problem
 __all__ = ["ATOM_KINDS", "DockingEnvironment", "EpisodeSettings", "Observation", "Scorer", "Transition", "grid_scorer"]
 
 ATOM_KINDS = ("hydrophobic", "polar", "donor", "acceptor", "donor and acceptor", "other")
-"""What an agent is told of an atom's type, whatever its element."""
+"""What an agent sees of an atom's type, whatever its element."""
 
 Scorer = Callable[[Problem, Poses, Tensor], AtomScores]
 """Energies of and forces (along the axes of the box) on the heavy atoms of poses in their receptor conformations."""

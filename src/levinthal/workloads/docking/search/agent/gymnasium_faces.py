@@ -1,7 +1,7 @@
 """The docking environment as gymnasium knows environments: a vector of them, and a single one.
 
 Both are thin faces of `DockingEnvironment`, which moves the ligands, observes and rewards. Episodes have a fixed
-length, all end together, and are reported as truncated: the pose an episode ends with is no special state.
+length, all end together, and are reported as truncated: the pose an episode ends with is not a special state.
 """
 
 from __future__ import annotations
