@@ -11,7 +11,7 @@ import torch
 
 from levinthal.harness.results.labels import find_figure
 from levinthal.harness.results.store import load_result
-from levinthal.proteins.structures.structure_files import read_backbone
+from levinthal.proteins.structures.backbone_files import read_backbone
 from levinthal.workloads.rgn.data.features import features_of
 from levinthal.workloads.rgn.model.config import RGNConfig
 from levinthal.workloads.rgn.model.network import RGNModel

@@ -17,7 +17,7 @@ from levinthal.workloads.sampling.loop.campaign import CampaignPlan, run_campaig
 from levinthal.workloads.sampling.loop.task import chunk_seed
 from levinthal.workloads.sampling.policies.registry import make_policy
 from levinthal.workloads.sampling.record.reader import CampaignRecord
-from levinthal.workloads.sampling.study.accounting import cull_latencies_s, keep_accounts, queue_times_s
+from levinthal.workloads.sampling.study.spending import cull_latencies_s, queue_times_s, spending_of
 from levinthal.workloads.sampling.systems.dynamics import PlanarDynamics
 from probes import WORKER_PATH, MortalDynamics
 
@@ -110,14 +110,14 @@ def test_times_add_up_on_parsl_with_training_beside(engines, tmp_path):
     assert len({chunk.worker for chunk in record.chunks}) == 2
     assert record.models
     warm = record.chunks[12:]  # the first wait for what workers import
-    accounts = keep_accounts(warm, record.decisions, record.models, 2)
-    assert 0.3 < accounts.busy_share <= 1.0  # neighbours on a shared machine
+    spending = spending_of(warm, record.decisions, record.models, 2)
+    assert 0.3 < spending.busy_share <= 1.0  # neighbours on a shared machine
     assert all(0 < seconds < 30 for seconds in queue_times_s(warm))
     # Six walkers on two workers: a chunk waits for about two others.
     durations = [chunk.simulated - chunk.started for chunk in warm]
-    assert accounts.queue_s > 0.5 * float(np.median(durations))
+    assert spending.queue_s > 0.5 * float(np.median(durations))
     assert all(seconds > 0 for seconds in cull_latencies_s(record.chunks, record.decisions))
-    assert math.isnan(accounts.cull_latency_s) or accounts.cull_latency_s < 30
+    assert math.isnan(spending.cull_latency_s) or spending.cull_latency_s < 30
 
 
 def test_a_worker_lost_on_parsl_costs_one_chunk_and_the_campaign_goes_on(engines, tmp_path):

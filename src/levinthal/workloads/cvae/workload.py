@@ -98,6 +98,8 @@ def _prepare(run: Run, settings: CVAESettings) -> Features:
     if settings.maps:
         return features_of_maps(run, settings)
     trajectories = _trajectories(run, settings)
+    for note in trajectories.notes:
+        run.note(note)
     run.dataset(
         trajectories.name,
         version=trajectories.version,

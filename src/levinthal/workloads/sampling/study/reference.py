@@ -14,8 +14,8 @@ from levinthal.files.writing import whole_file
 from levinthal.simulation.analysis.markov import markov_model_of_counts, transition_counts
 from levinthal.workloads.sampling.loop.task import chunk_seed
 from levinthal.workloads.sampling.systems.dynamics import Dynamics
-from levinthal.workloads.sampling.systems.named import System
 from levinthal.workloads.sampling.systems.observables import Observables
+from levinthal.workloads.sampling.systems.system import System
 
 __all__ = ["WALKS", "reference_populations"]
 

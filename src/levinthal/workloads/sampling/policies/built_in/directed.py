@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from levinthal.workloads.sampling.policies.restarting import Bools, Ranking, Res
 from levinthal.workloads.sampling.policies.settings import RestartSettings, check_range
 from levinthal.workloads.sampling.policies.view import View
 
-__all__ = ["DirectedPolicy", "DirectedSettings"]
+__all__ = ["POLICY", "DirectedPolicy", "DirectedSettings"]
 
 Doubles = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -49,7 +50,8 @@ class DirectedPolicy(Restarting):
     """Restarts from the frames nearest to a target: by RMSD for residues, else by Euclidean distance."""
 
     name = "directed"
-    directed = True
+    wants_target = True
+    Settings: ClassVar[type[DirectedSettings]] = DirectedSettings
 
     def __init__(self, settings: DirectedSettings) -> None:
         self.settings = settings
@@ -91,3 +93,6 @@ class DirectedPolicy(Restarting):
             return rmsd(np.asarray(frames), self._target)
         away = (np.asarray(frames, np.float64) - self._target).reshape(len(frames), -1)
         return np.asarray(np.linalg.norm(away, axis=1), np.float64)
+
+
+POLICY = DirectedPolicy

@@ -17,13 +17,16 @@ from levinthal.workloads.cvae.model.config import CVAEConfig
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
 from levinthal.workloads.cvae.training.loop import Evaluation, encode, train
-from levinthal.workloads.sampling.learners.components import next_version, training_frames
+from levinthal.workloads.sampling.learners.features import (
+    Embedding,
+    Frames,
+    is_molecular,
+    next_version,
+    training_frames,
+)
 from levinthal.workloads.sampling.policies.settings import check_range
 
-__all__ = ["CVAELatentModel", "CVAELearner"]
-
-Frames = npt.NDArray[np.float32]
-Embedding = npt.NDArray[np.float32]
+__all__ = ["LEARNER", "CVAELatentModel", "CVAELearner"]
 
 # Packed maps of so many frames are made at once; encoding expands a batch at a time.
 _FRAMES_AT_ONCE = 16_384
@@ -65,7 +68,7 @@ class CVAELatentModel:
     _network: list[CVAEModel] = field(default_factory=list, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Travel without the network, which is made anew from the weights."""
+        """Travel without the network, which is made again from the weights."""
         state = {each.name: getattr(self, each.name) for each in fields(self)}
         return {**state, "_network": []}
 
@@ -131,6 +134,7 @@ class CVAELearner:
     deterministic: bool = False
     device: str = "cpu"
     name = "cvae"
+    wants_device = True
 
     def __post_init__(self) -> None:
         for each in ("latent", "filters", "layers", "dense", "epochs", "warm_epochs", "batch_size"):
@@ -144,12 +148,12 @@ class CVAELearner:
         Raises
         ------
         UsageError
-            Frames that are no chains of residues.
+            Frames that are not chains of residues.
         DataError
             No frames, or a loss that is not finite.
         """
         began = time.perf_counter()
-        if frames.ndim != 3 or frames.shape[2] != 3:
+        if not is_molecular(frames.shape):
             raise UsageError(f"frames of the shape {frames.shape[1:]} have no contact map: choose learner=coordinates")
         n_residues = frames.shape[1]
         config = CVAEConfig(
@@ -190,3 +194,6 @@ class CVAELearner:
             time.perf_counter() - began,
             history.epochs[-1].validation,
         )
+
+
+LEARNER = CVAELearner

@@ -9,42 +9,54 @@ import numpy as np
 
 from levinthal.workloads.sampling.record.rows import ChunkRow, DecisionRow, ModelRow
 
-__all__ = ["Accounts", "busy_share", "cull_latencies_s", "keep_accounts", "queue_times_s"]
+__all__ = ["Spending", "busy_share", "cull_latencies_s", "queue_times_s", "spending_of"]
 
 
 @dataclass(frozen=True)
-class Accounts:
-    """Time and staleness; a figure that cannot be told is NaN.
+class Spending:
+    """Where a campaign's core-seconds went, and how promptly it acted.
 
     Attributes
     ----------
+    total : float
+        Core-seconds, all that was paid for.
+    simulate, train, infer, select, record, transfer : float
+        Processor time of the chunks; of training, with the new model's embedding of all frames; time in which new
+        frames were embedded (contact maps are made there and in training); in which the policy looked and decided; in
+        which frames went to the disk; in which they were under way from a worker.
     busy_share : float
-        See `busy_share`.
-    simulation_cpu_s, training_cpu_s, inference_s : float
-        Processor time of chunks, of training with the embedding of all frames, and the coordinator's time for
-        embedding, refreshing and deciding.
-    queue_s, commit_s : float
-        Medians of submitted to received and of returned to committed.
-    cull_latency_s : float
-        Median of `cull_latencies_s`.
-    frames_unseen_by_model : float
-        Median over decisions of the frames on record that their model was not trained on.
-    frames_since_decision : float
-        Median over chunks that were decided upon of the frames that came between the decision and the submission.
-    model_versions_behind : float
-        Largest difference there between the model of the decision and that in use.
+        Share of the workers' wall-clock in simulation.
+    busy_cpu_share : float
+        The same in processor time.
+    queue_s, cull_latency_s, commit_s : float
+        Medians; NaN where there is none.
+    frames_unseen_by_model, frames_since_decision, model_versions_behind : float
+        Medians over decisions of the frames on record that their model was not trained on, and over chunks that were
+        decided upon of the frames that came between the decision and the submission; the largest difference there
+        between the model of the decision and that in use.
     """
 
+    total: float
+    simulate: float
+    train: float
+    infer: float
+    select: float
+    record: float
+    transfer: float
     busy_share: float
-    simulation_cpu_s: float
-    training_cpu_s: float
-    inference_s: float
+    busy_cpu_share: float
     queue_s: float
-    commit_s: float
     cull_latency_s: float
+    commit_s: float
     frames_unseen_by_model: float
     frames_since_decision: float
     model_versions_behind: float
+
+    @property
+    def wait(self) -> float:
+        """What is left: bookkeeping and idling."""
+        known = self.simulate + self.train + self.infer + self.select + self.record + self.transfer
+        return max(self.total - known, 0.0)
 
 
 def busy_share(chunks: Sequence[ChunkRow], n_workers: int) -> float:
@@ -78,20 +90,27 @@ def _median(values: Sequence[float]) -> float:
     return float(np.median(values)) if len(values) else float("nan")
 
 
-def keep_accounts(
+def spending_of(
     chunks: Sequence[ChunkRow], decisions: Sequence[DecisionRow], models: Sequence[ModelRow], n_workers: int
-) -> Accounts:
-    """Return the accounts of a campaign of one session; of more, `busy_share` counts the time between them as idle."""
+) -> Spending:
+    """Return what a campaign of one session spent; of more, the shares count the time between them as idle."""
     by_number = {decision.number: decision for decision in decisions}
     decided = [(chunk, by_number[chunk.decision]) for chunk in chunks if chunk.decision is not None]
-    return Accounts(
+    simulated_s = sum(chunk.cpu_s for chunk in chunks)
+    wall_s = max(chunk.simulated for chunk in chunks) - min(chunk.started for chunk in chunks)
+    return Spending(
+        total=chunks[-1].core_s,
+        simulate=simulated_s,
+        train=sum(model.cpu_s for model in models),
+        infer=sum(decision.embed_s for decision in decisions),
+        select=sum(decision.refresh_s + decision.decide_s for decision in decisions),
+        record=sum(chunk.committed - chunk.returned for chunk in chunks),
+        transfer=sum(chunk.returned - chunk.ended for chunk in chunks),
         busy_share=busy_share(chunks, n_workers),
-        simulation_cpu_s=sum(chunk.cpu_s for chunk in chunks),
-        training_cpu_s=sum(model.cpu_s for model in models),
-        inference_s=sum(d.embed_s + d.refresh_s + d.decide_s for d in decisions),
+        busy_cpu_share=simulated_s / (n_workers * wall_s) if wall_s > 0 else 1.0,
         queue_s=_median(queue_times_s(chunks)),
-        commit_s=_median([chunk.committed - chunk.returned for chunk in chunks]),
         cull_latency_s=_median(cull_latencies_s(chunks, decisions)),
+        commit_s=_median([chunk.committed - chunk.returned for chunk in chunks]),
         frames_unseen_by_model=_median([d.n_frames - d.model_frames for d in decisions if d.model_version]),
         frames_since_decision=_median([chunk.frames_then - decision.n_frames for chunk, decision in decided]),
         model_versions_behind=float(

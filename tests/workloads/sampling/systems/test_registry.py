@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from levinthal.errors import DataError, UsageError
-from levinthal.workloads.sampling.settings import SamplingSettings
-from levinthal.workloads.sampling.systems.named import make_system
+from levinthal.workloads.sampling.systems.registry import make_system
+from levinthal.workloads.sampling.systems.settings import SystemSettings
 
 
 @pytest.fixture
@@ -25,14 +25,14 @@ def entry(shared_data, tmp_path, monkeypatch):
 @pytest.mark.parametrize("prefix", ["", "go:"])
 def test_a_fetched_entry_is_simulated_from_its_first_model(entry, prefix):
     settings = {"model": "go", "temperature": 0.7}
-    fetched = make_system(SamplingSettings(system=f"{prefix}pdb:1fme", **settings))
-    from_file = make_system(SamplingSettings(system=str(entry), **settings))
+    fetched = make_system(SystemSettings(system=f"{prefix}pdb:1fme", **settings))
+    from_file = make_system(SystemSettings(system=str(entry), **settings))
     np.testing.assert_array_equal(fetched.target, from_file.target)
 
 
 def test_an_entry_in_implicit_water_has_its_first_model_s_atoms(entry):
-    fetched = make_system(SamplingSettings(system="pdb:1FME", start="native"))
-    from_file = make_system(SamplingSettings(system=str(entry), start="native"))
+    fetched = make_system(SystemSettings(system="pdb:1FME", start="native"))
+    from_file = make_system(SystemSettings(system=str(entry), start="native"))
     assert fetched.molecule.n_atoms == from_file.molecule.n_atoms
     np.testing.assert_allclose(fetched.target, from_file.target, atol=1e-6)
 
@@ -40,8 +40,8 @@ def test_an_entry_in_implicit_water_has_its_first_model_s_atoms(entry):
 def test_what_cannot_be_meant_is_refused_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("LEVINTHAL_DATA", str(tmp_path))
     with pytest.raises(DataError, match="levinthal data fetch pdb:2JOF"):
-        make_system(SamplingSettings(system="pdb:2jof"))
+        make_system(SystemSettings(system="pdb:2jof"))
     with pytest.raises(UsageError, match="four characters"):
-        make_system(SamplingSettings(system="pdb:trpcage"))
+        make_system(SystemSettings(system="pdb:trpcage"))
     with pytest.raises(UsageError, match="pdb:CODE"):
-        make_system(SamplingSettings(system="trpcage"))
+        make_system(SystemSettings(system="trpcage"))

@@ -1,36 +1,16 @@
-"""What every other policy has to beat: no restarts, and restarts anywhere."""
+"""Restarts anywhere: what restarting gives without choosing, and what a choice has to beat."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from levinthal.workloads.sampling.policies.settings import check_range
 from levinthal.workloads.sampling.policies.view import Decision, View
 
-__all__ = ["PlainPolicy", "PlainSettings", "RandomPolicy", "RandomSettings"]
-
-
-@dataclass(frozen=True)
-class PlainSettings:
-    """There is nothing to set."""
-
-
-class PlainPolicy:
-    """Classical simulation: every walker goes on."""
-
-    name, directed = "plain", False
-
-    def __init__(self, settings: PlainSettings | None = None) -> None:
-        """Take the settings for the sake of the other policies."""
-
-    def refresh(self, view: View, rng: np.random.Generator) -> None:
-        """Need no look at all frames."""
-
-    def decide(self, walker: int, view: View, rng: np.random.Generator) -> Decision:
-        """Go on."""
-        return Decision(None, "goes on: no restarts")
+__all__ = ["POLICY", "RandomPolicy", "RandomSettings"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +35,9 @@ class RandomPolicy:
     Memory and quota are left out on purpose: they would be a choice.
     """
 
-    name, directed = "random", False
+    name = "random"
+    needs_model, wants_target, is_control = False, False, True
+    Settings: ClassVar[type[RandomSettings]] = RandomSettings
 
     def __init__(self, settings: RandomSettings | None = None) -> None:
         self.settings = settings or RandomSettings()
@@ -74,3 +56,6 @@ class RandomPolicy:
             return Decision(None, f"goes on: its segment has {age} of {wanted} frames")
         frame = int(rng.integers(len(view.step)))
         return Decision(frame, f"its segment has {age} frames; restarts from frame {frame}, drawn from all")
+
+
+POLICY = RandomPolicy
