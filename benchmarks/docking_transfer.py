@@ -26,7 +26,8 @@ import torch
 from levinthal.workloads.docking.preparation import read_ligand_pdbqt, read_receptor_pdbqt
 from levinthal.workloads.docking.scoring import build_grids
 from levinthal.workloads.docking.search.agent.checkpoint import load_policy, save_policy
-from levinthal.workloads.docking.search.agent.environment import DockingEnvironment, EpisodeSettings
+from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
+from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings
 from levinthal.workloads.docking.search.agent.gymnasium_faces import default_problem
 from levinthal.workloads.docking.search.agent.policy import DockingPolicy, PolicySettings, TrainedPolicy
 from levinthal.workloads.docking.search.agent.ppo import PPOSettings, Training, train

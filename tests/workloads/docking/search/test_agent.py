@@ -24,7 +24,8 @@ from levinthal.workloads.docking.search.agent.checkpoint import (
     save_policy,
     save_training,
 )
-from levinthal.workloads.docking.search.agent.environment import DockingEnvironment, EpisodeSettings, Observation
+from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
+from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings, Observation
 from levinthal.workloads.docking.search.agent.policy import DockingPolicy, PolicySettings, TrainedPolicy, features_of
 from levinthal.workloads.docking.search.agent.ppo import PPOSettings, Training, play, train
 from levinthal.workloads.docking.search.built_in.policy import PolicySearch
@@ -181,7 +182,8 @@ from docking_examples import made_problem
 from levinthal.workloads.docking.search.agent.checkpoint import save_training
 from levinthal.workloads.docking.search.agent.policy import DockingPolicy, PolicySettings
 from levinthal.workloads.docking.search.agent.ppo import PPOSettings, Training, train
-from levinthal.workloads.docking.search.agent.environment import DockingEnvironment, EpisodeSettings
+from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
+from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings
 settings = PPOSettings(iterations=10_000, epochs=1, minibatches=2)
 training = Training.start(DockingPolicy(PolicySettings(width=8)), settings)
 def keep(training):

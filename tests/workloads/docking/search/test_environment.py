@@ -15,7 +15,8 @@ from levinthal.errors import UsageError
 from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.scoring import AtomScores, exact_score
 from levinthal.workloads.docking.scoring.functions import pair_energy, scoring_function
-from levinthal.workloads.docking.search.agent.environment import DockingEnvironment, EpisodeSettings
+from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
+from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings
 
 
 def actions_of(environment, seed):

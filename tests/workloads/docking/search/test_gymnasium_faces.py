@@ -12,7 +12,8 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
 from docking_examples import made_problem
-from levinthal.workloads.docking.search.agent.environment import DockingEnvironment, EpisodeSettings
+from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
+from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings
 from levinthal.workloads.docking.search.agent.gymnasium_faces import ENVIRONMENT_ID, DockingVectorEnv, RigidDockingEnv
 
 

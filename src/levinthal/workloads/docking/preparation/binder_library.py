@@ -30,25 +30,28 @@ class LibraryEntry:
     binding_kcal_mol: float | None = None
 
 
+_BINDERS = {
+    "benzene": ("c1ccccc1", -5.2),
+    "toluene": ("Cc1ccccc1", -5.5),
+    "ethylbenzene": ("CCc1ccccc1", -5.8),
+    "n-propylbenzene": ("CCCc1ccccc1", -6.6),
+    "n-butylbenzene": ("CCCCc1ccccc1", -6.7),
+    "isobutylbenzene": ("CC(C)Cc1ccccc1", -6.5),
+    "o-xylene": ("Cc1ccccc1C", -4.6),
+    "m-xylene": ("Cc1cccc(C)c1", -4.8),
+    "p-xylene": ("Cc1ccc(C)cc1", -4.7),
+    "indene": ("C1C=Cc2ccccc12", -5.1),
+    "indole": ("c1ccc2[nH]ccc2c1", -4.9),
+    "benzofuran": ("c1ccc2occc2c1", -5.5),
+    "thianaphthene": ("c1ccc2sccc2c1", -5.7),
+}
+_NOT_SEEN_TO_BIND = {
+    "phenol": "Oc1ccccc1", "aniline": "Nc1ccccc1", "pyridine": "c1ccncc1",
+    "2-methylphenol": "Cc1ccccc1O", "1,3,5-trimethylbenzene": "Cc1cc(C)cc(C)c1",
+    "tert-butylbenzene": "CC(C)(C)c1ccccc1", "cyclohexane": "C1CCCCC1",
+}  # fmt: skip
+
 L99A_LIBRARY: tuple[LibraryEntry, ...] = (
-    LibraryEntry("benzene", "c1ccccc1", True, -5.2),
-    LibraryEntry("toluene", "Cc1ccccc1", True, -5.5),
-    LibraryEntry("ethylbenzene", "CCc1ccccc1", True, -5.8),
-    LibraryEntry("n-propylbenzene", "CCCc1ccccc1", True, -6.6),
-    LibraryEntry("n-butylbenzene", "CCCCc1ccccc1", True, -6.7),
-    LibraryEntry("isobutylbenzene", "CC(C)Cc1ccccc1", True, -6.5),
-    LibraryEntry("o-xylene", "Cc1ccccc1C", True, -4.6),
-    LibraryEntry("m-xylene", "Cc1cccc(C)c1", True, -4.8),
-    LibraryEntry("p-xylene", "Cc1ccc(C)cc1", True, -4.7),
-    LibraryEntry("indene", "C1C=Cc2ccccc12", True, -5.1),
-    LibraryEntry("indole", "c1ccc2[nH]ccc2c1", True, -4.9),
-    LibraryEntry("benzofuran", "c1ccc2occc2c1", True, -5.5),
-    LibraryEntry("thianaphthene", "c1ccc2sccc2c1", True, -5.7),
-    LibraryEntry("phenol", "Oc1ccccc1", False),
-    LibraryEntry("aniline", "Nc1ccccc1", False),
-    LibraryEntry("pyridine", "c1ccncc1", False),
-    LibraryEntry("2-methylphenol", "Cc1ccccc1O", False),
-    LibraryEntry("1,3,5-trimethylbenzene", "Cc1cc(C)cc(C)c1", False),
-    LibraryEntry("tert-butylbenzene", "CC(C)(C)c1ccccc1", False),
-    LibraryEntry("cyclohexane", "C1CCCCC1", False),
+    *(LibraryEntry(name, smiles, True, binding) for name, (smiles, binding) in _BINDERS.items()),
+    *(LibraryEntry(name, smiles, False) for name, smiles in _NOT_SEEN_TO_BIND.items()),
 )

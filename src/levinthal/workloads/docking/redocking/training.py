@@ -9,7 +9,8 @@ import numpy as np
 from levinthal.harness import Run
 from levinthal.metrics.process import process_tree_usage
 from levinthal.workloads.docking.search.agent.checkpoint import load_policy, save_policy
-from levinthal.workloads.docking.search.agent.environment import DockingEnvironment, EpisodeSettings
+from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
+from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings
 from levinthal.workloads.docking.search.agent.policy import DockingPolicy, TrainedPolicy
 from levinthal.workloads.docking.search.agent.ppo import Iteration, PPOSettings, Training, train
 from levinthal.workloads.docking.search.built_in.restarts import RandomRestarts

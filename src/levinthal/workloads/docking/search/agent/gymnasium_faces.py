@@ -17,7 +17,8 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from levinthal.workloads.docking.scoring import build_grids
-from levinthal.workloads.docking.search.agent.environment import DockingEnvironment, EpisodeSettings, Observation
+from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
+from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings, Observation
 from levinthal.workloads.docking.search.problem import Problem
 
 __all__ = ["ENVIRONMENT_ID", "DockingVectorEnv", "RigidDockingEnv", "default_problem", "register"]

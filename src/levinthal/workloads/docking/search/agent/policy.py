@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from levinthal.errors import UsageError
-from levinthal.workloads.docking.search.agent.environment import ATOM_KINDS, EpisodeSettings, Observation
+from levinthal.workloads.docking.search.agent.episodes import ATOM_KINDS, EpisodeSettings, Observation
 
 __all__ = ["Decision", "DockingPolicy", "Features", "PolicySettings", "TrainedPolicy", "features_of"]
 

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from levinthal.errors import UsageError
-from levinthal.workloads.docking.search.agent.environment import DockingEnvironment, Observation
+from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
+from levinthal.workloads.docking.search.agent.episodes import Observation
 from levinthal.workloads.docking.search.agent.policy import DockingPolicy, Features, features_of
 
 __all__ = ["Episodes", "Iteration", "PPOSettings", "Training", "play", "train"]
