@@ -27,8 +27,8 @@ import torch
 
 from levinthal.datasets.structures import real_complex
 from levinthal.workloads.docking.molecules.atom_types import ELEMENTS
-from levinthal.workloads.docking.molecules.crystal import CrystalPose
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
+from levinthal.workloads.docking.molecules.rmsd import CrystalPose
 from levinthal.workloads.docking.preparation import (
     ligand_to_pdbqt,
     prepare_ligand,
@@ -38,17 +38,16 @@ from levinthal.workloads.docking.preparation import (
     receptor_to_pdbqt,
 )
 from levinthal.workloads.docking.preparation.conformations import make_conformations
+from levinthal.workloads.docking.redocking.comparison import judge
 from levinthal.workloads.docking.redocking.plausibility import check_pose
-from levinthal.workloads.docking.redocking.verdicts import judge
 from levinthal.workloads.docking.scoring import build_grids
 from levinthal.workloads.docking.search.built_in.cma_es import Evolution
 from levinthal.workloads.docking.search.built_in.enumeration import Enumeration
 from levinthal.workloads.docking.search.built_in.restarts import RandomRestarts
 from levinthal.workloads.docking.search.built_in.vina import Vina
 from levinthal.workloads.docking.search.built_in.vina_tuned import TunedVina
-from levinthal.workloads.docking.search.contract import Search
+from levinthal.workloads.docking.search.contract import Problem, Search
 from levinthal.workloads.docking.search.outcome import SearchOutcome
-from levinthal.workloads.docking.search.problem import Problem
 from levinthal.workloads.docking.search.rescoring import rescore
 
 CORES = len(os.sched_getaffinity(0))

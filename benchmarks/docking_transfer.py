@@ -33,8 +33,8 @@ from levinthal.workloads.docking.search.agent.policy import DockingPolicy, Polic
 from levinthal.workloads.docking.search.agent.ppo import PPOSettings, Training, train
 from levinthal.workloads.docking.search.built_in.policy import PolicySearch
 from levinthal.workloads.docking.search.built_in.restarts import RandomRestarts
+from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.search.outcome import SearchOutcome
-from levinthal.workloads.docking.search.problem import Problem
 
 COMPLEXES = {
     "1iep": ("1iep_receptor", "1iep_ligand"),

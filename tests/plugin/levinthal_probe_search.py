@@ -8,9 +8,8 @@ from typing import ClassVar
 import torch
 
 from levinthal.workloads.docking.molecules.pose import Poses
-from levinthal.workloads.docking.search.contract import Search
+from levinthal.workloads.docking.search.contract import Problem, Search
 from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
-from levinthal.workloads.docking.search.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import numpy as np
 from levinthal.datasets.structures import real_complex
 from levinthal.errors import DataError
 from levinthal.harness import Run
-from levinthal.workloads.docking.molecules.crystal import CrystalPose
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
+from levinthal.workloads.docking.molecules.rmsd import CrystalPose
 from levinthal.workloads.docking.preparation import pocket_box, prepare_ligand, prepare_receptor
 from levinthal.workloads.docking.preparation.conformations import given_conformations, make_conformations
 from levinthal.workloads.docking.preparation.library import Failure, Prepared, prepare_library, read_library

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from levinthal.errors import UsageError
-from levinthal.workloads.docking.molecules.crystal import CrystalPose
 from levinthal.workloads.docking.molecules.molecule import Box
 from levinthal.workloads.docking.molecules.pose import Poses
+from levinthal.workloads.docking.molecules.rmsd import CrystalPose
 from levinthal.workloads.docking.preparation import read_ligand_pdbqt, read_receptor_pdbqt
-from levinthal.workloads.docking.redocking.verdicts import judge
+from levinthal.workloads.docking.redocking.comparison import judge
 from levinthal.workloads.docking.registry import SEARCHES
 from levinthal.workloads.docking.scoring import RigidScore, build_grids, exact_score
 from levinthal.workloads.docking.scoring.rigid import rigid_sums
@@ -21,9 +21,9 @@ from levinthal.workloads.docking.search.built_in.cma_es import Evolution
 from levinthal.workloads.docking.search.built_in.enumeration import Enumeration, even_rotations, lattice
 from levinthal.workloads.docking.search.built_in.restarts import RandomRestarts
 from levinthal.workloads.docking.search.built_in.vina import Vina
+from levinthal.workloads.docking.search.contract import Problem, distinct
 from levinthal.workloads.docking.search.descent import Descent
 from levinthal.workloads.docking.search.outcome import SearchOutcome, Trace, TraceRecorder
-from levinthal.workloads.docking.search.problem import Problem, distinct
 from levinthal.workloads.docking.search.rescoring import rescore
 
 BOX = Box((1.0, -2.0, 3.0), (12.0, 14.0, 16.0))

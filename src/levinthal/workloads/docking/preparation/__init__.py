@@ -2,7 +2,7 @@
 
 from levinthal.workloads.docking.preparation.ligands import prepare_ligand
 from levinthal.workloads.docking.preparation.pdbqt import read_ligand_pdbqt, read_receptor_pdbqt
-from levinthal.workloads.docking.preparation.pdbqt_writing import ligand_to_pdbqt, receptor_to_pdbqt
+from levinthal.workloads.docking.preparation.pdbqt_records import ligand_to_pdbqt, receptor_to_pdbqt
 from levinthal.workloads.docking.preparation.pockets import pocket_box, residue_atoms
 from levinthal.workloads.docking.preparation.receptors import prepare_receptor
 

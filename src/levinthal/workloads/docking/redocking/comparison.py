@@ -1,22 +1,51 @@
-"""All searches on one complex, one clock and one last word: what the table of the workload is made from."""
+"""All searches on one complex and one last word: what a run is worth, and the summaries that the table is made from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from levinthal.workloads.docking.molecules.atom_types import ELEMENTS
-from levinthal.workloads.docking.molecules.crystal import CrystalPose
+from levinthal.workloads.docking.molecules.rmsd import CrystalPose
 from levinthal.workloads.docking.redocking.plausibility import PoseCheck, check_pose
-from levinthal.workloads.docking.redocking.verdicts import SEARCH_TOLERANCE_KCAL_MOL, SUCCESS_ANGSTROM, judge
-from levinthal.workloads.docking.search.contract import Search
+from levinthal.workloads.docking.search.contract import Problem, Search
 from levinthal.workloads.docking.search.outcome import SearchOutcome
-from levinthal.workloads.docking.search.problem import Problem
 from levinthal.workloads.docking.search.rescoring import FinalPoses, rescore
 
-__all__ = ["Contender", "Finished", "FinishedRun", "Summary", "finish", "summarise", "verdict_of"]
+__all__ = [
+    "SEARCH_TOLERANCE_KCAL_MOL",
+    "SUCCESS_ANGSTROM",
+    "Contender",
+    "Finished",
+    "FinishedRun",
+    "Summary",
+    "Verdict",
+    "finish",
+    "judge",
+    "summarise",
+    "verdict_of",
+]
+
+SUCCESS_ANGSTROM = 2.0
+SEARCH_TOLERANCE_KCAL_MOL = 0.5
+
+Verdict = Literal["success", "search failure", "scoring failure"]
+
+
+def judge(rmsd_angstrom: float, energy_kcal_mol: float, best_known_kcal_mol: float) -> Verdict:
+    """Distinguish a failure of the search from one of the score.
+
+    A top pose beyond 2 A is a failure of the search when its energy is more than 0.5 kcal/mol above the best known:
+    then something better was there to be found. Otherwise the score itself prefers a wrong pose.
+    """
+    if rmsd_angstrom <= SUCCESS_ANGSTROM:
+        return "success"
+    if energy_kcal_mol > best_known_kcal_mol + SEARCH_TOLERANCE_KCAL_MOL:
+        return "search failure"
+    return "scoring failure"
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings
 from levinthal.workloads.docking.search.agent.policy import DockingPolicy, TrainedPolicy
 from levinthal.workloads.docking.search.agent.ppo import Iteration, PPOSettings, Training, train
 from levinthal.workloads.docking.search.built_in.restarts import RandomRestarts
-from levinthal.workloads.docking.search.problem import Problem
+from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.settings import DockingSettings
 
 __all__ = ["obtain_policy"]

@@ -1,19 +1,22 @@
-"""A library docked into the pocket of the workload, ranked, and what the ranking is worth."""
+"""A library docked into the pocket of the workload and ranked; metrics, files and the picture of its enrichment."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from levinthal.harness import Run
 from levinthal.workloads.docking.inputs import Inputs
 from levinthal.workloads.docking.scoring import build_grids
 from levinthal.workloads.docking.screening.enrichment import BEDROC_ALPHA, TOP_FRACTION
-from levinthal.workloads.docking.screening.figures import enrichment_figure
 from levinthal.workloads.docking.screening.screen import Screening, ranked_csv, ranked_sdf, screen
 from levinthal.workloads.docking.search.built_in.restarts import RandomRestarts
+from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.search.outcome import SearchOutcome
-from levinthal.workloads.docking.search.problem import Problem
 from levinthal.workloads.docking.settings import DockingSettings
+from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
 
 __all__ = ["screen_library"]
+
 
 _SEARCH = RandomRestarts(n_drawn=2048, n_starts=512, n_last=32, n_poses=3)
 _MOST_NOTES = 5
@@ -70,6 +73,26 @@ def _keep(run: Run, screening: Screening) -> None:
     if (found := screening.enrichment) is not None:
         run.artifact(
             "enrichment.svg",
-            enrichment_figure(screening),
+            _enrichment_figure(screening),
             f"{found.n_active} actives and {found.n_decoy} decoys in the order of their scores.",
         )
+
+
+def _enrichment_figure(screening: Screening) -> str:
+    """Draw the share of actives found against the share of the library seen.
+
+    Returns
+    -------
+    str
+        SVG.
+    """
+    known = [bool(hit.entry.active) for hit in screening.hits if hit.entry.active is not None]
+    seen = np.arange(len(known) + 1) / len(known)
+    found = np.concatenate([[0.0], np.cumsum(known) / max(sum(known), 1)])
+    figure = new_figure(4.2, 3.2)
+    axes = figure.subplots()
+    axes.plot(seen, found, drawstyle="steps-post", color=PALETTE[0], label="docking")
+    axes.plot([0, 1], [0, 1], color="#999999", ls="--", label="random order")
+    axes.set(xlabel="share of the library", ylabel="share of the actives", xlim=(0, 1), ylim=(0, 1.02))
+    axes.legend(frameon=False, loc="lower right")
+    return svg_of(figure)

@@ -18,12 +18,11 @@ import numpy.typing as npt
 from levinthal.errors import DataError, LevinthalError
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.molecules.pose_files import pose_record
-from levinthal.workloads.docking.preparation.binder_library import LibraryEntry
-from levinthal.workloads.docking.preparation.library import Failure, Prepared
+from levinthal.workloads.docking.preparation.library import Failure, LibraryEntry, Prepared
 from levinthal.workloads.docking.scoring import GridMaps, torsion_divisor
 from levinthal.workloads.docking.screening.enrichment import Enrichment, enrichment_of
+from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.search.outcome import SearchOutcome
-from levinthal.workloads.docking.search.problem import Problem
 from levinthal.workloads.docking.search.rescoring import rescore
 
 __all__ = ["Hit", "Screening", "ranked_csv", "ranked_sdf", "screen"]

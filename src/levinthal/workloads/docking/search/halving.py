@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from levinthal.workloads.docking.molecules.pose import Poses
+from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.search.descent import Descent
 from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
-from levinthal.workloads.docking.search.problem import Problem
 
 __all__ = ["Halving"]
 

@@ -23,7 +23,7 @@ from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.scoring import VINA_TYPES, AtomScores, score_atoms
 from levinthal.workloads.docking.scoring.rigid import rigid_sums
 from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings, Observation, kind_of
-from levinthal.workloads.docking.search.problem import Problem
+from levinthal.workloads.docking.search.contract import Problem
 
 __all__ = ["DockingEnvironment", "Scorer", "Transition", "grid_scorer"]
 

@@ -19,7 +19,7 @@ from gymnasium.vector.utils import batch_space
 from levinthal.workloads.docking.scoring import build_grids
 from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
 from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings, Observation
-from levinthal.workloads.docking.search.problem import Problem
+from levinthal.workloads.docking.search.contract import Problem
 
 __all__ = ["ENVIRONMENT_ID", "DockingVectorEnv", "RigidDockingEnv", "default_problem", "register"]
 

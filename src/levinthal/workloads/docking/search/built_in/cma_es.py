@@ -16,10 +16,9 @@ import numpy.typing as npt
 import torch
 
 from levinthal.workloads.docking.molecules.pose import Poses
-from levinthal.workloads.docking.search.contract import Search
+from levinthal.workloads.docking.search.contract import Problem, Search
 from levinthal.workloads.docking.search.halving import Halving
 from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
-from levinthal.workloads.docking.search.problem import Problem
 
 __all__ = ["Evolution"]
 

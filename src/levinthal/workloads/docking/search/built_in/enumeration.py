@@ -16,10 +16,9 @@ from torch import Tensor
 
 from levinthal.workloads.docking.molecules.molecule import Box
 from levinthal.workloads.docking.molecules.pose import Poses
-from levinthal.workloads.docking.search.contract import Search
+from levinthal.workloads.docking.search.contract import Problem, Search
 from levinthal.workloads.docking.search.halving import Halving
 from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
-from levinthal.workloads.docking.search.problem import Problem
 
 __all__ = ["Enumeration", "even_rotations", "lattice"]
 

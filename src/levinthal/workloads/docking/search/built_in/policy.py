@@ -17,10 +17,9 @@ from torch import Tensor
 from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
 from levinthal.workloads.docking.search.agent.policy import TrainedPolicy, features_of
-from levinthal.workloads.docking.search.contract import Search
+from levinthal.workloads.docking.search.contract import Problem, Search
 from levinthal.workloads.docking.search.descent import Descent
 from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
-from levinthal.workloads.docking.search.problem import Problem
 
 __all__ = ["PolicySearch"]
 

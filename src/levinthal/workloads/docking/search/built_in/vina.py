@@ -19,9 +19,8 @@ import numpy as np
 from levinthal.errors import UsageError
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.preparation import ligand_to_pdbqt, receptor_to_pdbqt
-from levinthal.workloads.docking.search.contract import Search
+from levinthal.workloads.docking.search.contract import Problem, Search
 from levinthal.workloads.docking.search.outcome import SearchOutcome, Trace
-from levinthal.workloads.docking.search.problem import Problem
 
 __all__ = ["Vina"]
 
