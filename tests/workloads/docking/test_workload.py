@@ -49,7 +49,7 @@ def test_the_embedded_complex_end_to_end(levinthal, tmp_path):
         assert values["docking time"] > 0
     values = values_of(repeat)
     assert values["poses scored with gradient"] > 1e4
-    assert values["training frames"] > 0
+    assert values["training rate"] > 0
     assert len(find_figure(repeat.curves, "energy of the pose", {"pose": "best known"}).x) == 2
     assert any("random restarts on the same score" in note for note in repeat.notes)
     folder = tmp_path / "a/repeats/000"

@@ -11,12 +11,12 @@ from typing import ClassVar
 import torch
 
 from levinthal.harness import Run, Settings
-from levinthal.metrics.process import process_tree_usage
 from levinthal.workloads.docking.inputs import read_inputs
 from levinthal.workloads.docking.redocking.redock import redock
 from levinthal.workloads.docking.screening.run import screen_library
 from levinthal.workloads.docking.search.agent.checkpoint import load_policy
 from levinthal.workloads.docking.settings import DockingSettings
+from levinthal.workloads.training.reporting import report_peak_memory
 
 __all__ = ["DockingWorkload"]
 
@@ -45,4 +45,4 @@ class DockingWorkload:
             screen_library(run, settings, inputs)
         if inputs.ligand is not None:
             redock(run, settings, inputs, inputs.ligand)
-        run.metric("peak memory", process_tree_usage().peak_rss_bytes / 1e6, unit="MB", better="lower")
+        report_peak_memory(run)

@@ -15,12 +15,11 @@ import torch
 
 import docking_examples
 from docking_examples import made_problem
-from levinthal.errors import DataError, UsageError
+from levinthal.errors import DataError
 from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.search.agent.checkpoint import (
-    has_training,
     load_policy,
-    load_training,
+    resume_training,
     save_policy,
     save_training,
 )
@@ -29,6 +28,7 @@ from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings, O
 from levinthal.workloads.docking.search.agent.policy import DockingPolicy, PolicySettings, TrainedPolicy, features_of
 from levinthal.workloads.docking.search.agent.ppo import PPOSettings, Training, play, train
 from levinthal.workloads.docking.search.built_in.policy import PolicySearch
+from levinthal.workloads.training.checkpoint import ForeignCheckpointError
 
 
 @pytest.fixture(autouse=True)
@@ -164,10 +164,10 @@ def test_training_that_goes_on_is_training_that_never_stopped(tmp_path):
     train(whole, environment_of_training(), QUICK, seed=3)
     part = Training.start(DockingPolicy(PolicySettings(width=8)), QUICK)
     train(part, environment_of_training(), QUICK, seed=3, on_iteration=lambda training: len(training.history) == 2)
-    assert not has_training(tmp_path)
+    resumed = Training.start(DockingPolicy(PolicySettings(width=8), seed=1), QUICK)
+    assert not resume_training(tmp_path, resumed, QUICK, 3)
     save_training(tmp_path, part, QUICK, 3)
-    assert has_training(tmp_path)
-    resumed = load_training(tmp_path, QUICK, 3)
+    assert resume_training(tmp_path, resumed, QUICK, 3)
     train(resumed, environment_of_training(), QUICK, seed=3)
     assert history_of(resumed) == history_of(whole)
     for name, value in whole.policy.state_dict().items():
@@ -202,7 +202,8 @@ def test_a_killed_training_leaves_a_whole_checkpoint(tmp_path):
         time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
     settings = PPOSettings(iterations=10_000, epochs=1, minibatches=2)
-    resumed = load_training(tmp_path, settings, 0)
+    resumed = Training.start(DockingPolicy(PolicySettings(width=8), seed=1), settings)
+    assert resume_training(tmp_path, resumed, settings, 0)
     done = len(resumed.history)
     assert done >= 4
     until = done + 2
@@ -237,8 +238,9 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
     save_training(tmp_path, training, QUICK, 0)
     with pytest.raises(DataError, match="format"):
         load_policy(tmp_path / "training.safetensors")
-    with pytest.raises(UsageError, match="another seed"):
-        load_training(tmp_path, QUICK, 1)
+    for settings, seed, what in ((QUICK, 1, "seed"), (replace(QUICK, clip=0.3), 0, "settings")):
+        with pytest.raises(ForeignCheckpointError, match=f"of another training .{what} is "):
+            resume_training(tmp_path, training, settings, seed)
     with torch.no_grad():
         training.policy.critic[0].weight[0, 0] = torch.nan
     save_policy(path, training.policy)

@@ -16,6 +16,7 @@ from levinthal.workloads.docking.search.agent.ppo import Iteration, PPOSettings,
 from levinthal.workloads.docking.search.built_in.restarts import RandomRestarts
 from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.settings import DockingSettings
+from levinthal.workloads.training.reporting import first_time, report_time_to_target
 
 __all__ = ["obtain_policy"]
 
@@ -60,24 +61,18 @@ def obtain_policy(run: Run, settings: DockingSettings, problems: Sequence[Proble
 def _report(run: Run, settings: DockingSettings, history: Sequence[Iteration], reach: float, cpu_s: float) -> None:
     duration_s = run.duration_s("train")
     frames = sum(each.frames for each in history)
-    run.metric("training frames", frames / duration_s, unit="frame/s", better="higher")
+    run.metric("training rate", frames / duration_s, unit="frame/s", better="higher")
     run.metric("episodes", frames / settings.horizon / duration_s, unit="episode/s", better="higher")
     run.metric("cores used in training", cpu_s / duration_s, unit="core", better="higher")
     played = sum(each.play_s for each in history)
     run.metric("training time spent in episodes", played / duration_s, unit="1", better="higher")
     clock = np.cumsum([each.play_s + each.learn_s for each in history])
-    target = reach + settings.target
-    reached = [float(at) for at, each in zip(clock, history, strict=True) if each.best_energy_kcal_mol <= target]
-    run.metric(
-        "time to train to the target",
-        reached[0] if reached else None,
-        unit="s",
-        better="lower",
-        reason=f"episodes did not come within {settings.target:g} kcal/mol of the best known score on the maps",
-    )
+    best = [each.best_energy_kcal_mol for each in history]
+    why = f"episodes did not come within {settings.target:g} kcal/mol of the best known score on the maps"
+    report_time_to_target(run, first_time(clock.tolist(), best, reach + settings.target), why)
     frames_done = np.cumsum([each.frames for each in history])
     for what, energies in (
-        ("best of an episode, mean", [each.best_energy_kcal_mol for each in history]),
+        ("best of an episode, mean", best),
         ("best known", [reach] * len(history)),
     ):
         run.curve(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from levinthal.harness import Run
+from levinthal.harness.contract.seeds import low_bits
 from levinthal.workloads.docking.inputs import Inputs
 from levinthal.workloads.docking.scoring import build_grids
 from levinthal.workloads.docking.screening.enrichment import BEDROC_ALPHA, TOP_FRACTION
@@ -37,7 +38,7 @@ def screen_library(run: Run, settings: DockingSettings, inputs: Inputs) -> None:
     seed = run.seed_for("screening", bits=31)
 
     def search(problem: Problem, number: int) -> SearchOutcome:
-        return _SEARCH.search(problem, seed=(seed + number) % 2**31)
+        return _SEARCH.search(problem, seed=low_bits(seed + number))
 
     with run.phase("screen", items=len(inputs.library), total=len(inputs.library)) as phase:
         screening = screen(

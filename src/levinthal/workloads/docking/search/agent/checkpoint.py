@@ -7,7 +7,7 @@ random generator.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,12 @@ from torch import Tensor
 from levinthal.errors import DataError, UsageError
 from levinthal.workloads.docking.search.agent.policy import DockingPolicy, PolicySettings
 from levinthal.workloads.docking.search.agent.ppo import Iteration, PPOSettings, Training
+from levinthal.workloads.training.checkpoint import CHECKPOINT, Checkpoint, Form, resume, save_checkpoint
 from levinthal.workloads.training.tensor_file import DAMAGED, below, read_tensors, write_tensors
 
-__all__ = ["has_training", "load_policy", "load_training", "save_policy", "save_training"]
+__all__ = ["load_policy", "resume_training", "save_policy", "save_training"]
 
 _POLICY_FORMAT = "levinthal.docking.policy/1"
-_TRAINING_FORMAT = "levinthal.docking.training/1"
-_FILE = "training.safetensors"
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
@@ -66,58 +65,53 @@ def save_training(folder: Path, training: Training, settings: PPOSettings, seed:
 
     Raises
     ------
-    DataError
+    WriteError
         The folder cannot be written to.
     """
-    tensors = {f"weights/{name}": tensor for name, tensor in training.policy.state_dict().items()}
-    for name, parameter in training.policy.named_parameters():
-        state = training.optimiser.state.get(parameter, {})
-        tensors |= {f"{moment}/{name}": torch.as_tensor(state[moment]) for moment in _MOMENTS if moment in state}
-    described = {
-        "architecture": training.policy.settings.to_dict(),
-        "settings": asdict(settings),
-        "seed": seed,
-        "history": [asdict(iteration) for iteration in training.history],
+    policy, states = training.policy, training.optimiser.state
+    moments = {
+        f"{moment}/{name}": torch.as_tensor(states[parameter][moment])
+        for name, parameter in policy.named_parameters()
+        if parameter in states
+        for moment in _MOMENTS
     }
-    write_tensors(folder / _FILE, tensors, _TRAINING_FORMAT, described)
+    fingerprint = _fingerprint(policy, settings, seed)
+    save_checkpoint(folder, _FORM, Checkpoint(fingerprint, training.history, policy.state_dict(), moments))
 
 
-def has_training(folder: Path) -> bool:
-    """Return whether there is something in the folder to go on from."""
-    return (folder / _FILE).is_file()
-
-
-def load_training(folder: Path, settings: PPOSettings, seed: int, *, device: str | torch.device = "cpu") -> Training:
-    """Read what `save_training` wrote.
+def resume_training(folder: Path, training: Training, settings: PPOSettings, seed: int) -> bool:
+    """Bring a training that has just begun to the state in a folder; return whether there is one.
 
     Raises
     ------
     DataError
-        The file is missing or damaged.
-    UsageError
-        It was made with other settings or another seed, with which training cannot go on.
+        The file is damaged or (`ForeignCheckpointError`) of another architecture, other settings or another seed.
     """
-    path = folder / _FILE
-    tensors, described = read_tensors(path, _TRAINING_FORMAT)
-    if described.get("settings") != asdict(settings) or described.get("seed") != seed:
-        raise UsageError(f"{path} was made with other settings or another seed: use those, or another folder")
-    policy = _policy(path, described, below("weights/", tensors)).to(device)
-    training = Training.start(policy, settings)
-    try:
-        history = described["history"]
-        training.history = [Iteration(**{each.name: row[each.name] for each in fields(Iteration)}) for row in history]
-        moments = {moment: below(f"{moment}/", tensors) for moment in _MOMENTS}
-        for name, parameter in policy.named_parameters():
-            if name in moments["step"]:
-                state = {moment: moments[moment][name] for moment in _MOMENTS}
-                if state["exp_avg"].shape != parameter.shape or state["exp_avg_sq"].shape != parameter.shape:
-                    raise ValueError
-                training.optimiser.state[parameter] = {
-                    moment: tensor if moment == "step" else tensor.to(device) for moment, tensor in state.items()
-                }
-    except (KeyError, TypeError, ValueError):
-        raise DataError(f"{path} lacks parts of a checkpoint: {DAMAGED}") from None
-    return training
+    kept = resume(folder, _FORM, _fingerprint(training.policy, settings, seed), training.policy)
+    if kept is None:
+        return False
+    training.history = kept.progress
+    moments = {moment: below(f"{moment}/", kept.moments) for moment in _MOMENTS}
+    for name, parameter in training.policy.named_parameters():
+        if name in moments["step"]:
+            state = {moment: moments[moment].get(name, torch.empty(0)) for moment in _MOMENTS}
+            if state["exp_avg"].shape != parameter.shape or state["exp_avg_sq"].shape != parameter.shape:
+                raise DataError(f"{folder / CHECKPOINT} lacks parts of a checkpoint: {DAMAGED}")
+            training.optimiser.state[parameter] = {
+                moment: tensor if moment == "step" else tensor.to(parameter.device) for moment, tensor in state.items()
+            }
+    return True
+
+
+def _fingerprint(policy: DockingPolicy, settings: PPOSettings, seed: int) -> dict[str, Any]:
+    return {"architecture": policy.settings.to_dict(), "settings": asdict(settings), "seed": seed}
+
+
+_FORM: Form[list[Iteration]] = Form(
+    "levinthal.docking.training/2",
+    lambda history: ({"history": [asdict(iteration) for iteration in history]}, {}),
+    lambda about, _: [Iteration(**row) for row in about["history"]],
+)
 
 
 def _policy(path: Path, described: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> DockingPolicy:
