@@ -14,7 +14,7 @@ __all__ = ["former_identity"]
 
 Labels = Mapping[str, str | int | float]
 
-_WORDS: Mapping[str, str | int] = {
+_WORDS: Labels = {
     "median": 50,
     "90th percentile": 90,
     "prediction": "inference",
