@@ -91,7 +91,7 @@ def _compiled() -> tuple[tuple[re.Pattern[str], str, Labels], ...]:
     return tuple((re.compile(pattern), name, labels) for pattern, name, labels in (*_BOTH, *_CVAE, *_RGN, *_DOCKING))
 
 
-def former_identity(name: str) -> tuple[str, dict[str, str | int]] | None:
+def former_identity(name: str) -> tuple[str, Labels] | None:
     """Return name and labels of what version 1 called by one name; None where it is called so still."""
     for pattern, now, labels in _compiled():
         if found := pattern.fullmatch(name):
