@@ -52,10 +52,10 @@ def load_result(path: str | os.PathLike[str]) -> Result:
     return validated(Result, upgrade_result(document) if schema == 1 else document, file)
 
 
-def read_repeat(path: Path) -> Repeat:
-    """Read the record of one finished repeat, of an earlier format too; errors as for `load_result`."""
+def read_repeat(path: Path, workload: str) -> Repeat:
+    """Read the record of one finished repeat of a workload, of an earlier format too; errors as for `load_result`."""
     document = read_json(path)
-    return validated(Repeat, upgrade_repeat(document) if isinstance(document, dict) else document, path)
+    return validated(Repeat, upgrade_repeat(document, workload) if isinstance(document, dict) else document, path)
 
 
 def read_json(file: Path) -> Any:

@@ -19,6 +19,7 @@ from levinthal.harness.results.result import Repeat, Result
 from levinthal.harness.results.schema1 import event_key
 from levinthal.harness.results.store import load_result
 from levinthal.harness.results.summary import summarise
+from levinthal.metrics.machine import THREAD_VARIABLES
 
 __all__ = ["RULES", "Rule", "broken_by_result"]
 
@@ -117,30 +118,22 @@ def _data(result: Result, _: Path | None) -> Iterator[str]:
 
 
 def _machine(result: Result, _: Path | None) -> Iterator[str]:
-    for place, key in (("cpu", "model"), ("cpu", "threads"), ("memory", "total_bytes"), ("system", "name")):
-        part = result.machine.get(place)
-        if not (isinstance(part, Mapping) and part.get(key)):
-            yield f"machine.{place}.{key} is missing"
-    for key in ("python", "levinthal", "code_sha256"):
-        if not result.software.get(key):
-            yield f"software.{key} is missing"
+    machine, software = result.machine, result.software
+    needed = {
+        "machine.cpu.model": machine.cpu.model,
+        "machine.cpu.threads": machine.cpu.threads,
+        "machine.memory.total_bytes": machine.memory.total_bytes,
+        "machine.system.name": machine.system.name,
+        "software.python": software.python,
+        "software.levinthal": software.levinthal,
+        "software.code_sha256": software.code_sha256,
+    }
+    yield from (f"{name} is missing" for name, value in needed.items() if not value)
 
 
 def _private(result: Result, _: Path | None) -> Iterator[str]:
-    for place, document in (("machine", result.machine), ("software", result.software)):
-        for key in _keys(document):
-            if key.lower() in {"environ", "environment", "env", "hostname", "username", "user"}:
-                yield f"{place} holds {key!r}"
-
-
-def _keys(document: object) -> Iterator[str]:
-    if isinstance(document, Mapping):
-        for key, value in document.items():
-            yield str(key)
-            yield from _keys(value)
-    elif isinstance(document, (list, tuple)):
-        for value in document:
-            yield from _keys(value)
+    others = set(result.machine.threads.variables) - set(THREAD_VARIABLES)
+    yield from (f"machine.threads.variables holds {name!r}" for name in sorted(others))
 
 
 def _enough(result: Result, _: Path | None) -> Iterator[str]:
@@ -191,7 +184,7 @@ def _journal(result: Result, folder: Path | None) -> Iterator[str]:
         if event["event"] == "repeat_start":
             logged[index] = {}  # a repeat tried again starts from the beginning
         elif event["event"] == "metric":
-            logged.setdefault(index, {})[event_key(event)] = event.get("value")
+            logged.setdefault(index, {})[event_key(event, result.workload.name)] = event.get("value")
     for repeat in result.repeats:
         yield from _unlike_journal(repeat, logged.get(repeat.index))
 
