@@ -10,12 +10,14 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
+from levinthal.harness.results.labels import Label
+
 __all__ = ["former_identity"]
 
-Labels = Mapping[str, str | int | float]
+Labels = Mapping[str, Label]
 Patterns = tuple[tuple[str, str, Labels], ...]
 
-_WORDS: Labels = {
+_WORDS: Mapping[str, str | int] = {
     "median": 50,
     "90th percentile": 90,
     "prediction": "inference",
@@ -53,7 +55,7 @@ _RGN: Patterns = (
         pattern
         for score in ("dRMSD", "RMSD", "TM-score", "GDT_TS", "lDDT-CA", "handedness")
         for pattern in (
-            (rf"{score} \({_SPLIT}, median of \d+\)", f"median {score}", {}),
+            (rf"{score} \({_SPLIT}, median of \d+\)", f"median {score}", {"class": "all"}),
             (rf"{score} \((?P<class>.+), median of \d+\)", f"median {score}", {"split": "test"}),
         )
     ),
@@ -82,6 +84,8 @@ _SAMPLING: Patterns = (
     (rf"(?P<now>cells seen|stationary mass covered|campaigns that met the event|recurrence of the event|queue time|"
      rf"cull latency|frames that the model had not seen), {_POLICY}", "", {}),
     (rf"divergence, {_POLICY}", "divergence", {"weighting": "none"}),
+    (rf"divergence reweighted, {_POLICY}", "divergence", {"weighting": "Markov state model"}),
+    (r"VAMP-2 of the latent space at (?P<lag>\d+) frames", "VAMP-2 of the latent space", {}),
     (rf"(?P<estimate>Schlitter|quasi-harmonic) entropy, {_POLICY}", "configurational entropy", {}),
     (rf"simulation, {_POLICY}", "simulation rate", {}),
     (rf"simulation's share of the core-seconds, {_POLICY}", "share of the core-seconds", {"share": "simulate"}),
@@ -96,16 +100,16 @@ _SEARCH = r"(?P<search>.+)"
 _DOCKING: Patterns = (
     (rf"(?P<now>docking time|set-up|best score|best known found|RMSD of the top pose|search failures|scoring failures|"
      rf"plausible top poses) \({_SEARCH}\)", "", {}),
-    (rf"success at 2 A \({_SEARCH}\)", "success", {"within_angstrom": 2.0}),
+    (rf"success at 2 A \({_SEARCH}\)", "success", {"within_angstrom": 2}),
     (rf"(?P<now>RMSD of the redocked ligand \(A\)|score above the best known \(kcal/mol\)), {_SEARCH}", "", {}),
-    (r"(?P<now>break-even ligands of the training)", "", {"search": "trained policy"}),
+    (r"break-even ligands of the training", "break-even ligands of the training", {"search": "trained policy"}),
     (r"training frames", "training rate", {}),
     (r"time to train to the target", "time to target", {}),
-    (r"(?P<now>screening BEDROC)", "", {"alpha": 20.0}),
+    (r"screening BEDROC", "screening BEDROC", {"alpha": 20}),
     (r"screening enrichment of the first 1 %", "screening enrichment", {"fraction": 0.01}),
     (r"curve/policy training/best energy of an episode, mean", "energy of the pose",
      {"pose": "best of an episode, mean"}),
-    (r"curve/policy training/best known", "energy of the pose", {"pose": "best known"}),
+    (r"curve/policy training/(?P<pose>best known)", "energy of the pose", {}),
 )  # fmt: skip
 _ANY: Patterns = ((r"curve/(?P<now>[^/]+)/(?P<series>.+)", "", {}),)
 _OF = {"cvae": (*_TRAINING, *_CVAE), "rgn": (*_TRAINING, *_RGN), "sampling": _SAMPLING, "docking": _DOCKING}
@@ -116,10 +120,14 @@ def _compiled(workload: str | None) -> tuple[tuple[re.Pattern[str], str, Labels]
     return tuple((re.compile(each), name, labels) for each, name, labels in (*_OF.get(workload or "", ()), *_ANY))
 
 
-def former_identity(name: str, workload: str | None) -> tuple[str, Labels] | None:
+def former_identity(name: str, workload: str | None) -> tuple[str, dict[str, Label]] | None:
     """Return name and labels of what version 1 of a workload called by one name; None where it is called so still."""
     for pattern, now, labels in _compiled(workload):
         if found := pattern.fullmatch(name):
-            of = {key: _WORDS.get(text, text) for key, text in found.groupdict().items()}
+            of = {key: _word(text) for key, text in found.groupdict().items()}
             return str(of.pop("now", now)), {**of, **labels}
     return None
+
+
+def _word(text: str) -> Label:
+    return _WORDS.get(text, int(text) if text.isdigit() else text)
