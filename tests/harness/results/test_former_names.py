@@ -57,16 +57,6 @@ from levinthal.harness.results.former_names import former_identity
         ("docking", "success at 2 A (CMA-ES)", "success", {"search": "CMA-ES", "within_angstrom": 2}),
         ("docking", "curve/policy training/best known", "energy of the pose", {"pose": "best known"}),
         ("one of a plug-in", "curve/loss/train", "loss", {"series": "train"}),
-        ("docking", "docking time (Vina, tuned)", "docking time", {"search": "Vina, tuned"}),
-        ("docking", "success at 2 A (CMA-ES)", "success", {"search": "CMA-ES", "within_angstrom": 2.0}),
-        (
-            "docking",
-            "RMSD of the redocked ligand (A), trained policy",
-            "RMSD of the redocked ligand (A)",
-            {"search": "trained policy"},
-        ),
-        ("docking", "screening enrichment of the first 1 %", "screening enrichment", {"fraction": 0.01}),
-        ("docking", "curve/policy training/best known", "energy of the pose", {"pose": "best known"}),
     ],
 )
 def test_what_was_in_a_name_is_in_labels(workload, old, now, labels):
