@@ -46,8 +46,8 @@ FACES = {
     ],
     "levinthal.sampling": ["CVAE", "CampaignRecord", "Decision", "Policy", "View", "make_policy"],
     "levinthal.docking": [
-        "Box", "DockingEnvironment", "DockingVectorEnv", "Problem", "RigidDockingEnv", "build_grids", "pocket_box",
-        "prepare_ligand", "prepare_receptor", "random_restarts",
+        "Box", "DockingEnvironment", "DockingVectorEnv", "Problem", "RandomRestarts", "RigidDockingEnv", "Search",
+        "build_grids", "pocket_box", "prepare_ligand", "prepare_receptor",
     ],
 }  # fmt: skip
 LIBRARY = sorted(set(FACES) - {"levinthal", "levinthal.harness"})

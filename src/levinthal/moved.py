@@ -20,7 +20,7 @@ MOVED = {
     "levinthal.proteins.contact_map_files": "levinthal.proteins.contact_maps.files",
     "levinthal.simulation.contact_map_reporter": "levinthal.simulation.dynamics.contact_map_reporter",
     "levinthal.simulation.frame_store": "levinthal.simulation.dynamics.frame_store",
-    "levinthal.workloads.docking.gymnasium_faces": "levinthal.workloads.docking.agent.gymnasium_faces",
+    "levinthal.workloads.docking.gymnasium_faces": "levinthal.workloads.docking.search.agent.gymnasium_faces",
     "levinthal.workloads.rgn.ranks": "levinthal.workloads.rgn.training.ranks",
 }
 """Modules, from where they were to where they are."""

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +18,7 @@ import numpy as np
 
 from levinthal.errors import UsageError
 from levinthal.files.writing import write_whole
+from levinthal.harness.contract.seeds import low_bits, seed_of
 from levinthal.harness.engines.contract import Engine
 from levinthal.harness.engines.open import open_engine
 from levinthal.harness.results.events import EventLog
@@ -41,7 +42,7 @@ from levinthal.metrics.energy import EnergyMeter
 from levinthal.metrics.process import process_tree_usage
 
 if TYPE_CHECKING:
-    from levinthal.metrics.peaks import Peaks
+    from levinthal.metrics.description import Peaks
 
 __all__ = ["OpenPhase", "Run"]
 
@@ -139,9 +140,7 @@ class Run:
         bits : int
             How many bits: libraries that take a signed 32-bit seed want 31.
         """
-        sequence = np.random.SeedSequence([self.seed, zlib.crc32(name.encode())])
-        seed = int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
-        return seed & (1 << bits) - 1
+        return low_bits(seed_of(self.seed, zlib.crc32(name.encode())), bits)
 
     def rng(self, name: str) -> np.random.Generator:
         """Return a random generator of its own for each use, so that one use never shifts another's numbers."""
@@ -489,7 +488,7 @@ class Run:
             artifacts=tuple(self._artifacts.values()),
             dataset=self._dataset,
             notes=tuple(self._notes),
-            peaks=None if self._peaks is None else asdict(self._peaks),
+            peaks=self._peaks,
             error=error,
             verdict="passed" if passed else "failed",
         )

@@ -11,12 +11,16 @@ import numpy.typing as npt
 import torch
 
 from levinthal.errors import DataError, UsageError
+from levinthal.plugins import check_values
 from levinthal.proteins.contact_maps.maps import pack_contacts
-from levinthal.workloads.cvae.data.maps import PackedMaps, split_by_block
+from levinthal.workloads.cvae.data.maps import PackedMaps
+from levinthal.workloads.cvae.data.split import split_by_block
+from levinthal.workloads.cvae.inference import Evaluation, encode
 from levinthal.workloads.cvae.model.config import CVAEConfig
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
-from levinthal.workloads.cvae.training.loop import Evaluation, encode, train
+from levinthal.workloads.cvae.training.loop import train
+from levinthal.workloads.cvae.training.settings import TrainingSettings
 from levinthal.workloads.sampling.learners.features import (
     Embedding,
     Frames,
@@ -24,7 +28,6 @@ from levinthal.workloads.sampling.learners.features import (
     next_version,
     training_frames,
 )
-from levinthal.workloads.sampling.policies.settings import check_range
 
 __all__ = ["LEARNER", "CVAELatentModel", "CVAELearner"]
 
@@ -137,10 +140,10 @@ class CVAELearner:
     wants_device = True
 
     def __post_init__(self) -> None:
-        for each in ("latent", "filters", "layers", "dense", "epochs", "warm_epochs", "batch_size"):
-            check_range(self, each, 1)
-        check_range(self, "most_frames", 2)
-        check_range(self, "learning_rate", 1e-8, 1.0)
+        check_values(
+            self, **dict.fromkeys(("latent", "filters", "layers", "dense", "epochs", "warm_epochs", "batch_size"), 1)
+        )
+        check_values(self, most_frames=2, learning_rate=(1e-8, 1.0))
 
     def fit(self, frames: Frames, previous: Any, seed: int, /) -> CVAELatentModel:
         """Train; from the previous model's weights where its architecture is the same.
@@ -176,14 +179,16 @@ class CVAELearner:
         history = train(
             network,
             maps,
+            TrainingSettings(
+                epochs=self.warm_epochs if warm else self.epochs,
+                batch_size=self.batch_size,
+                optimizer=OptimizerSettings(self.learning_rate, clip_norm=10.0),
+                seed=seed,
+                precision="fp32",
+                deterministic=self.deterministic,
+            ),
             validation=held_out,
-            epochs=self.warm_epochs if warm else self.epochs,
-            batch_size=self.batch_size,
-            optimizer=OptimizerSettings(self.learning_rate, clip_norm=10.0),
-            seed=seed,
             device=self.device,
-            precision="fp32",
-            deterministic=self.deterministic,
         )
         return CVAELatentModel(
             config,

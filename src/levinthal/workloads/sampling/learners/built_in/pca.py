@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError, UsageError
+from levinthal.harness.contract.seeds import low_bits
+from levinthal.plugins import check_values
 from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
 from levinthal.workloads.sampling.learners.features import (
     Embedding,
@@ -20,7 +22,6 @@ from levinthal.workloads.sampling.learners.features import (
     pair_distances,
     training_frames,
 )
-from levinthal.workloads.sampling.policies.settings import check_range
 
 __all__ = ["LEARNER", "ComponentsModel", "PCALearner"]
 
@@ -104,11 +105,7 @@ class PCALearner:
     name = "pca"
 
     def __post_init__(self) -> None:
-        check_range(self, "components", 1, 100)
-        check_range(self, "min_separation", 1)
-        check_range(self, "most_frames", 2)
-        if self.features not in ("distances", "contacts"):
-            raise UsageError(f"learner setting features is {self.features!r}: choose distances or contacts")
+        check_values(self, components=(1, 100), min_separation=1, most_frames=2, features=("distances", "contacts"))
 
     def fit(self, frames: Frames, previous: Any, seed: int, /) -> ComponentsModel:
         """Fit to a sample of the frames.
@@ -132,7 +129,7 @@ class PCALearner:
             )
         solver = "covariance_eigh" if data.shape[1] <= _PAIRS_OF_COVARIANCE else "randomized"
         count = min(self.components, *data.shape)
-        fitted = PCA(count, svd_solver=solver, random_state=seed % 2**32).fit(data)
+        fitted = PCA(count, svd_solver=solver, random_state=low_bits(seed, 32)).fit(data)
         return ComponentsModel(
             tuple(frames.shape[1:]),
             contacts,
