@@ -92,7 +92,7 @@ def run(
     --------
     >>> import levinthal
     >>> result = levinthal.run("cvae", {"latent": 2, "margin": 0}, size="smoke", precision="fp32", out="r1")
-    >>> result.summary["training"].unit
+    >>> result.summary["training rate"].unit
     'frame/s'
     """
     from levinthal.harness.running.execute import start_run
