@@ -18,6 +18,7 @@ import torch
 from levinthal.errors import UsageError
 from levinthal.harness import Run, Settings
 from levinthal.harness.contract.seeds import low_bits
+from levinthal.harness.contract.workload import MainFigure
 from levinthal.metrics.process import process_tree_usage
 from levinthal.workloads.docking.agent.checkpoint import load_policy
 from levinthal.workloads.docking.agent.learning import TrainedPolicy, obtain_policy
@@ -65,6 +66,13 @@ class DockingWorkload:
     name: ClassVar[str] = "docking"
     version: ClassVar[int] = 1
     Settings: ClassVar[type[Settings]] = DockingSettings
+    main_figures: ClassVar[tuple[MainFigure, ...]] = (
+        "best known score",
+        ("success", {"search": "trained policy"}),
+        ("docking time", {"search": "trained policy"}),
+        "poses scored with gradient",
+        "screening",
+    )
 
     def run(self, run: Run, settings: DockingSettings) -> None:
         """Prepare, make maps, train, dock and rescore; screen a library where one is given."""
