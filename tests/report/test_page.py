@@ -112,8 +112,8 @@ def _hostile_result(word: str) -> Result:
         size=word,
         division="open",
         settings={word: word, "nested": {word: [word, {word: None}]}},
-        machine={word: word, "cpu": {"model": word}, "gpus": [{"name": word}], "x": {"value": None, "reason": word}},
-        software={word: word},
+        machine={"cpu": {"model": word}, "gpus": [{"name": word}], "reasons": {"cpu.cores": word}},
+        software={"packages": {word: word}},
         repeats=(repeat,),
         summary=(
             Summary(name=word, unit=word, better="higher", kind="quality", n=0, median=2.0, ci95=None, reason=word),

@@ -15,7 +15,9 @@ from pydantic import BaseModel, ConfigDict
 from levinthal.errors import ResultError, UsageError
 from levinthal.files.writing import as_write_error, write_whole
 from levinthal.harness.results.scaling_points import Scaling
+from levinthal.harness.results.schema1 import upgrade_plan
 from levinthal.harness.results.store import RESULT_FILE, read_json, validated
+from levinthal.metrics.description import Machine, Software
 
 __all__ = [
     "KEPT_FOLDER",
@@ -39,7 +41,7 @@ class Plan(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_: Literal[1] = 1
+    schema_: Literal[2] = 2
     workload: str
     version: int
     size: str
@@ -50,8 +52,8 @@ class Plan(BaseModel):
     precision: str
     engine: str
     created_utc: str
-    machine: Mapping[str, Any]
-    software: Mapping[str, Any]
+    machine: Machine
+    software: Software
     scaling: Scaling | None = None
 
 
@@ -107,7 +109,8 @@ def read_plan(folder: Path) -> Plan:
     """
     if not (folder / PLAN_FILE).is_file():
         raise ResultError(f"{folder} is not a run folder: it has no {PLAN_FILE}")
-    return validated(Plan, read_json(folder / PLAN_FILE), folder / PLAN_FILE)
+    document = read_json(folder / PLAN_FILE)
+    return validated(Plan, upgrade_plan(document) if isinstance(document, dict) else document, folder / PLAN_FILE)
 
 
 @contextlib.contextmanager
