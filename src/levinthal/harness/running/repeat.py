@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from levinthal.errors import ResultError, UsageError
-from levinthal.files.writing import write_whole
+from levinthal.files.writing import as_write_error, write_whole
 from levinthal.harness.results.events import EVENTS_FILE, EventLog, EventTail, read_events
 from levinthal.harness.results.plan import KEPT_FOLDER, Plan, repeat_folder
 from levinthal.harness.results.result import Phase, Repeat
@@ -46,15 +46,13 @@ def run_repeat(plan: Plan, folder: Path, index: int, events: EventLog, watcher: 
     ------
     UsageError
         A mistake of the user's that the repeat found.
-    ResultError
+    WriteError
         The folder cannot be written to.
     """
     own = repeat_folder(folder, index)
-    try:
+    with as_write_error(own, fix="free the space, then levinthal resume"):
         _clear_repeat(own)
         log = (own / "log.txt").open("wb")
-    except OSError as error:
-        raise ResultError(f"cannot write {own}: {error.strerror}: free the space, then levinthal resume") from None
     tail = EventTail(events.path)
     read_end, write_end = os.pipe()
     with log, os.fdopen(read_end, "rb") as pipe:
