@@ -132,6 +132,19 @@ class Registry:
         """Return all names, the package's own first; nothing is imported."""
         return (*self.built_in(), *self.plug_ins())
 
+    def check(self, names: Iterable[str]) -> None:
+        """Refuse names that are not known; nothing is imported.
+
+        Raises
+        ------
+        UsageError
+            For the first of them, with the nearest name.
+        """
+        known = self.names()
+        for name in names:
+            if name not in known:
+                raise unknown(self.kind, name, known)
+
     def load(self, name: str) -> Any:
         """Import a thing: a class or another factory.
 

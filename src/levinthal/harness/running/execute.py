@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from levinthal.errors import Interrupted, ResultError, UsageError
-from levinthal.files.writing import write_whole
+from levinthal.files.writing import as_write_error, write_whole
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.settings import division_of, make_settings
 from levinthal.harness.engines.open import parse_engine
@@ -231,11 +231,9 @@ def _execute(plan: Plan, folder: Path, watcher: Watcher | None, *, resumed: bool
 
 def _run_repeat(plan: Plan, folder: Path, index: int, events: EventLog, watcher: Watcher) -> None:
     own = repeat_folder(folder, index)
-    try:
+    with as_write_error(own, fix="free the space, then levinthal resume"):
         _clear_repeat(own)
         log = (own / "log.txt").open("wb")
-    except OSError as error:
-        raise ResultError(f"cannot write {own}: {error.strerror}: free the space, then levinthal resume") from None
     tail = EventTail(events.path)
     read_end, write_end = os.pipe()
     with log, os.fdopen(read_end, "rb") as pipe:
