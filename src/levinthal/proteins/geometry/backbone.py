@@ -252,10 +252,9 @@ def _rows(terms: tuple[Tensor, ...]) -> list[Any]:
 
 def _share(work: Any, n_chains: int, n_residues: int, threads: int) -> None:
     """Give each thread as many proteins as the others, if there is enough to do."""
-    from levinthal.kernels.compiled import in_parts
+    from levinthal.kernels.threads import in_parts, shares
 
-    count = max(1, min(threads, n_chains, 3 * n_chains * n_residues // _ATOMS_WORTH_A_THREAD))
-    in_parts(work, [n_chains * k // count for k in range(count + 1)])
+    in_parts(work, shares(n_chains, min(threads, 3 * n_chains * n_residues // _ATOMS_WORTH_A_THREAD)))
 
 
 class _Build(torch.autograd.Function):

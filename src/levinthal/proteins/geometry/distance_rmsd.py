@@ -123,8 +123,8 @@ def _compare(
     if chunked:
         return _compare_in_chunks(predicted, reference, mask, differentiate)
 
-    from levinthal.kernels.compiled import in_parts
     from levinthal.kernels.distances import compare_distances
+    from levinthal.kernels.threads import in_parts
 
     size, n, _ = predicted.shape
     rmsd = predicted.new_empty(size)

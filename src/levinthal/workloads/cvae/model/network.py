@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from levinthal.kernels.convolution.convolution import Layer, convolution_stack, supports
-from levinthal.kernels.convolution.dense import dense
 from levinthal.workloads.cvae.model.config import CVAEConfig
+from levinthal.workloads.cvae.model.convolution import Layer, convolution_stack, supports
+from levinthal.workloads.cvae.model.dense import dense
 from levinthal.workloads.cvae.model.memory import MemoryPlan, convolve_in_strips, recomputed
 
 __all__ = ["LOG_VAR_LIMIT", "CVAEModel", "Losses", "Output", "evidence_loss", "initialise"]

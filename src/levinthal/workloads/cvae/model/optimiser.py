@@ -13,7 +13,7 @@ from torch import Tensor
 
 from levinthal.errors import UsageError
 from levinthal.kernels.convolution.optimise import rmsprop_range, squared_norm_range
-from levinthal.kernels.threads import in_parts
+from levinthal.kernels.threads import in_parts, shares
 
 __all__ = ["OptimizerSettings", "RMSprop"]
 
@@ -139,4 +139,6 @@ def _flat(tensor: Tensor) -> Flat:
 def _shared(function: Callable[..., Any], *arguments: Any) -> list[Any]:
     """Call ``function(*arguments, first, last)`` on the threads' parts of the arrays."""
     n = arguments[0].size
-    return in_parts(lambda first, last: function(*arguments, first, last), n, None if n >= _WORTH_THREADS else 1)
+    return in_parts(
+        lambda first, last: function(*arguments, first, last), shares(n, None if n >= _WORTH_THREADS else 1)
+    )

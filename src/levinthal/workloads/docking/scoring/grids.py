@@ -202,14 +202,13 @@ def _maps_compiled(
     function: FunctionName,
     _device: torch.device,
 ) -> Tensor:
-    from levinthal.kernels.compiled import in_parts
     from levinthal.kernels.docking.maps import LANES, sum_maps
+    from levinthal.kernels.threads import in_parts, shares
 
     maps = np.empty((len(types), *shape), np.float32)
     near_first = places.astype(np.float32)[np.argsort(places[:, 2], kind="stable")]
     kinds = kinds[np.argsort(places[:, 2], kind="stable")]
-    threads = max(1, min(torch.get_num_threads(), shape[0]))
-    bounds = [shape[0] * part // threads for part in range(threads + 1)]
+    bounds = shares(shape[0], torch.get_num_threads())
     for first in range(0, len(types), LANES):
         group = list(types[first : first + LANES])
         rows = np.zeros((len(VINA_TYPES), BINS, LANES), np.float32)

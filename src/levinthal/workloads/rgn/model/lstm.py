@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from levinthal.errors import UsageError
-from levinthal.kernels.recurrence.layer import FloatWeights, IntegerWeights, Layout, predict_layer, train_layer
+from levinthal.workloads.rgn.model.layer import FloatWeights, IntegerWeights, Layout, predict_layer, train_layer
 
 __all__ = ["BidirectionalLSTM", "InferencePrecision"]
 
