@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from levinthal.errors import DataError, UsageError
+from levinthal.kernels.choice import kernels_allowed
 
 __all__ = [
     "BOND_ANGLES_RAD",
@@ -157,7 +158,7 @@ def build_backbone(
     on_cpu = dihedrals_rad.device.type == "cpu"
     if method == "kernels" and not on_cpu:
         raise UsageError(f"the compiled loops need a CPU, not {dihedrals_rad.device}: choose the method scan")
-    scan = method == "scan" or not on_cpu
+    scan = method == "scan" or not on_cpu or (method == "auto" and not kernels_allowed())
     lengths = _per_bond("bond lengths", bond_lengths_nm, dihedrals_rad)
     angles = _per_bond("bond angles", bond_angles_rad, dihedrals_rad)
     if threads is None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from levinthal.errors import UsageError
+from levinthal.kernels.choice import kernels_allowed
 from levinthal.kernels.convolution.optimise import rmsprop_range, squared_norm_range
 from levinthal.kernels.threads import in_parts, shares
 
@@ -64,7 +65,7 @@ class RMSprop:
         self.parameters = list(parameters)
         self.settings = settings
         self._by_torch: torch.optim.RMSprop | None = None
-        if any(p.device.type != "cpu" for p in self.parameters):
+        if not kernels_allowed() or any(p.device.type != "cpu" for p in self.parameters):
             self._by_torch = torch.optim.RMSprop(
                 self.parameters, settings.learning_rate, settings.rho, settings.epsilon, foreach=True
             )

@@ -14,10 +14,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from levinthal.kernels.choice import kernels_allowed
 from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
 from levinthal.workloads.docking.molecules.pose import Poses, superposed
 from levinthal.workloads.docking.scoring import RigidScore, exact_score
-from levinthal.workloads.docking.scoring.exact import SCORING_CURL
+from levinthal.workloads.docking.scoring.exact import SCORING_CURL, exact_score_and_gradient
 from levinthal.workloads.docking.scoring.functions import CUTOFF_ANGSTROM, FunctionName
 from levinthal.workloads.docking.scoring.tables import BINS_PER_SQUARE_ANGSTROM, pair_table
 from levinthal.workloads.docking.search.descent import Descent, Evaluate
@@ -107,6 +108,8 @@ def polish(receptor: Receptor, ligand: Ligand, coordinates_angstrom: Tensor, fun
 
 def _exact_evaluation(receptor: Receptor, ligand: Ligand, around: Tensor, function: FunctionName) -> Evaluate:
     """Return the exact energy of poses that stay near some coordinates, for a descent."""
+    if not kernels_allowed():
+        return lambda poses, _: exact_score_and_gradient(receptor, ligand, poses, function)
     from levinthal.kernels.docking.exact import score_exactly
 
     points = around.reshape(-1, 3).cpu().numpy()

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from levinthal.errors import DataError
+from levinthal.kernels.choice import kernels_allowed
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.scoring.atom_types import VINA_TYPES
 from levinthal.workloads.docking.scoring.exact import soften
@@ -188,7 +189,7 @@ def _maps(
     places, kinds = receptor.coordinates_angstrom[scored], receptor.vina_types[scored].astype(np.int64)
     reach = np.array(low) + spacing * (np.array(shape) - 1) + CUTOFF_ANGSTROM
     near = ((places > np.array(low) - CUTOFF_ANGSTROM) & (places < reach)).all(axis=1)
-    summed = _maps_compiled if device.type == "cpu" else _maps_by_planes
+    summed = _maps_compiled if device.type == "cpu" and kernels_allowed() else _maps_by_planes
     return summed(places[near], kinds[near], types, low, spacing, shape, function, device)
 
 
