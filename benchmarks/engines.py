@@ -25,7 +25,7 @@ from levinthal.workloads.sampling.loop.campaign import CampaignPlan, run_campaig
 from levinthal.workloads.sampling.policies.registry import make_policy
 from levinthal.workloads.sampling.record.reader import CampaignRecord
 from levinthal.workloads.sampling.record.rows import ChunkRow
-from levinthal.workloads.sampling.study.accounting import busy_share, queue_times_s
+from levinthal.workloads.sampling.study.spending import busy_share, queue_times_s
 from levinthal.workloads.sampling.systems.dynamics import PlanarDynamics
 
 DYNAMICS = PlanarDynamics(starts=MINIMA)

@@ -34,7 +34,7 @@ from levinthal.workloads.sampling.loop.task import chunk_seed
 from levinthal.workloads.sampling.policies.view import Decision, View
 from levinthal.workloads.sampling.record.reader import DATABASE, CampaignRecord
 from levinthal.workloads.sampling.record.rows import ChunkRow
-from levinthal.workloads.sampling.study.accounting import busy_share
+from levinthal.workloads.sampling.study.spending import busy_share
 from levinthal.workloads.sampling.systems.dynamics import PlanarDynamics
 
 N_SLOTS, CHUNK_STEPS, FRAME_INTERVAL, SEED = 6, 200_000, 20_000, 5

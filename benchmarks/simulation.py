@@ -17,7 +17,7 @@ from typing import Any
 import openmm
 from openmm import app, unit
 
-from levinthal.harness.engines.open import pinned_pool
+from levinthal.harness.engines.built_in.local import pinned_pool
 from levinthal.harness.engines.processes import available_cores
 from levinthal.simulation.dynamics.ensemble import Chunk, Start, simulate_ensemble
 from levinthal.simulation.systems.peptide import fs_peptide

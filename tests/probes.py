@@ -10,10 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import levinthal
+
+SOURCE = Path(levinthal.__file__).parents[1]
+WORKER_PATH = os.pathsep.join([str(Path(__file__).parent), str(SOURCE)])
+"""PYTHONPATH for workers that find this module and the package under test."""
+
 
 def probe_environment() -> dict[str, str]:
-    """Return an environment in which the workloads of `tests/plugin` are found."""
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent / "plugin"), "COLUMNS": "120"}
+    """Return an environment in which the package under test and the workloads of `tests/plugin` are found."""
+    folders = [Path(__file__).parent / "plugin", SOURCE]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders)), "COLUMNS": "120"}
 
 
 def affinity(_: int) -> tuple[int, tuple[int, ...], str | None]:

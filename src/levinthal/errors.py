@@ -1,6 +1,6 @@
 """What can go wrong for a user of Levinthal, as one exception tree.
 
-Each message is one line that says what is wrong, where, and how to mend it. The command line prints that line and
+Each message is one line that says what is wrong, where, and how to fix it. The command line prints that line and
 ends with exit status 2; nothing else is ever shown to a user who made a mistake.
 
 ::
@@ -8,6 +8,7 @@ ends with exit status 2; nothing else is ever shown to a user who made a mistake
     LevinthalError
     ├── UsageError            an unknown workload, setting, size, device; a value of the wrong type
     ├── ResultError           a result file that cannot be read, written or compared
+    │   └── WriteError        a file that cannot be written (it is a DataError too)
     ├── DataError             an input file that is missing, damaged, or not what it claims to be
     ├── MissingExtraError     an optional package is not installed
     └── SimulationError       a simulation that exploded (NaN, runaway energy)
@@ -25,11 +26,12 @@ __all__ = [
     "ResultError",
     "SimulationError",
     "UsageError",
+    "WriteError",
 ]
 
 
 class LevinthalError(Exception):
-    """A mistake a user can mend; the message is one line: what, where, and how to mend it."""
+    """A mistake a user can fix; the message is one line: what, where, and how to fix it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(str(message).split()))
@@ -45,6 +47,14 @@ class ResultError(LevinthalError):
 
 class DataError(LevinthalError):
     """An input file is missing, damaged or not what it claims to be."""
+
+
+class WriteError(ResultError, DataError):
+    """A file cannot be written: no permission, no such folder, a full disk.
+
+    What is on record stays: a run that ends so goes on with `levinthal resume`. It is a `DataError` too, as it always
+    was where a data set, a model or a checkpoint is written.
+    """
 
 
 class SimulationError(LevinthalError):
@@ -69,11 +79,11 @@ class MissingExtraError(LevinthalError):
         self._parts = (package, extra, purpose)
 
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:
-        """Survive the way back from a worker process, which makes the error anew from its parts."""
+        """Survive the way back from a worker process, which makes the error again from its parts."""
         return type(self), self._parts
 
 
-class Interrupted(Exception):  # noqa: N818 - it is no error
+class Interrupted(Exception):  # noqa: N818 - it is not an error
     """The user, or a signal, stopped the run; what was finished is on record.
 
     Attributes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import namedtuple
 
-from levinthal.commands import doctor
+from levinthal.commands import examination
 
 
 def test_it_runs_a_step_of_each_workload_and_names_what_cannot(levinthal):
@@ -28,7 +28,7 @@ def test_a_full_disk_and_a_wrong_thread_setting_are_found(monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 10**6))
     monkeypatch.setenv("OMP_NUM_THREADS", "64")
-    found = {finding.subject: finding for finding in [*doctor._memory_and_disk(), *doctor._processor()]}
+    found = {finding.subject: finding for finding in [*examination._memory_and_disk(), *examination._processor()]}
     assert found["disk"].level == "warn"
     assert found["threads"].level == "warn"
-    assert found["threads"].mend == "unset it"
+    assert found["threads"].fix == "unset it"

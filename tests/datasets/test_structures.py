@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from levinthal.datasets.structures import REAL_COMPLEXES, REAL_STRUCTURES, real_complex, real_structure
-from levinthal.proteins.structures.structure_files import read_backbone
+from levinthal.proteins.structures.backbone_files import read_backbone
 
 
 @pytest.mark.parametrize(

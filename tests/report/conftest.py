@@ -12,6 +12,7 @@ import pytest
 
 from levinthal.harness.results.result import (
     Artifact,
+    Curve,
     Dataset,
     Gate,
     Metric,
@@ -22,7 +23,7 @@ from levinthal.harness.results.result import (
     Summary,
     WorkloadId,
 )
-from levinthal.harness.results.scaling_points import EPOCH_TIME, FIGURES, RATE, Scaling, figure_name
+from levinthal.harness.results.scaling_points import EPOCH_TIME, FIGURES, RATE, Scaling
 from levinthal.harness.results.summary import summarise
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle cx="5" cy="5" r="4"/></svg>'
@@ -76,11 +77,18 @@ def make_repeat() -> Callable[..., Repeat]:
                     kind="quality",
                 ),
             ),
-            "samples": {
-                "curve/loss/x": Samples(unit="step", values=(0.0, 10.0, 20.0)),
-                "curve/loss/train": Samples(unit="bit", values=(0.9, 0.5, 0.3)),
-                "step time": Samples(unit="ms", values=tuple(float(n) for n in range(1, 101))),
-            },
+            "samples": (Samples(name="step time", unit="ms", values=tuple(float(n) for n in range(1, 101))),),
+            "curves": (
+                Curve(
+                    name="loss",
+                    labels={"split": "train"},
+                    x=(0.0, 10.0, 20.0),
+                    y=(0.9, 0.5, 0.3),
+                    x_name="step",
+                    x_unit="1",
+                    unit="bit",
+                ),
+            ),
             "gates": (Gate(name="reconstruction", value=0.2 if passed else 0.4, at_most=0.35, passed=passed),),
             "verdict": "passed" if passed else "failed",
         }
@@ -101,7 +109,7 @@ def make_result(make_repeat: Callable[..., Repeat]) -> Callable[..., Result]:
         interval = (495.0, 510.0) if good >= 6 else None
         reason = None if interval else "too few repeats for an interval"
         values: dict[str, object] = {
-            "schema": 1,
+            "schema": 2,
             "workload": WorkloadId(name="cvae", version=3),
             "dataset": Dataset(name="fs-peptide", version="1", sha256="ab" * 32, synthetic=True),
             "size": "tiny",
@@ -110,8 +118,9 @@ def make_result(make_repeat: Callable[..., Repeat]) -> Callable[..., Result]:
             "machine": {"cpu": {"model": "Testchip 9", "cores": 2}, "memory": {"total_bytes": 8 * 2**30}, "gpus": []},
             "software": {"python": "3.11.7"},
             "repeats": runs,
-            "summary": {
-                "throughput": Summary(
+            "summary": (
+                Summary(
+                    name="throughput",
                     unit="frame/s",
                     better="higher",
                     n=good,
@@ -119,10 +128,17 @@ def make_result(make_repeat: Callable[..., Repeat]) -> Callable[..., Result]:
                     ci95=interval,
                     reason=reason,
                 ),
-                "energy": Summary(
-                    unit="J", better="lower", n=0, median=None, ci95=None, reason="no counter is readable"
+                Summary(
+                    name="energy",
+                    unit="J",
+                    better="lower",
+                    n=0,
+                    median=None,
+                    ci95=None,
+                    reason="no counter is readable",
                 ),
-                "reconstruction": Summary(
+                Summary(
+                    name="reconstruction",
                     unit="1",
                     better="lower",
                     kind="quality",
@@ -131,7 +147,7 @@ def make_result(make_repeat: Callable[..., Repeat]) -> Callable[..., Result]:
                     ci95=None,
                     reason="too few repeats",
                 ),
-            },
+            ),
             "verdict": "passed" if good == len(runs) else "failed",
         }
         return Result.model_validate(values | changes)
@@ -154,7 +170,8 @@ def study(make_result: Callable[..., Result], make_repeat: Callable[..., Repeat]
             for figure, value in zip(FIGURES, values, strict=True):
                 metrics.append(
                     Metric(
-                        name=figure_name(figure, point),
+                        name=figure,
+                        labels=point.labels,
                         value=None if lost else value,
                         unit="s" if figure == EPOCH_TIME else "frame/s" if figure == RATE else "1",
                         better="lower" if figure == EPOCH_TIME else "higher",

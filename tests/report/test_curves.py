@@ -9,19 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levinthal.harness.results.result import Repeat, Samples
+from levinthal.harness.results.result import Curve, Repeat
 from levinthal.report.axis import linear_axis, log_axis, round_step
-from levinthal.report.curves import is_curve, plots_of, thin_out
+from levinthal.report.curves import plots_of, thin_out
 
 
-def _samples(**series: tuple[float | None, ...]) -> dict[str, Samples]:
-    return {
-        f"curve/loss/{name}": Samples(unit="step" if name == "x" else "bit", values=ys) for name, ys in series.items()
-    }
+def _curve(ys: tuple[float | None, ...], xs: tuple[float | None, ...] | None = None) -> tuple[Curve, ...]:
+    xs = xs or tuple(map(float, range(len(ys))))
+    return (Curve(name="loss", labels={"split": "train"}, x=xs, y=ys, x_name="step", x_unit="1", unit="bit"),)
 
 
 def test_a_curve_is_drawn_against_its_x(make_repeat: Callable[..., Repeat]) -> None:
-    (plot,) = plots_of([make_repeat(samples=_samples(x=(0.0, 30.0, 40.0), train=(1.0, 2.0, 3.0)))])
+    (plot,) = plots_of([make_repeat(curves=_curve((1.0, 2.0, 3.0), (0.0, 30.0, 40.0)))])
     assert (plot.name, plot.x_label, plot.y_label, plot.notes) == ("loss", "step", "bit", ())
     # The y axis is wider than the data by 4 % on both sides: 1 lies at 0.08 / 2.16 of its height.
     assert plot.lines[0].path == "M0.00 96.30h0L75.00 50.00L100.00 3.70"
@@ -29,40 +28,40 @@ def test_a_curve_is_drawn_against_its_x(make_repeat: Callable[..., Repeat]) -> N
 
 
 def test_a_value_that_is_not_finite_is_a_gap(make_repeat: Callable[..., Repeat]) -> None:
-    (plot,) = plots_of([make_repeat(samples=_samples(train=(1.0, None, 2.0, 3.0)))])
+    (plot,) = plots_of([make_repeat(curves=_curve((1.0, None, 2.0, 3.0)))])
     assert plot.lines[0].path.count("M") == 2
     assert "not finite" in plot.notes[0]
 
 
-def test_an_x_of_another_length_is_said(make_repeat: Callable[..., Repeat]) -> None:
-    (plot,) = plots_of([make_repeat(samples=_samples(x=(0.0, 100.0), train=(1.0, 2.0, 3.0)))])
-    assert "train has 3 values but x has 2" in plot.notes[0]
-    assert "L50.00" in plot.lines[0].path
+def test_points_without_a_place_are_left_out_and_units_of_x_are_shown(make_repeat: Callable[..., Repeat]) -> None:
+    (curve,) = _curve((1.0, 2.0, 3.0), (0.0, None, 100.0))
+    (plot,) = plots_of([make_repeat(curves=(curve.model_copy(update={"x_name": "budget", "x_unit": "core-second"}),))])
+    assert plot.x_label == "budget, core-second"
+    assert plot.lines[0].path.count("L") == 1
+
+
+def test_as_many_x_as_y() -> None:
+    with pytest.raises(ValueError, match="has 2 x and 3 y"):
+        _curve((1.0, 2.0, 3.0), (0.0, 100.0))
 
 
 @pytest.mark.parametrize("values", [(), (None,), (1e308, -1e308)])
 def test_nothing_is_drawn_where_nothing_can_be(
     make_repeat: Callable[..., Repeat], values: tuple[float | None, ...]
 ) -> None:
-    assert plots_of([make_repeat(samples=_samples(train=values))]) == ()
+    assert plots_of([make_repeat(curves=_curve(values))]) == ()
 
 
 def test_a_wide_positive_range_is_logarithmic(make_repeat: Callable[..., Repeat]) -> None:
-    (wide,) = plots_of([make_repeat(samples=_samples(train=(1.0, 100.0)))])
-    (narrow,) = plots_of([make_repeat(samples=_samples(train=(1.0, 10.0)))])
-    (signed,) = plots_of([make_repeat(samples=_samples(train=(-1.0, 100.0)))])
+    (wide,) = plots_of([make_repeat(curves=_curve((1.0, 100.0)))])
+    (narrow,) = plots_of([make_repeat(curves=_curve((1.0, 10.0)))])
+    (signed,) = plots_of([make_repeat(curves=_curve((-1.0, 100.0)))])
     assert (wide.logarithmic, narrow.logarithmic, signed.logarithmic) == (True, False, False)
 
 
 def test_all_repeats_share_a_plot_and_a_style(make_repeat: Callable[..., Repeat]) -> None:
     (plot,) = plots_of([make_repeat(0), make_repeat(1, passed=False)])
     assert [(line.style, line.failed) for line in plot.lines] == [(0, False), (0, True)]
-
-
-def test_names_that_are_no_curves() -> None:
-    assert [is_curve(n) for n in ("curve/a/b", "curve/a/b/c", "curve/a", "curve//b", "curve/a/", "latency")] == [
-        True, True, False, False, False, False,
-    ]  # fmt: skip
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1, max_size=3000))

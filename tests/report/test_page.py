@@ -14,6 +14,7 @@ from levinthal.errors import ResultError, UsageError
 from levinthal.harness.results.result import (
     Artifact,
     Comparison,
+    Curve,
     Dataset,
     Gate,
     Metric,
@@ -22,6 +23,7 @@ from levinthal.harness.results.result import (
     Result,
     Samples,
     Summary,
+    Terms,
     WorkloadId,
 )
 from levinthal.report import write_report
@@ -82,7 +84,6 @@ def _page(*results: Result, folder: Path | None = None) -> _Page:
 
 
 def _hostile_result(word: str) -> Result:
-    plot = word.replace("/", "|")  # a slash in the name of a curve divides it
     repeat = Repeat(
         index=0,
         seed=1,
@@ -95,18 +96,17 @@ def _hostile_result(word: str) -> Result:
             Metric(name=word, value=1.5, unit=word, better="higher", kind="quality"),
             Metric(name=f"{word} 2", value=None, unit=word, better="lower", reason=word),
         ),
-        samples={
-            f"curve/{plot}/{plot}": Samples(unit=word, values=(1.0, 2.0)),
-            f"curve/{plot}/x": Samples(unit=word, values=(0.0, 1.0)),
-            word: Samples(unit=word, values=(1.0,)),
-        },
+        samples=(Samples(name=word, labels={word: word}, unit=word, values=(1.0,)),),
+        curves=(
+            Curve(name=word, labels={word: word}, x=(0.0, 1.0), y=(1.0, 2.0), x_name=word, x_unit=word, unit=word),
+        ),
         gates=(Gate(name=word, value=None, at_most=1.0, passed=False),),
         artifacts=(Artifact(name=word, path=f"../{word}", caption=word, sha256="0" * 64),),
         error=word,
         verdict="failed",
     )
     return Result(
-        schema=1,
+        schema=2,
         workload=WorkloadId(name=word, version=1),
         dataset=Dataset(name=word, version=word, synthetic=True),
         size=word,
@@ -115,7 +115,9 @@ def _hostile_result(word: str) -> Result:
         machine={word: word, "cpu": {"model": word}, "gpus": [{"name": word}], "x": {"value": None, "reason": word}},
         software={word: word},
         repeats=(repeat,),
-        summary={word: Summary(unit=word, better="higher", kind="quality", n=0, median=2.0, ci95=None, reason=word)},
+        summary=(
+            Summary(name=word, unit=word, better="higher", kind="quality", n=0, median=2.0, ci95=None, reason=word),
+        ),
         verdict="failed",
     )
 
@@ -177,14 +179,14 @@ def test_a_missed_gate_is_named_and_hides_the_speed(make_result: MakeResult) -> 
 
 def test_speed_is_hidden_even_where_the_file_still_has_it(make_result: MakeResult, make_repeat: MakeRepeat) -> None:
     metric = Metric(name="throughput", value=777.0, unit="frame/s", better="higher")
-    summary = {"throughput": Summary(unit="frame/s", better="higher", n=1, median=777.0, ci95=None, reason="one")}
+    summary = (Summary(name="throughput", unit="frame/s", better="higher", n=1, median=777.0, ci95=None, reason="one"),)
     tampered = make_repeat(0, passed=False, metrics=(metric,))
     assert "777" not in render([(None, make_result(repeats=(tampered,), summary=summary))])
 
 
 def test_some_repeats_failed(make_result: MakeResult, make_repeat: MakeRepeat) -> None:
-    few = Summary(unit="frame/s", better="higher", n=1, median=500.0, ci95=None, reason="too few repeats")
-    summary = {"throughput": few}
+    few = {"n": 1, "median": 500.0, "ci95": None, "reason": "too few repeats"}
+    summary = (Summary(name="throughput", unit="frame/s", better="higher", **few),)
     dead = make_repeat(
         2, passed=False, metrics=(), gates=(), duration_s=None, error="its process was killed by SIGKILL"
     )
@@ -250,7 +252,7 @@ def test_tables_have_captions_and_scopes(make_result: MakeResult) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"repeats": (), "summary": {}, "verdict": "failed"}, {"settings": {}, "machine": {}}]
+    "changes", [{"repeats": (), "summary": (), "verdict": "failed"}, {"settings": {}, "machine": {}}]
 )
 def test_an_almost_empty_result_has_a_page(make_result: MakeResult, changes: dict[str, object]) -> None:
     assert "How to reproduce" in _page(make_result(**changes)).text
@@ -280,7 +282,7 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path, make_result: MakeRes
 
 
 def test_comparisons_are_shown_with_their_verdicts(make_result: MakeResult, make_repeat: MakeRepeat) -> None:
-    told = {"candidate": "mine", "baseline": "plain", "terms": "60 core-seconds each"}
+    told = {"candidate": "mine", "baseline": "plain", "terms": Terms(amount=60.0, unit="core-seconds")}
     repeat = make_repeat(
         comparisons=(
             Comparison(name="faster", **told, value=2.5, low=1.4, high=4.1, n=16, verdict="faster"),
@@ -303,5 +305,13 @@ def test_comparisons_are_shown_with_their_verdicts(make_result: MakeResult, make
 def test_a_verdict_that_its_interval_does_not_bear_is_refused(value, low, high, verdict) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match="its interval does not"):
         Comparison(
-            name="faster", candidate="a", baseline="b", terms="t", value=value, low=low, high=high, n=3, verdict=verdict
+            name="faster",
+            candidate="a",
+            baseline="b",
+            terms=Terms(amount=None, unit="t"),
+            value=value,
+            low=low,
+            high=high,
+            n=3,
+            verdict=verdict,
         )

@@ -51,8 +51,8 @@ def test_the_page_has_figure_and_table_once(study: Result, make_result: Callable
     assert table is not None
     assert table.group().count("<tr>") == 1 + 6
     # the figures of points stand in that table alone
-    assert "time per epoch, 22x22, batch 256, 1 rank<" not in page
-    order = [page.index(f"{EFFICIENCY}, 22x22, batch 2048, 4 ranks"), page.index("A. 22x22")]
+    assert "time per epoch (case 22x22, batch size 256, ranks 1)<" not in page
+    order = [page.index(f"{EFFICIENCY} (case 22x22, batch size 2048, ranks 4)"), page.index("A. 22x22")]
     assert order == sorted(order)
 
 
@@ -68,7 +68,7 @@ def test_the_terminal_says_the_same(study: Result) -> None:
 
 
 def test_a_study_of_nothing_is_shown_too(study: Result) -> None:
-    empty = study.model_copy(update={"repeats": (), "summary": {}, "verdict": "failed"})
+    empty = study.model_copy(update={"repeats": (), "summary": summarise(()), "verdict": "failed"})
     page = render([(None, empty)])
     assert page.count("No point of this panel was measured") == 2
     assert "not measured" in efficiency_line(empty)
@@ -76,9 +76,9 @@ def test_a_study_of_nothing_is_shown_too(study: Result) -> None:
 
 def test_a_small_share_keeps_its_power_of_ten(study: Result) -> None:
     (repeat, *_) = study.repeats
-    name = next(metric.name for metric in repeat.metrics if metric.name.startswith("share of data loading"))
+    key = next(metric.key for metric in repeat.metrics if metric.name == "share of data loading")
     changed = tuple(
-        metric.model_copy(update={"value": 6.2e-6}) if metric.name == name else metric for metric in repeat.metrics
+        metric.model_copy(update={"value": 6.2e-6}) if metric.key == key else metric for metric in repeat.metrics
     )
     one = (repeat.model_copy(update={"metrics": changed}),)
     page = render([(None, study.model_copy(update={"repeats": one, "summary": summarise(one)}))])

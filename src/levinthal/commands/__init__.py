@@ -1,1 +1,1 @@
-"""What the command line does: one module a command; nothing here is imported by the rest of the package."""
+"""The commands of the command line, a module each; what is heavy is imported when a command is carried out."""

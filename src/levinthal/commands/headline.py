@@ -14,7 +14,6 @@ from levinthal.harness.results.scaling_points import (
     SPEED_UP,
     Point,
     Scaling,
-    figure_name,
 )
 
 __all__ = ["efficiency_line", "summary_lines"]
@@ -41,10 +40,9 @@ def summary_lines(result: Result) -> list[str]:
     ]
     if result.scaling is not None:
         return [*lines, *_scaling_lines(result, result.scaling), *_notes(result)]
-    reasons = {metric.name: metric.reason for repeat in result.repeats for metric in repeat.metrics if metric.reason}
-    width = max((len(name) for name in result.summary), default=0)
-    for name, summary in result.summary.items():
-        lines.append(f"  {name:<{width}}  {_figure(summary, reasons.get(name))}")
+    reasons = {metric.key: metric.reason for repeat in result.repeats for metric in repeat.metrics if metric.reason}
+    width = max((len(str(summary)) for summary in result.summary), default=0)
+    lines += [f"  {summary!s:<{width}}  {_figure(summary, reasons.get(summary.key))}" for summary in result.summary]
     several = len(result.repeats) > 1
     for repeat in result.repeats:
         where = f" (repeat {repeat.index + 1})" if several else ""
@@ -61,13 +59,13 @@ def _scaling_lines(result: Result, scaling: Scaling) -> list[str]:
     """Return a table with a line for each point of a scaling study."""
     points = list(scaling.points())
     width = max(len(point.label) for point in points)
-    unit = next(iter(result.summary.values())).unit if result.summary else "s"
+    unit = next(iter(result.summary)).unit if result.summary else "s"
     heads = (f"{unit}/epoch", "rate", "speed-up", "efficiency", "exchange", "loading")
     lines = [f"  {'':<{width}}" + "".join(f"{head:>11}" for head in heads)]
     for point in points:
         cells = []
         for figure in (EPOCH_TIME, RATE, SPEED_UP, EFFICIENCY, COMMUNICATION, LOADING):
-            summary = result.summary.get(figure_name(figure, point))
+            summary = result.summary.get(figure, point.labels)
             value = None if summary is None else summary.median
             share = figure in (EFFICIENCY, COMMUNICATION, LOADING)
             cells.append("-" if value is None else f"{100 * value:.1f} %" if share else f"{value:.4g}")
@@ -82,7 +80,7 @@ def efficiency_line(result: Result) -> str:
     parts = []
     for case, batch_sizes in result.scaling.batch_sizes.items():
         point = Point(case, max(batch_sizes), most, result.scaling.mode)
-        summary = result.summary.get(figure_name(EFFICIENCY, point))
+        summary = result.summary.get(EFFICIENCY, point.labels)
         if summary is None or summary.median is None:
             parts.append(f"{case} not measured")
             continue
@@ -101,7 +99,7 @@ def _figure(summary: Summary, reason: str | None) -> str:
 
 
 def _compared(comparison: Comparison) -> str:
-    who = f"{comparison.name}, {comparison.candidate} / {comparison.baseline}, {comparison.terms}"
+    who = f"{comparison}, {comparison.candidate} / {comparison.baseline}, {comparison.terms}"
     if comparison.value is None:
         return f"{who}: not measured: {comparison.reason}"
     if comparison.low is None or comparison.high is None:

@@ -6,7 +6,7 @@ import keyword
 from pathlib import Path
 
 from levinthal.errors import ResultError, UsageError
-from levinthal.harness.contract.registry import workload_entry_points
+from levinthal.harness.contract.registry import WORKLOADS
 
 __all__ = ["write_plugin"]
 
@@ -124,7 +124,7 @@ def write_plugin(name: str, folder: Path | None = None) -> Path:
     """
     if not name.isidentifier() or keyword.iskeyword(name) or name != name.lower() or name == "all":
         raise UsageError(f"{name!r} cannot name a workload: use lower-case letters, digits and _, as in my_model")
-    if name in workload_entry_points():
+    if name in WORKLOADS.names():
         raise UsageError(f"a workload {name!r} is installed already: choose another name")
     words = {
         "name": name,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from levinthal.errors import DataError
+from levinthal.files.checksums import digest_of
 
 __all__ = ["FIRST_FETCH", "checksum_of", "download"]
 
@@ -18,8 +18,7 @@ _PARTIAL_CONTENT = 206
 
 def checksum_of(path: Path, algorithm: str = "sha256") -> str:
     """Return `algorithm:hexdigest` of a file's content."""
-    with path.open("rb") as file:
-        return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
+    return f"{algorithm}:{digest_of(path, algorithm)}"
 
 
 def download(url: str, target: Path, checksum: str) -> str:

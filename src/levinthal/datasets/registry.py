@@ -14,6 +14,7 @@ from typing import Any
 
 from levinthal.datasets.download import FIRST_FETCH, checksum_of, download
 from levinthal.errors import DataError, UsageError
+from levinthal.files.writing import write_whole
 
 __all__ = ["DataSet", "Download", "data_folder", "data_set", "data_sets"]
 
@@ -79,7 +80,7 @@ class DataSet:
             if not target.exists():
                 found = download(each.url, target, self._expected(each))
                 if each.checksum == FIRST_FETCH:
-                    self._memory(each).write_text(found + "\n", encoding="utf-8")
+                    write_whole(self._memory(each), found + "\n")
         return f"{self.name}: {len(self.downloads)} file(s) in {self.folder}"
 
     def files(self) -> tuple[Path, ...]:

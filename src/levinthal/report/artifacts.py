@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from levinthal.files.paths import path_inside
 from levinthal.harness.results.result import Artifact
 
 __all__ = ["MAX_BYTES", "Picture", "embed"]
@@ -57,14 +58,10 @@ class _RefusedError(Exception):
 def _read(artifact: Artifact, folder: Path | None) -> bytes:
     if folder is None:
         raise _RefusedError("not shown: the run folder was not given")
-    relative = PurePosixPath(artifact.path)
-    if relative.is_absolute() or ".." in relative.parts or "\\" in artifact.path or not relative.parts:
-        raise _RefusedError("refused: its path leaves the run folder")
     try:
-        root = folder.resolve(strict=True)
-        file = (root / relative).resolve(strict=True)
-        if not file.is_relative_to(root):
-            raise _RefusedError("refused: a link in its path leaves the run folder")
+        file = path_inside(folder, artifact.path)
+        if file is None:
+            raise _RefusedError("refused: its path leaves the run folder")
         status = file.stat()
         if not stat.S_ISREG(status.st_mode):
             raise _RefusedError("refused: it is not a regular file")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from levinthal.harness.results.result import CANNOT_TELL, Comparison, Repeat
+from levinthal.harness.results.result import CANNOT_TELL, Comparison, Repeat, Terms
 from levinthal.report.rounding import ratio_texts, rounded
 
 __all__ = ["ComparisonGroup", "ComparisonRow", "comparison_groups"]
@@ -39,7 +39,7 @@ def comparison_groups(repeats: Sequence[Repeat]) -> tuple[ComparisonGroup, ...]:
     """Return the comparisons of all repeats, those on the same terms together."""
     groups = []
     for repeat in repeats:
-        by_terms: dict[str, list[ComparisonRow]] = {}
+        by_terms: dict[Terms, list[ComparisonRow]] = {}
         for comparison in repeat.comparisons:
             by_terms.setdefault(comparison.terms, []).append(_row(comparison))
         where = f"Repeat {repeat.index + 1}, " if len(repeats) > 1 else ""
@@ -61,7 +61,7 @@ def _row(comparison: Comparison) -> ComparisonRow:
         if comparison.verdict != CANNOT_TELL:
             standing = "ahead" if value > 1 else "behind"
     return ComparisonRow(
-        name=comparison.name,
+        name=str(comparison),
         candidate=comparison.candidate,
         baseline=comparison.baseline,
         ratio=ratio,

@@ -1,15 +1,15 @@
-"""Curves from raw samples: `curve/PLOT/SERIES`, drawn against `curve/PLOT/x` where that was recorded."""
+"""The curves of a result as charts: those of one name share a chart, their labels tell the lines apart."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from levinthal.harness.results.result import Repeat, Samples
+from levinthal.harness.results.result import Curve, Repeat
 from levinthal.report.axis import Axis, Tick, linear_axis, log_axis
 from levinthal.report.rounding import rounded
 
-__all__ = ["Line", "Plot", "Series", "is_curve", "plots_of", "thin_out"]
+__all__ = ["Line", "Plot", "Series", "plots_of", "thin_out"]
 
 _MOST_POINTS = 500
 _LOG_RATIO = 50.0
@@ -53,27 +53,16 @@ class Plot:
 
 
 @dataclass(frozen=True)
-class _Curve:
+class _Drawn:
     series: str
-    unit: str
+    curve: Curve
     repeat: Repeat
     points: tuple[Point, ...]
 
 
-def is_curve(name: str) -> bool:
-    """Say whether samples of this name are drawn as a curve or hold the x values of one."""
-    kind, _, rest = name.partition("/")
-    plot, _, series = rest.partition("/")
-    return kind == "curve" and bool(plot) and bool(series)
-
-
 def plots_of(repeats: Sequence[Repeat]) -> tuple[Plot, ...]:
     """Return a chart for each plot that the repeats recorded, in order of first appearance."""
-    names: dict[str, None] = {}
-    for repeat in repeats:
-        for name in repeat.samples:
-            if is_curve(name) and name.split("/", 2)[2] != "x":
-                names.setdefault(name.split("/", 2)[1])
+    names = dict.fromkeys(curve.name for repeat in repeats for curve in repeat.curves)
     return tuple(plot for name in names if (plot := _plot(name, repeats)) is not None)
 
 
@@ -92,8 +81,12 @@ def thin_out(points: Sequence[Point], most: int = _MOST_POINTS) -> list[Point]:
 
 
 def _plot(plot: str, repeats: Sequence[Repeat]) -> Plot | None:
-    notes: dict[str, None] = {}
-    curves = [curve for repeat in repeats for curve in _curves(plot, repeat, notes)]
+    curves = [
+        _Drawn(_series(curve), curve, repeat, tuple(thin_out(_points(curve))))
+        for repeat in repeats
+        for curve in repeat.curves
+        if curve.name == plot
+    ]
     heights = [y for curve in curves for _, y in curve.points if y is not None]
     places = [x for curve in curves for x, y in curve.points if y is not None]
     if not heights:
@@ -110,11 +103,11 @@ def _plot(plot: str, repeats: Sequence[Repeat]) -> Plot | None:
         return None
     names = list(dict.fromkeys(curve.series for curve in curves))
     styles = {name: position for position, name in enumerate(names)}
-    units = list(dict.fromkeys(curve.unit for curve in curves if curve.unit))
-    x_units = [samples.unit for repeat in repeats if (samples := repeat.samples.get(f"curve/{plot}/x")) is not None]
+    units = list(dict.fromkeys(drawn.curve.unit for drawn in curves if drawn.curve.unit))
+    gaps = any(y is None for drawn in curves for y in drawn.curve.y)
     return Plot(
         name=plot,
-        x_label=x_units[0] if x_units else "number of the sample",
+        x_label=" or ".join(dict.fromkeys(_x_label(drawn.curve) for drawn in curves)),
         y_label=" or ".join("pure number" if unit == "1" else unit for unit in units),
         x_ticks=x_axis.ticks,
         y_ticks=y_axis.ticks,
@@ -130,41 +123,21 @@ def _plot(plot: str, repeats: Sequence[Repeat]) -> Plot | None:
             for curve in curves
         ),
         n_repeats=len({curve.repeat.index for curve in curves}),
-        notes=tuple(notes),
+        notes=("a gap in a line is a value that was not finite",) if gaps else (),
         words=_words(curves),
     )
 
 
-def _curves(plot: str, repeat: Repeat, notes: dict[str, None]) -> list[_Curve]:
-    samples: Mapping[str, Samples] = repeat.samples
-    xs = samples[f"curve/{plot}/x"].values if f"curve/{plot}/x" in samples else None
-    curves = []
-    for name, recorded in samples.items():
-        if not is_curve(name) or name.split("/", 2)[1] != plot or name.split("/", 2)[2] == "x":
-            continue
-        series, ys = name.split("/", 2)[2], recorded.values
-        if xs is not None and len(xs) != len(ys):
-            notes.setdefault(
-                f"{series} has {len(ys)} values but x has {len(xs)} in repeat {repeat.index + 1}: "
-                "drawn evenly over the range of x"
-            )
-        places = _places(xs, len(ys))
-        if any(y is None for y in ys):
-            notes.setdefault("a gap in a line is a value that was not finite")
-        points = tuple((x, y) for x, y in zip(places, ys, strict=True) if x is not None)
-        curves.append(_Curve(series, recorded.unit, repeat, tuple(thin_out(points))))
-    return curves
+def _series(curve: Curve) -> str:
+    return ", ".join(map(str, curve.labels.values())) or curve.name
 
 
-def _places(xs: Sequence[float | None] | None, n: int) -> Sequence[float | None]:
-    """Return an x for each of `n` values: as recorded, else evenly spaced."""
-    if xs is not None and len(xs) == n:
-        return xs
-    known = [x for x in xs or () if x is not None]
-    if len(known) < 2:
-        return [float(number) for number in range(1, n + 1)]
-    low, high = min(known), max(known)
-    return [low + (high - low) * number / max(1, n - 1) for number in range(n)]
+def _x_label(curve: Curve) -> str:
+    return curve.x_name if curve.x_unit in ("", "1", curve.x_name) else f"{curve.x_name}, {curve.x_unit}"
+
+
+def _points(curve: Curve) -> list[Point]:
+    return [(x, y) for x, y in zip(curve.x, curve.y, strict=True) if x is not None]
 
 
 def _path(points: Sequence[Point], x_axis: Axis, y_axis: Axis) -> str:
@@ -181,13 +154,13 @@ def _path(points: Sequence[Point], x_axis: Axis, y_axis: Axis) -> str:
     return "".join(commands)
 
 
-def _words(curves: Sequence[_Curve]) -> str:
+def _words(curves: Sequence[_Drawn]) -> str:
     parts = []
     for name in dict.fromkeys(curve.series for curve in curves):
         mine = [curve for curve in curves if curve.series == name]
         ys = [y for _, y in mine[0].points if y is not None]
         if ys:
             where = f" in repeat {mine[0].repeat.index + 1}" if len(mine) > 1 else ""
-            unit = "" if mine[0].unit == "1" else f" {mine[0].unit}"
+            unit = "" if mine[0].curve.unit == "1" else f" {mine[0].curve.unit}"
             parts.append(f"{name} goes from {rounded(ys[0]).whole} to {rounded(ys[-1]).whole}{unit}{where}")
     return "; ".join(parts)

@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from levinthal.harness.results.labels import Key
 from levinthal.harness.results.result import Gate, Metric, Repeat, Result, Samples, Summary
-from levinthal.report.curves import is_curve
 from levinthal.report.rounding import count, exact, rounded, told_apart
 
 __all__ = [
@@ -56,6 +56,7 @@ class FigureRow:
     `note` what to beware of.
     """
 
+    key: Key
     name: str
     unit: str
     plain_unit: str
@@ -117,18 +118,16 @@ def limit_words(gate: Gate) -> str:
 def missed_gates(repeat: Repeat) -> list[str]:
     """Say for each gate that a repeat missed which one it is, its value and its limit."""
     return [
-        f"{gate.name}: {_gate_value(gate).text}, must be {limit_words(gate)}"
-        for gate in repeat.gates
-        if not gate.passed
+        f"{gate}: {_gate_value(gate).text}, must be {limit_words(gate)}" for gate in repeat.gates if not gate.passed
     ]
 
 
 def gate_rows(result: Result) -> tuple[GateRow, ...]:
     """Return a row for each gate; a repeat that did not reach it has a dash."""
-    names = dict.fromkeys(gate.name for repeat in result.repeats for gate in repeat.gates)
+    first = {gate.key: gate for repeat in reversed(result.repeats) for gate in reversed(repeat.gates)}
     rows = []
-    for name in names:
-        found = [next((gate for gate in repeat.gates if gate.name == name), None) for repeat in result.repeats]
+    for key, named in reversed(first.items()):
+        found = [next((gate for gate in repeat.gates if gate.key == key), None) for repeat in result.repeats]
         reached = [gate for gate in found if gate is not None]
         values = tuple(
             (_gate_value(gate), gate.passed) if gate is not None else (Cell("not reached", "", False), True)
@@ -137,7 +136,7 @@ def gate_rows(result: Result) -> tuple[GateRow, ...]:
         worst = max(reached, key=_distance_beyond)
         rows.append(
             GateRow(
-                name=name,
+                name=str(named),
                 limit=" or ".join(dict.fromkeys(limit_words(gate) for gate in reached)),
                 worst=_gate_value(worst),
                 n_met=sum(gate.passed for gate in reached),
@@ -151,10 +150,11 @@ def gate_rows(result: Result) -> tuple[GateRow, ...]:
 
 def figure_rows(result: Result) -> tuple[FigureRow, ...]:
     """Return a row for each metric: those of the summary in its order, then any other that a repeat recorded."""
-    names = dict.fromkeys(result.summary)
-    names |= dict.fromkeys(metric.name for repeat in result.repeats for metric in repeat.metrics)
-    rows = (_figure_row(name, result) for name in names)
-    return tuple(row for row in rows if row is not None)
+    summaries = {summary.key: summary for summary in result.summary}
+    sources: dict[Key, Metric | Summary] = dict(summaries)
+    for metric in (metric for repeat in result.repeats for metric in repeat.metrics):
+        sources.setdefault(metric.key, metric)
+    return tuple(_figure_row(source, summaries.get(key), result) for key, source in sources.items())
 
 
 def common_reason(rows: Sequence[FigureRow]) -> str:
@@ -174,19 +174,18 @@ def headline(rows: Sequence[FigureRow], verdict: str) -> tuple[FigureRow, ...]:
 
 def sample_rows(result: Result) -> tuple[SampleRow, ...]:
     """Summarise raw samples by nearest-rank percentiles (MLPerf's rule); those of failed repeats are left out."""
-    pooled: dict[str, list[Samples]] = {}
+    pooled: dict[Key, list[Samples]] = {}
     for repeat in result.repeats:
-        for name, samples in repeat.samples.items() if repeat.verdict == "passed" else ():
-            if not is_curve(name) and not name.startswith("withheld/"):
-                pooled.setdefault(name, []).append(samples)
+        for samples in repeat.samples if repeat.verdict == "passed" else ():
+            pooled.setdefault(samples.key, []).append(samples)
     rows = []
-    for name, parts in pooled.items():
+    for parts in pooled.values():
         values = sorted(value for part in parts for value in part.values if value is not None)
         cells = []
         for share in (0.0, 0.5, 0.9, 0.99, 1.0) if values else ():
             value = values[max(1, -int(-share * len(values) // 1)) - 1]
             cells.append(Cell(rounded(value).whole, exact(value)))
-        rows.append(SampleRow(name, unit_words(parts[0].unit), count(len(values)), tuple(cells)))
+        rows.append(SampleRow(str(parts[0]), unit_words(parts[0].unit), count(len(values)), tuple(cells)))
     return tuple(rows)
 
 
@@ -205,13 +204,8 @@ def _gate_value(gate: Gate) -> Cell:
     return Cell(told_apart(gate.value, limit)[0], exact(gate.value))
 
 
-def _figure_row(name: str, result: Result) -> FigureRow | None:
-    recorded = [next((metric for metric in repeat.metrics if metric.name == name), None) for repeat in result.repeats]
-    first = next((metric for metric in recorded if metric is not None), None)
-    summary = result.summary.get(name)
-    source: Metric | Summary | None = summary or first
-    if source is None:
-        return None
+def _figure_row(source: Metric | Summary, summary: Summary | None, result: Result) -> FigureRow:
+    recorded = [next((each for each in repeat.metrics if each.key == source.key), None) for repeat in result.repeats]
     passed = [repeat.verdict == "passed" for repeat in result.repeats]
     hidden = source.kind == "speed" and not any(passed)
     median = summary.median if summary is not None and not hidden else None
@@ -227,7 +221,8 @@ def _figure_row(name: str, result: Result) -> FigureRow | None:
     cells = tuple(_repeat_cell(metric, ok, support) for metric, ok in zip(recorded, passed, strict=True))
     dots, strip = _strip(result, recorded, interval)
     return FigureRow(
-        name=name,
+        key=source.key,
+        name=str(source),
         unit=" ".join(part for part in (scale, unit_words(source.unit)) if part),
         plain_unit=unit_words(source.unit),
         better=source.better,

@@ -9,8 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from levinthal.errors import ResultError, UsageError
+from levinthal.files.writing import write_whole
 from levinthal.harness.results.result import Result
-from levinthal.harness.results.store import write_atomically
 from levinthal.report.view import ResultView, view_of
 
 __all__ = ["POLICY", "render", "write_report"]
@@ -53,7 +53,7 @@ def write_report(results: Sequence[tuple[Path | None, Result]], output: Path) ->
     if not results:
         raise UsageError("a report needs at least one result: name a result.json or a run folder")
     _guard(output)
-    write_atomically(output, render(results))
+    write_whole(output, render(results))
 
 
 def render(results: Sequence[tuple[Path | None, Result]]) -> str:

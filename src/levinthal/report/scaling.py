@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from levinthal.harness.results.result import Result, Summary
-from levinthal.harness.results.scaling_points import EFFICIENCY, EPOCH_TIME, FIGURES, Point, Scaling, figure_name
+from levinthal.harness.results.labels import Key
+from levinthal.harness.results.result import Result, Summaries
+from levinthal.harness.results.scaling_points import EFFICIENCY, EPOCH_TIME, FIGURES, Point, Scaling
 from levinthal.report.axis import Axis, Tick, log_axis
 from levinthal.report.figures import FigureRow
 from levinthal.report.rounding import rounded
 
-__all__ = ["Curve", "Panel", "PointRow", "ScalingView", "headline_names", "scaling_view"]
+__all__ = ["Curve", "Panel", "PointRow", "ScalingView", "headline_keys", "scaling_view"]
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -61,7 +62,7 @@ class ScalingView:
     batch: str
     panels: tuple[Panel, ...]
     tables: tuple[tuple[str, tuple[PointRow, ...]], ...]
-    names: frozenset[str]
+    keys: frozenset[Key]
 
 
 def scaling_view(result: Result, rows: Sequence[FigureRow]) -> ScalingView | None:
@@ -76,19 +77,19 @@ def scaling_view(result: Result, rows: Sequence[FigureRow]) -> ScalingView | Non
     Returns
     -------
     ScalingView or None
-        None for an ordinary run; `names` are the metrics that the table shows.
+        None for an ordinary run; `keys` are the metrics that the table shows.
     """
     scaling = result.scaling
     if scaling is None:
         return None
-    by_name = {row.name: row for row in rows}
+    by_key = {row.key: row for row in rows}
     points = list(scaling.points())
     panels = tuple(
         _panel(letter, case, scaling, result.summary)
         for letter, case in zip(_LETTERS, scaling.batch_sizes, strict=False)
     )
     tables = tuple(
-        (case, tuple(_row(point, by_name) for point in points if point.case == case)) for case in scaling.batch_sizes
+        (case, tuple(_row(point, by_key) for point in points if point.case == case)) for case in scaling.batch_sizes
     )
     on_gpus = any(repeat.device.startswith("cuda") for repeat in result.repeats)
     return ScalingView(
@@ -97,29 +98,29 @@ def scaling_view(result: Result, rows: Sequence[FigureRow]) -> ScalingView | Non
         batch="batch" if scaling.mode == "strong" else "batch of each rank",
         panels=panels,
         tables=tables,
-        names=frozenset(figure_name(figure, point) for figure in FIGURES for point in points),
+        keys=frozenset(Key.of(figure, point.labels) for figure in FIGURES for point in points),
     )
 
 
-def headline_names(scaling: Scaling) -> list[str]:
+def headline_keys(scaling: Scaling) -> list[Key]:
     """Return the metrics that say most: efficiency and time per epoch at the most ranks and the largest batches."""
     most = max(scaling.world_sizes)
     points = [Point(case, max(sizes), most, scaling.mode) for case, sizes in scaling.batch_sizes.items()]
-    return [figure_name(figure, point) for figure in (EFFICIENCY, EPOCH_TIME) for point in points]
+    return [Key.of(figure, point.labels) for figure in (EFFICIENCY, EPOCH_TIME) for point in points]
 
 
-def _row(point: Point, by_name: Mapping[str, FigureRow]) -> PointRow:
-    figures = tuple(by_name.get(figure_name(figure, point)) for figure in FIGURES)
+def _row(point: Point, by_key: Mapping[Key, FigureRow]) -> PointRow:
+    figures = tuple(by_key.get(Key.of(figure, point.labels)) for figure in FIGURES)
     first = figures[0]
     problem = "not measured" if first is None else first.problem if first.median is None else ""
     return PointRow(str(point.batch_size), point.n_ranks, figures, problem)
 
 
-def _panel(letter: str, case: str, scaling: Scaling, summary: Mapping[str, Summary]) -> Panel:
+def _panel(letter: str, case: str, scaling: Scaling, summary: Summaries) -> Panel:
     measured: dict[int, list[tuple[int, float, tuple[float, float]]]] = {}
     for batch_size in scaling.batch_sizes[case]:
         for n_ranks in scaling.world_sizes:
-            found = summary.get(figure_name(EPOCH_TIME, Point(case, batch_size, n_ranks, scaling.mode)))
+            found = summary.get(EPOCH_TIME, Point(case, batch_size, n_ranks, scaling.mode).labels)
             if found is not None and found.median is not None and found.median > 0:
                 low, high = found.ci95 or (found.median, found.median)
                 measured.setdefault(batch_size, []).append(

@@ -27,7 +27,7 @@ from levinthal.report.figures import (
 from levinthal.report.machine import Group, described, machine_words
 from levinthal.report.reproduce import command, settings_toml
 from levinthal.report.rounding import duration, moment
-from levinthal.report.scaling import ScalingView, headline_names, scaling_view
+from levinthal.report.scaling import ScalingView, headline_keys, scaling_view
 from levinthal.report.shares import WallTime, wall_time
 from levinthal.report.timeline import Key, Lane, lanes_of, phase_keys
 
@@ -119,7 +119,7 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
     """
     every_row = figure_rows(result)
     scaling = scaling_view(result, every_row)
-    rows = tuple(row for row in every_row if scaling is None or row.name not in scaling.names)
+    rows = tuple(row for row in every_row if scaling is None or row.key not in scaling.keys)
     times = [wall_time(repeat) for repeat in result.repeats]
     keys = phase_keys(share.name for time in times for share in time.phases)
     axis_s = max((time.total_s for time in times), default=0.0)
@@ -173,9 +173,9 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
 def _headline(result: Result, rows: Sequence[FigureRow]) -> tuple[FigureRow, ...]:
     if result.scaling is None:
         return headline(rows, result.verdict)
-    wanted = headline_names(result.scaling)
+    wanted = headline_keys(result.scaling)
     return headline(
-        sorted((row for row in rows if row.name in wanted), key=lambda row: wanted.index(row.name)), result.verdict
+        sorted((row for row in rows if row.key in wanted), key=lambda row: wanted.index(row.key)), result.verdict
     )
 
 
@@ -186,7 +186,7 @@ def _where(result: Result) -> str:
 
 def _sentence(result: Result) -> str:
     n, good = len(result.repeats), sum(repeat.verdict == "passed" for repeat in result.repeats)
-    gates = len({gate.name for repeat in result.repeats for gate in repeat.gates})
+    gates = len({gate.key for repeat in result.repeats for gate in repeat.gates})
     if n == 0:
         return "Nothing was run: the result holds no repeat."
     every = "The repeat" if n == 1 else f"All {n} repeats"

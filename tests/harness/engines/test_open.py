@@ -10,7 +10,9 @@ from concurrent.futures.process import BrokenProcessPool
 import pytest
 
 from levinthal.errors import UsageError
-from levinthal.harness.engines.open import EngineName, InlineExecutor, open_engine, parse_engine, pinned_pool
+from levinthal.harness.engines.built_in.inline import InlineExecutor
+from levinthal.harness.engines.built_in.local import pinned_pool
+from levinthal.harness.engines.open import EngineName, open_engine, parse_engine
 from levinthal.harness.engines.processes import available_cores
 from probes import affinity, die, divide
 
@@ -38,14 +40,14 @@ def test_a_dead_worker_is_told():
         pool.submit(die, 0).result(timeout=60)
 
 
-@pytest.mark.parametrize("text", ["", "local:x", "local:-1", "inline:2", "parsl", "parsl:"])
+@pytest.mark.parametrize("text", ["", "local:x", "local:-1", "inline:2", "parsl", "parsl:", "executor:"])
 def test_an_unknown_engine_is_refused(text):
     with pytest.raises(UsageError, match="is unknown"):
         open_engine(text)
 
 
 def test_names_are_read():
-    assert parse_engine("local") == parse_engine("local:") == EngineName("local", len(available_cores()))
+    assert parse_engine("local") == parse_engine("local:") == EngineName("local", str(len(available_cores())))
     assert str(parse_engine("local:3")) == "local:3"
     assert str(parse_engine("inline")) == "inline"
 

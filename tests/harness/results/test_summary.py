@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from levinthal.harness.results.labels import Key
 from levinthal.harness.results.result import Metric, Repeat
 from levinthal.harness.results.summary import passed_values, summarise
 
@@ -36,7 +37,7 @@ def test_a_failed_repeat_gives_no_figure_and_counts_as_the_worst() -> None:
     # The failed one is the slowest and 30 the fastest: 10 and 20 are left.
     assert summary["throughput"].score == 15.0
     assert (summary["AUC"].n, summary["AUC"].median) == (3, 0.9)
-    assert passed_values(repeats)["throughput"] == [10.0, 20.0, 30.0]
+    assert passed_values(repeats)[Key("throughput")] == [10.0, 20.0, 30.0]
 
 
 def test_two_misses_invalidate_the_score_only() -> None:
@@ -60,7 +61,7 @@ def test_a_figure_not_measured_keeps_its_reason() -> None:
 
 
 def test_no_repeats() -> None:
-    assert summarise([]) == {}
+    assert list(summarise([])) == []
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=12))

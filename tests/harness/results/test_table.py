@@ -26,7 +26,7 @@ def result() -> Result:
         machine={},
         software={},
         repeats=repeats,
-        summary={},
+        summary=(),
         verdict="failed",
     )
 
@@ -51,6 +51,20 @@ def test_a_row_for_each_metric_of_each_repeat() -> None:
         "no counter",
     ]
     assert str(table["value"].dtype) == "float64"
+
+
+def test_a_column_for_each_label() -> None:
+    pytest.importorskip("pandas")
+    (repeat, _) = result().repeats
+    metrics = [
+        Metric(name="cells seen", labels=labels, value=1.0, unit="1", better="higher")
+        for labels in ({"policy": "dbscan", "lag": 10}, {"size": "large"})
+    ]
+    table = result().model_copy(update={"repeats": (repeat.model_copy(update={"metrics": metrics}),)}).to_pandas()
+    assert tuple(table.columns) == (*COLUMNS[:5], "policy", "lag", "label size", *COLUMNS[5:])
+    assert table["policy"].dropna().tolist() == ["dbscan"]
+    assert table.loc[table["label size"] == "large", "policy"].isna().tolist() == [True]
+    assert table.set_index("metric")["lag"].dropna().tolist() == [10]
 
 
 def test_a_result_without_repeats_gives_an_empty_table() -> None:

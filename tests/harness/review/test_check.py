@@ -50,7 +50,7 @@ def edit(document, *path_and_value):
     ("change", "rule"),
     [
         (("verdict", "failed"), "verdict follows gates"),
-        (("summary", "rate", "median", 1e9), "summary follows repeats"),
+        (("summary", 0, "median", 1e9), "summary follows repeats"),
         (("repeats", 0, "gates", []), "gate before speed"),
         (("repeats", 0, "phases", []), "phases are consistent"),
         (("repeats", 0, "duration_s", 0.001), "phases are consistent"),
@@ -110,7 +110,7 @@ def test_a_new_plugin_runs_and_passes_its_check(levinthal, tmp_path):
     (info / "entry_points.txt").write_text(points)
     import os
 
-    environment = {**os.environ, "PYTHONPATH": f"{site}:{package / 'src'}"}
+    environment = {**os.environ, "PYTHONPATH": f"{site}:{package / 'src'}:{os.environ.get('PYTHONPATH', '')}"}
     for arguments in (["check", "--workload", "line_fit"], ["run", "line_fit", "--out", "r"]):
         done = subprocess.run(
             [sys.executable, "-m", "levinthal", *arguments],
@@ -122,4 +122,4 @@ def test_a_new_plugin_runs_and_passes_its_check(levinthal, tmp_path):
         )
         assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads((tmp_path / "r/result.json").read_text())
-    assert result["summary"]["throughput"]["median"] > 0
+    assert next(each for each in result["summary"] if each["name"] == "throughput")["median"] > 0

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from levinthal.errors import ResultError
+from levinthal.harness.results.labels import Key
 from levinthal.harness.results.result import Dataset, Metric, Repeat, Result, WorkloadId
 from levinthal.harness.review.compare import compare_results, comparison_lines
 
@@ -49,7 +50,7 @@ def result(
         "machine": MACHINE,
         "software": {"torch": "2.13.0"},
         "repeats": repeats,
-        "summary": {},
+        "summary": (),
         "verdict": "failed" if failed else "passed",
     }
     return Result(**{**fields, **changes})
@@ -216,7 +217,7 @@ def test_failed_runs_are_told() -> None:
 
 def test_metrics_of_one_side_are_listed() -> None:
     comparison = compare_results(result(SLOW, name="old"), result(FAST, name="new"))
-    assert (comparison.metrics, comparison.only_in_a, comparison.only_in_b) == ((), ("old",), ("new",))
+    assert (comparison.metrics, comparison.only_in_a, comparison.only_in_b) == ((), (Key("old"),), (Key("new"),))
     assert "only in A: old" in comparison_lines(comparison)
 
 

@@ -24,7 +24,6 @@ from levinthal.harness.results.scaling_points import (
     LOADING,
     Point,
     Scaling,
-    figure_name,
 )
 from levinthal.harness.results.store import load_result
 from levinthal.harness.scaling.study import plan_scaling
@@ -35,7 +34,7 @@ WORK_S, LOADING_S, EXCHANGE_S = 0.2, 0.02, 0.06  # of levinthal_probes.SleepingT
 
 def medians(folder: Path, point: Point) -> dict[str, float | None]:
     summary = load_result(folder).summary
-    return {figure: summary[figure_name(figure, point)].median for figure in FIGURES}
+    return {figure: summary[figure, point.labels].median for figure in FIGURES}
 
 
 def test_a_study_measures_what_is_known_and_survives_kills(tmp_path: Path, levinthal) -> None:

@@ -187,7 +187,7 @@ def test_unusable_targets(tmp_path, packed):
     write_contact_maps_hdf5(tmp_path / "a.h5", packed, N)
     with pytest.raises(UsageError, match="ends with one of"):
         convert_contact_maps(tmp_path / "a.h5", tmp_path / "a.npz")
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(DataError, match="cannot write"):
         write_contact_maps_hdf5(tmp_path / "none" / "a.h5", packed, N)
     with pytest.raises(DataError, match="holds 1 to 32768"):
         ContactMapHDF5Writer(tmp_path / "b.h5", 40_000)

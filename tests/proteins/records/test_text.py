@@ -239,5 +239,5 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
         write_text(path, broken())
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(DataError, match="cannot write"):
         write_text(tmp_path / "none" / "a.txt", [small()])

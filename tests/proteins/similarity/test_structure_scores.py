@@ -24,7 +24,7 @@ from levinthal.proteins.similarity.structure_scores import (
     tm_score,
 )
 from levinthal.proteins.similarity.superposition_search import tm_score_scale_nm
-from levinthal.proteins.structures.structure_files import read_backbone
+from levinthal.proteins.structures.backbone_files import read_backbone
 
 
 def chain(rng, length):

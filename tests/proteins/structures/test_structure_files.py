@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from levinthal.errors import DataError, ResultError
 from levinthal.proteins.residues import THREE_LETTER
-from levinthal.proteins.structures.backbone_chain import carbonyl_oxygens
-from levinthal.proteins.structures.structure_files import BackboneChain, read_backbone, write_mmcif, write_pdb
+from levinthal.proteins.structures.backbone_chain import BackboneChain, carbonyl_oxygens
+from levinthal.proteins.structures.backbone_files import read_backbone
+from levinthal.proteins.structures.structure_files import write_mmcif, write_pdb
 
 WRITERS = {".pdb": write_pdb, ".cif": write_mmcif}
 formats = pytest.mark.parametrize("ending", sorted(WRITERS))

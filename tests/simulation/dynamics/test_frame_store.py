@@ -250,7 +250,7 @@ def test_a_full_disk_leaves_the_store_as_it_was(tmp_path, monkeypatch, failing_w
 
 def test_no_permission(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ResultError, match="cannot be written"):
+    with pytest.raises(ResultError, match="cannot write"):
         FrameWriter(tmp_path / "file" / "store", HEADER)
 
 

@@ -100,6 +100,21 @@ def test_first_of_several_models(shared_data):
     assert "model 1 of 34 taken" in system.notes
 
 
+def test_a_letter_before_the_chain_is_not_another_chain(residues, tmp_path):
+    path = write(tmp_path, residues)
+    text = path.read_text()
+    path.write_text(text.replace("ALA A  12", "ALATA  12"))
+    assert path.read_text() != text
+    assert from_pdb(path)[0].sequence == "AA"
+
+
+def test_two_copies_under_one_chain_name_are_refused(residues, tmp_path):
+    path = write(tmp_path, residues)
+    path.write_text(path.read_text().replace("END\n", "TER\n") + pdb_lines(residues))
+    with pytest.raises(DataError, match="twice: remove one copy"):
+        from_pdb(path)
+
+
 def test_a_gap_in_a_real_structure(shared_data):
     with pytest.raises(DataError, match=r"TRP A 188 is 0\.79 nm away from PRO A 179: the chain is broken"):
         from_pdb(shared_data / "casp12" / "FM_T0862.pdb")
@@ -131,7 +146,7 @@ def broken_gap(residues):
     [
         (broken_alternate, r"ALA A 11 has alternate locations: keep one|ACE A 10 has alternate locations: keep one"),
         (broken_missing, "ALA A 11 lacks the atoms O, CB"),
-        (broken_unknown, "MSE A 14 is no standard amino acid"),
+        (broken_unknown, "MSE A 14 is not a standard amino acid"),
         (broken_extra, "ALA A 11 has the atom CG"),
         (broken_gap, "ALA A 12 is .* nm away from ALA A 11: the chain is broken"),
     ],

@@ -86,5 +86,5 @@ def test_files_that_are_no_model(fitted: CVAE, tmp_path: Path) -> None:
         with pytest.raises(DataError) as error:
             CVAE.load(path)
         assert path.name in str(error.value)
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(DataError, match="cannot write"):
         fitted.save(tmp_path / "no" / "such" / "folder")

@@ -32,7 +32,7 @@ def trajectory(tmp_path_factory):
     helix[:, 2] = 0.15 * np.arange(n_residues)  # 3.6 residues a turn, 5.4 A rise: an alpha helix
     line = np.column_stack([np.zeros(n_residues), np.zeros(n_residues), 0.36 * np.arange(n_residues)])
     coil = np.cumsum(rng.random(n_frames) < 0.03) % 2 == 1
-    frames = np.where(coil[:, None, None], line, helix) + rng.normal(scale=0.02, size=(n_frames, n_residues, 3))
+    frames = np.where(coil[:, None, None], line, helix) + rng.normal(scale=0.008, size=(n_frames, n_residues, 3))
     topology = mdtraj.Topology()
     chain = topology.add_chain()
     for _ in range(n_residues):

@@ -9,6 +9,7 @@ from rdkit import Chem
 
 from levinthal.errors import DataError, UsageError
 from levinthal.harness.contract.settings import make_settings
+from levinthal.harness.results.labels import find_figure
 from levinthal.harness.results.store import load_result
 from levinthal.workloads.docking.preparation import prepare_ligand
 from levinthal.workloads.docking.settings import DockingSettings
@@ -46,7 +47,7 @@ def test_the_embedded_complex_end_to_end(levinthal, tmp_path):
         assert values[f"docking time ({search})"] > 0
     assert values["poses scored with gradient"] > 1e4
     assert values["training frames"] > 0
-    assert len(repeat.samples["curve/policy training/x"].values) == 2
+    assert len(find_figure(repeat.curves, "energy of the pose", {"pose": "best known"}).x) == 2
     assert any("random restarts on the same score" in note for note in repeat.notes)
     folder = tmp_path / "a/repeats/000"
     poses = list(Chem.SDMolSupplier(str(folder / "poses.sdf"), removeHs=False))

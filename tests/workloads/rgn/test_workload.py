@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from levinthal.harness.results.labels import find_figure
 from levinthal.harness.results.store import load_result
-from levinthal.proteins.structures.structure_files import read_backbone
+from levinthal.proteins.structures.backbone_files import read_backbone
 from levinthal.workloads.rgn.data.features import features_of
 from levinthal.workloads.rgn.model.config import RGNConfig
 from levinthal.workloads.rgn.model.network import RGNModel
@@ -57,8 +58,8 @@ def test_synthetic_families_end_to_end_then_the_weights_predict_a_persons_sequen
     assert {phase.name for phase in repeat.phases} >= {"generate", "profile", "load", "train", "predict", "time"}
     missed = {gate.name for gate in repeat.gates if not gate.passed}
     assert "held-out dRMSD (A)" in missed
-    assert len(repeat.samples["curve/dRMSD/held out"].values) == 2
-    assert repeat.samples["prediction/residues"].values == (30.0, 60.0, 120.0)
+    assert len(find_figure(repeat.curves, "dRMSD", {"split": "held out"}).y) == 2
+    assert find_figure(repeat.samples, "prediction/residues").values == (30.0, 60.0, 120.0)
     assert (tmp_path / "a/repeats/000/prediction_time.svg").read_text().startswith("<?xml")
     weights = tmp_path / "a/repeats/000/weights.safetensors"
     model, provenance = load_weights(weights)

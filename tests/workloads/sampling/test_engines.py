@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,9 +17,9 @@ from levinthal.workloads.sampling.loop.campaign import CampaignPlan, run_campaig
 from levinthal.workloads.sampling.loop.task import chunk_seed
 from levinthal.workloads.sampling.policies.registry import make_policy
 from levinthal.workloads.sampling.record.reader import CampaignRecord
-from levinthal.workloads.sampling.study.accounting import cull_latencies_s, keep_accounts, queue_times_s
+from levinthal.workloads.sampling.study.spending import cull_latencies_s, queue_times_s, spending_of
 from levinthal.workloads.sampling.systems.dynamics import PlanarDynamics
-from probes import MortalDynamics
+from probes import WORKER_PATH, MortalDynamics
 
 pytest.importorskip("parsl")
 
@@ -48,7 +47,7 @@ def engines(tmp_path_factory):
     path = folder / "configuration.py"
     path.write_text(CONFIGURATION)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))  # where workers find the probes
+        patch.setenv("PYTHONPATH", WORKER_PATH)  # where workers find the probes
         opened = {name: open_engine(name, folder) for name in ("inline", "local:2", f"parsl:{path}")}
         yield {name.partition(":")[0]: engine for name, engine in opened.items()}
         for engine in opened.values():
@@ -111,14 +110,14 @@ def test_times_add_up_on_parsl_with_training_beside(engines, tmp_path):
     assert len({chunk.worker for chunk in record.chunks}) == 2
     assert record.models
     warm = record.chunks[12:]  # the first wait for what workers import
-    accounts = keep_accounts(warm, record.decisions, record.models, 2)
-    assert 0.3 < accounts.busy_share <= 1.0  # neighbours on a shared machine
+    spending = spending_of(warm, record.decisions, record.models, 2)
+    assert 0.3 < spending.busy_share <= 1.0  # neighbours on a shared machine
     assert all(0 < seconds < 30 for seconds in queue_times_s(warm))
     # Six walkers on two workers: a chunk waits for about two others.
     durations = [chunk.simulated - chunk.started for chunk in warm]
-    assert accounts.queue_s > 0.5 * float(np.median(durations))
+    assert spending.queue_s > 0.5 * float(np.median(durations))
     assert all(seconds > 0 for seconds in cull_latencies_s(record.chunks, record.decisions))
-    assert math.isnan(accounts.cull_latency_s) or accounts.cull_latency_s < 30
+    assert math.isnan(spending.cull_latency_s) or spending.cull_latency_s < 30
 
 
 def test_a_worker_lost_on_parsl_costs_one_chunk_and_the_campaign_goes_on(engines, tmp_path):

@@ -13,15 +13,15 @@ from scipy.optimize import linprog
 from sklearn.cluster import DBSCAN
 from sklearn.neighbors import LocalOutlierFactor
 
+from levinthal import plugins
 from levinthal.errors import DataError, UsageError
 from levinthal.simulation.exact.folding_landscape import folding_landscape
 from levinthal.simulation.exact.markov_chain import ChainState
-from levinthal.workloads.sampling.policies import registry
+from levinthal.workloads.sampling.policies.built_in.dbscan import choose_eps
+from levinthal.workloads.sampling.policies.built_in.reap import adapt_weights
 from levinthal.workloads.sampling.policies.clusters import k_centers
-from levinthal.workloads.sampling.policies.counts import adapt_weights
 from levinthal.workloads.sampling.policies.density import local_outlier_factors, noise_radii, reference
-from levinthal.workloads.sampling.policies.outliers import choose_eps
-from levinthal.workloads.sampling.policies.registry import BUILT_IN, make_policy, policy_names
+from levinthal.workloads.sampling.policies.registry import POLICIES, declared_by, make_policy
 from levinthal.workloads.sampling.policies.view import Policy, View
 
 SELECTIVE = ("least-counts", "dbscan", "lof", "fast", "reap", "directed")
@@ -189,7 +189,7 @@ def test_fast_and_directed_and_reap_go_where_they_should():
     decision = policy.decide(0, view, rng)
     assert decision.frame == 77
     assert decision.score == pytest.approx(0, abs=1e-6)
-    assert policy.directed
+    assert declared_by(policy).wants_target
     flat = np.c_[rng.normal(size=500), np.r_[np.zeros(499), 1.0]]
     policy = make_policy("reap", clusters=500, least_counted=500, weight_step=1.0, novel_share=0.0)
     view = a_view(flat, trajectory=np.zeros(500, np.int64), latest=np.array([300]))
@@ -285,8 +285,8 @@ class Mine:
 
 def test_a_plug_in(monkeypatch: pytest.MonkeyPatch):
     points = [SimpleNamespace(name="mine", value="a_package:Mine", load=lambda: Mine)]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == "levinthal.policies" else [])
-    assert policy_names() == (*BUILT_IN, "mine")
+    monkeypatch.setattr(plugins, "entry_points", lambda group: points if group == "levinthal.policies" else [])
+    assert POLICIES.names() == (*POLICIES.built_in(), "mine")
     assert isinstance(make_policy("mine"), Mine)
     with pytest.raises(UsageError, match="did you mean mine"):
         make_policy("mein")
@@ -296,7 +296,7 @@ def test_a_plug_in(monkeypatch: pytest.MonkeyPatch):
         make_policy("mine", flavour="odd")
     points.append(EntryPoint("plain", "a_package:Mine", "levinthal.policies"))
     with pytest.raises(UsageError, match="declared by both Levinthal"):
-        policy_names()
+        POLICIES.names()
 
 
 def _states_visited(name: str, seed: int, n_walkers: int = 4, rounds: int = 40, steps: int = 50) -> int:

@@ -12,19 +12,22 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from levinthal.errors import UsageError
+from levinthal.files.writing import write_whole
 from levinthal.harness.engines.contract import Engine
 from levinthal.harness.engines.open import open_engine
 from levinthal.harness.results.events import EventLog
+from levinthal.harness.results.labels import Key, Label, Labelled
 from levinthal.harness.results.plan import KEPT_FOLDER
 from levinthal.harness.results.result import (
     Artifact,
     Better,
     Comparison,
+    Curve,
     Dataset,
     Gate,
     Kind,
@@ -32,8 +35,8 @@ from levinthal.harness.results.result import (
     Phase,
     Repeat,
     Samples,
+    Terms,
 )
-from levinthal.harness.results.store import write_atomically
 from levinthal.metrics.energy import EnergyMeter
 from levinthal.metrics.process import process_tree_usage
 
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 __all__ = ["OpenPhase", "Run"]
 
 _PROGRESS_INTERVAL_S = 0.5
+
+R = TypeVar("R", bound=Labelled)
 
 
 @dataclass
@@ -112,9 +117,10 @@ class Run:
         self._started_utc = datetime.now(UTC).isoformat(timespec="seconds")
         self._origin_s = time.perf_counter()
         self._phases: list[Phase] = []
-        self._metrics: dict[str, Metric] = {}
-        self._samples: dict[str, Samples] = {}
-        self._gates: dict[str, Gate] = {}
+        self._metrics: dict[Key, Metric] = {}
+        self._samples: dict[Key, Samples] = {}
+        self._curves: dict[Key, Curve] = {}
+        self._gates: dict[Key, Gate] = {}
         self._comparisons: list[Comparison] = []
         self._artifacts: dict[str, Artifact] = {}
         self._dataset: Dataset | None = None
@@ -286,13 +292,14 @@ class Run:
         better: Better,
         kind: Kind = "speed",
         reason: str | None = None,
+        labels: Mapping[str, Label] | None = None,
     ) -> None:
         """Record a figure.
 
         Parameters
         ----------
         name : str
-            The property measured; once a repeat.
+            The property measured; once a repeat, or once for each set of labels.
         value : float or None
             What was measured; null, with a `reason`, where it was not.
         unit : str
@@ -303,40 +310,87 @@ class Run:
             A repeat that misses a gate reports no speed.
         reason : str, optional
             Why there is no value.
+        labels : mapping of str to str, int or float, optional
+            What it is of, where there is more than one: `{"policy": "dbscan"}`. Never part of the name: by name and
+            labels results are compared and tables made.
         """
-        self._once("metric", name, self._metrics)
         number = None if value is None else float(value)
         if number is not None and not math.isfinite(number):
             number, reason = None, reason or f"the value was {number}"
         why = None if number is not None else reason
-        metric = Metric(name=name, value=number, unit=unit, better=better, kind=kind, reason=why)
-        self._metrics[name] = metric
-        self._event("metric", **metric.model_dump())
+        metric = Metric(name=name, labels=labels or {}, value=number, unit=unit, better=better, kind=kind, reason=why)
+        self._keep(metric, self._metrics)
+        self._event("metric", **metric.model_dump(exclude={"withheld"}))
 
-    def samples(self, name: str, values: Iterable[float], *, unit: str) -> None:
-        """Keep raw numbers, in the order they were measured; `curve/PLOT/SERIES` are drawn by the report."""
-        self._once("samples", name, self._samples)
-        numbers = tuple(
-            float(value) if math.isfinite(value) else None for value in np.asarray(list(values), np.float64).ravel()
+    def samples(
+        self, name: str, values: Iterable[float], *, unit: str, labels: Mapping[str, Label] | None = None
+    ) -> None:
+        """Keep raw numbers, in the order they were measured; labels as for `metric`, what is drawn as for `curve`."""
+        if name.startswith("curve/"):
+            raise UsageError(f"samples {name!r} are drawn no longer: record the line with run.curve")
+        samples = Samples(name=name, labels=labels or {}, unit=unit, values=_numbers(values))
+        self._keep(samples, self._samples)
+        self._event("samples", name=name, labels=samples.labels, unit=unit, n=len(samples.values))
+
+    def curve(
+        self,
+        name: str,
+        x: Iterable[float],
+        y: Iterable[float],
+        *,
+        x_name: str,
+        x_unit: str,
+        unit: str,
+        labels: Mapping[str, Label] | None = None,
+    ) -> None:
+        """Keep a line that the report draws; those of one name share a chart.
+
+        Parameters
+        ----------
+        name : str
+            What y is, for example `loss`.
+        x, y : iterable of float
+            As many of one as of the other; where one is not finite the line has a gap.
+        x_name : str
+            What x is, for example `training steps`.
+        x_unit, unit : str
+            Of x and of y; `1` for a pure number.
+        labels : mapping of str to str, int or float, optional
+            What tells the line from others of the chart, for example `{"split": "validation"}`.
+        """
+        curve = Curve(
+            name=name,
+            labels=labels or {},
+            x=_numbers(x),
+            y=_numbers(y),
+            x_name=x_name,
+            x_unit=x_unit,
+            unit=unit,
         )
-        self._samples[name] = Samples(unit=unit, values=numbers)
-        self._event("samples", name=name, unit=unit, n=len(numbers))
+        self._keep(curve, self._curves)
+        self._event("curve", name=name, labels=curve.labels, unit=unit, n=len(curve.y))
 
     def gate(
-        self, name: str, value: float | None, *, at_most: float | None = None, at_least: float | None = None
+        self,
+        name: str,
+        value: float | None,
+        *,
+        at_most: float | None = None,
+        at_least: float | None = None,
+        labels: Mapping[str, Label] | None = None,
     ) -> bool:
         """Check a condition of correctness and return whether it holds.
 
-        Give exactly one of `at_most` and `at_least`. A value that is null or not finite never passes.
+        Give exactly one of `at_most` and `at_least`. A value that is null or not finite never passes. Labels as for
+        `metric`.
         """
-        self._once("gate", name, self._gates)
         number = None if value is None or not math.isfinite(value) else float(value)
         limit = at_most if at_most is not None else at_least
         if limit is None or (at_most is not None and at_least is not None):
             raise ValueError(f"gate {name!r} needs exactly one of at_most and at_least")
         passed = number is not None and (number <= limit if at_most is not None else number >= limit)
-        gate = Gate(name=name, value=number, at_most=at_most, at_least=at_least, passed=passed)
-        self._gates[name] = gate
+        gate = Gate(name=name, labels=labels or {}, value=number, at_most=at_most, at_least=at_least, passed=passed)
+        self._keep(gate, self._gates)
         self._event("gate", **gate.model_dump())
         return passed
 
@@ -346,25 +400,27 @@ class Run:
         *,
         candidate: str,
         baseline: str,
-        terms: str,
+        terms: Terms | str,
         value: float | None,
         interval: tuple[float, float] | None,
         n: int,
         verdict: str,
         method: str = "",
         reason: str | None = None,
+        labels: Mapping[str, Label] | None = None,
     ) -> None:
-        """Record how two methods that the repeat ran on equal terms compare; see `harness.results.result.Comparison`.
+        """Record how two methods that the repeat ran on equal terms compare; see `harness.results.figures.Comparison`.
 
-        A repeat that misses a gate reports none.
+        Terms may be a text such as `60 core-seconds each`. A repeat that misses a gate reports none.
         """
         number = None if value is None or not math.isfinite(value) else float(value)
         low, high = (None, None) if interval is None or not all(map(math.isfinite, interval)) else map(float, interval)
         comparison = Comparison(
             name=name,
+            labels=labels or {},
             candidate=candidate,
             baseline=baseline,
-            terms=terms,
+            terms=Terms.parse(terms) if isinstance(terms, str) else terms,
             value=number,
             low=low,
             high=high,
@@ -378,12 +434,13 @@ class Run:
 
     def artifact(self, name: str, content: str | bytes, caption: str = "") -> Path:
         """Leave a file in the run's folder; SVG and PNG files are shown in the report under their caption."""
-        self._once("artifact", name, self._artifacts)
+        if name in self._artifacts:
+            raise ValueError(f"artifact {name!r} was recorded twice in one repeat")
         if Path(name).name != name or name.startswith("."):
             raise ValueError(f"artifact {name!r} must be a plain file name")
         data = content.encode() if isinstance(content, str) else content
         path = self.folder / name
-        write_atomically(path, data)
+        write_whole(path, data)
         self._artifacts[name] = Artifact(
             name=name,
             path=f"{self.folder.parent.name}/{self.folder.name}/{name}",
@@ -411,14 +468,11 @@ class Run:
 
     def record(self, error: str | None = None) -> Repeat:
         """Return what is known of the repeat; with an `error`, or a gate missed, its verdict is `failed`."""
-        missed = [gate.name for gate in self._gates.values() if not gate.passed]
+        missed = [str(gate) for gate in self._gates.values() if not gate.passed]
         passed = error is None and not missed
-        samples = dict(self._samples)
         metrics = tuple(self._metrics.values())
         if not passed:
-            why = f"gate missed: {', '.join(missed)}" if missed else "the repeat failed"
-            metrics, hidden = _hide_speed(metrics, why)
-            samples |= hidden
+            metrics = _hide_speed(metrics, f"gate missed: {', '.join(missed)}" if missed else "the repeat failed")
         return Repeat(
             index=self._index,
             seed=self.seed,
@@ -428,7 +482,8 @@ class Run:
             precision=self._precision_used,
             phases=tuple(sorted(self._phases, key=lambda phase: phase.start_s)),
             metrics=metrics,
-            samples=samples,
+            samples=tuple(self._samples.values()),
+            curves=tuple(self._curves.values()),
             gates=tuple(self._gates.values()),
             comparisons=tuple(self._comparisons) if passed else (),
             artifacts=tuple(self._artifacts.values()),
@@ -462,22 +517,25 @@ class Run:
             torch.cuda.synchronize(self._device)
 
     @staticmethod
-    def _once(what: str, name: str, kept: Mapping[str, Any]) -> None:
-        if name in kept:
-            raise ValueError(f"{what} {name!r} was recorded twice in one repeat")
+    def _keep(record: R, kept: dict[Key, R]) -> None:
+        if record.key in kept:
+            raise ValueError(f"{type(record).__name__.lower()} {str(record)!r} was recorded twice in one repeat")
+        kept[record.key] = record
 
 
-def _hide_speed(metrics: tuple[Metric, ...], why: str) -> tuple[tuple[Metric, ...], dict[str, Samples]]:
-    """Move the value of each speed metric to the samples: a speed that missed its gate is no speed."""
-    shown: list[Metric] = []
-    hidden: dict[str, Samples] = {}
-    for metric in metrics:
-        if metric.kind == "speed" and metric.value is not None:
-            hidden[f"withheld/{metric.name}"] = Samples(unit=metric.unit, values=(metric.value,))
-            shown.append(metric.model_copy(update={"value": None, "reason": why}))
-        else:
-            shown.append(metric)
-    return tuple(shown), hidden
+def _numbers(values: Iterable[float]) -> tuple[float | None, ...]:
+    numbers = np.asarray(list(values), np.float64).ravel()
+    return tuple(float(value) if math.isfinite(value) else None for value in numbers)
+
+
+def _hide_speed(metrics: tuple[Metric, ...], why: str) -> tuple[Metric, ...]:
+    """Withhold the value of each speed metric: a speed that missed its gate is not a speed."""
+    return tuple(
+        metric.model_copy(update={"value": None, "withheld": metric.value, "reason": why})
+        if metric.kind == "speed" and metric.value is not None
+        else metric
+        for metric in metrics
+    )
 
 
 def _resolve_device(asked: str) -> str:

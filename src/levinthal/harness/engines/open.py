@@ -1,115 +1,83 @@
-"""Where a workload's tasks run: any `concurrent.futures.Executor`, named by a short text.
+"""Engines by name: where a workload's tasks run, from the calling process to a cluster.
 
-- `local` or `local:N`: N worker processes, each pinned to a core of its own, one thread each;
-- `inline`: in the calling process, one after the other;
-- `parsl:FILE.py`: on whatever the user's own Parsl configuration describes, from one machine to a cluster. FILE.py is
-  the user's program and is run as such; see `parsl_configuration`.
+An engine is a module of `levinthal.harness.engines.built_in`, or a plug-in that declares, in its `pyproject.toml`::
+
+    [project.entry-points."levinthal.engines"]
+    mine = "my_package:ENGINE"
+
+Either holds an `EngineKind` under the name `ENGINE`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from pathlib import Path
-from typing import Literal, NamedTuple, ParamSpec, TypeVar
+from typing import NamedTuple
 
-from levinthal.errors import UsageError
-from levinthal.harness.engines.contract import Engine
-from levinthal.harness.engines.local import LocalEngine, pinned_pool
-from levinthal.harness.engines.processes import available_cores
+from levinthal.errors import LevinthalError, UsageError
+from levinthal.harness.engines.contract import Engine, EngineKind
+from levinthal.plugins import Registry
 
-__all__ = [
-    "EngineName",
-    "InlineExecutor",
-    "open_engine",
-    "parse_engine",
-    "pinned_pool",
-]
-
-P = ParamSpec("P")
-T = TypeVar("T")
+__all__ = ["ENGINES", "EngineName", "engine_usages", "open_engine", "parse_engine"]
 
 
-class InlineExecutor(Executor):
-    """Run each task at once, in the caller's own thread."""
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Run `fn` now and return its finished future."""
-        future: Future[T] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # it belongs to whoever asks the future
-            future.set_exception(error)
-        return future
+def _problems(name: str, thing: object) -> list[str]:
+    del name
+    return [] if isinstance(thing, EngineKind) else [f"it is a {type(thing).__name__}, not an EngineKind"]
 
 
-class _InlineEngine:
-    """Everything in the calling thread."""
-
-    n_workers = 1
-
-    def executor(self) -> Executor:
-        return InlineExecutor()
-
-    training_executor = executor
-
-    def close(self) -> None:
-        """There is nothing to end."""
+ENGINES = Registry("engine", "levinthal.engines", "levinthal.harness.engines.built_in", problems=_problems)
 
 
 class EngineName(NamedTuple):
-    """An engine as it was named.
+    """An engine as it was named, in its canonical form; as text it is what the plan of a run keeps.
 
     Attributes
     ----------
-    kind : {"local", "inline", "parsl"}
-        Which one.
-    n_workers : int or None
-        How many workers; None where a Parsl configuration says so.
-    file : Path or None
-        That configuration.
+    kind : str
+        Which engine.
+    argument : str
+        A number of workers, the absolute path of a file; empty where it takes none.
     """
 
-    kind: Literal["local", "inline", "parsl"]
-    n_workers: int | None
-    file: Path | None = None
+    kind: str
+    argument: str = ""
 
     def __str__(self) -> str:
-        if self.kind == "parsl":
-            return f"parsl:{self.file}"
-        return self.kind if self.kind == "inline" else f"local:{self.n_workers}"
+        return f"{self.kind}:{self.argument}" if self.argument else self.kind
 
 
 def parse_engine(text: str) -> EngineName:
-    """Read an engine's name; a Parsl configuration's path becomes an absolute one.
+    """Read an engine's name; a file's path becomes an absolute one, and nothing is run yet.
 
     Raises
     ------
     UsageError
-        An unknown kind, a number of workers below 1, or a configuration that is not there.
+        There is no such engine, or its argument is not of the right form; a file that is not there.
     MissingExtraError
-        Parsl is not installed.
+        It needs an optional package.
     """
-    kind, _, rest = text.partition(":")
-    if kind == "inline" and not rest:
-        return EngineName("inline", 1)
-    if kind == "local":
-        if not rest:
-            return EngineName("local", len(available_cores()))
-        if rest.isdigit() and int(rest) > 0:
-            return EngineName("local", int(rest))
-    if kind == "parsl" and rest:
-        from levinthal.harness.engines.parsl_configuration import check_file
+    kind, _, argument = text.partition(":")
+    canonical = ENGINES.load(kind).parse(argument) if kind in ENGINES.names() else None
+    if canonical is None:
+        raise UsageError(f"engine {text!r} is unknown: use {', '.join(engine_usages())}")
+    return EngineName(kind, canonical)
 
-        return EngineName("parsl", None, check_file(Path(rest)))
-    raise UsageError(
-        f"engine {text!r} is unknown: use local, local:N (N worker processes), inline, or parsl:FILE.py (your own "
-        "Parsl configuration)"
-    )
+
+def engine_usages() -> dict[str, str]:
+    """Return what to type for each engine, and a sentence about it; the error's one line where it cannot be loaded."""
+    found = {}
+    for name in ENGINES.names():
+        try:
+            kind: EngineKind = ENGINES.load(name)
+        except LevinthalError as error:
+            found[name] = str(error)
+        else:
+            found[kind.usage] = kind.about
+    return found
 
 
 def open_engine(text: str, folder: Path | None = None) -> Engine:
-    """Return the engine of that name; errors as for `parse_engine`.
+    """Return the engine of that name; errors as for `parse_engine`, and those of a user's file.
 
     Parameters
     ----------
@@ -119,10 +87,5 @@ def open_engine(text: str, folder: Path | None = None) -> Engine:
         Where an engine may leave files of its own (Parsl its logs); without it the current folder.
     """
     name = parse_engine(text)
-    if name.kind == "inline":
-        return _InlineEngine()
-    if name.file is not None:
-        from levinthal.harness.engines.parsl_engine import ParslEngine
-
-        return ParslEngine(name.file, (folder or Path.cwd()).absolute())
-    return LocalEngine(name.n_workers or 1)
+    kind: EngineKind = ENGINES.load(name.kind)
+    return kind.open(name.argument, (folder or Path.cwd()).absolute())

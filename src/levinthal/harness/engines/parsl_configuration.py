@@ -7,20 +7,20 @@ leaves a `parsl.config.Config` under the name `config`, whose executors are `Hig
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from levinthal.errors import MissingExtraError, UsageError
+from levinthal.errors import UsageError
+from levinthal.harness.engines.user_file import run_file
 
 if TYPE_CHECKING:
     from parsl.config import Config
     from parsl.executors import HighThroughputExecutor
 
-__all__ = ["TRAINING", "check_file", "executors_of", "load_configuration", "make_ready", "retry_cost", "workers_of"]
+__all__ = ["TRAINING", "executors_of", "load_configuration", "make_ready", "retry_cost", "workers_of"]
 
 TRAINING = "training"
 _SIMULATION = "simulation"
@@ -35,23 +35,6 @@ _DEFAULT_RUN_FOLDER = "runinfo"
 _GUARD = "( ( while kill -0 {pid} 2>/dev/null; do sleep 1; done; kill -9 0 ) & )"
 
 
-def check_file(path: Path) -> Path:
-    """Return the absolute path of a configuration that can be loaded; nothing is run yet.
-
-    Raises
-    ------
-    UsageError
-        There is no such file.
-    MissingExtraError
-        Parsl is not installed.
-    """
-    if not path.is_file():
-        raise UsageError(f"engine parsl:{path}: there is no such file: name your Parsl configuration, a Python file")
-    if importlib.util.find_spec("parsl") is None:
-        raise MissingExtraError("parsl", "parsl", "the engine parsl:FILE.py")
-    return path.absolute()
-
-
 def load_configuration(path: Path) -> Config:
     """Run the user's file and return its `config`.
 
@@ -62,17 +45,7 @@ def load_configuration(path: Path) -> Config:
     """
     from parsl.config import Config
 
-    spec = importlib.util.spec_from_file_location("levinthal_parsl_configuration", path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{path} is no Python file: a Parsl configuration ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's program raises
-        raise UsageError(
-            f"{path} failed with {type(error).__name__}: {error}: mend your Parsl configuration"
-        ) from error
-    config = getattr(module, "config", None)
+    config = getattr(run_file(path, "your Parsl configuration"), "config", None)
     if not isinstance(config, Config):
         raise UsageError(f"{path} leaves no parsl.config.Config under the name config: add config = Config(...)")
     executors_of(config, path)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from levinthal.errors import ResultError
+from levinthal.files.writing import write_whole
 
 __all__ = ["export_mlperf_log", "mlperf_lines", "mlperf_rules", "read_mlperf_log"]
 
@@ -49,19 +50,13 @@ def export_mlperf_log(events: Iterable[Event], path: Path, *, repeat: int | None
 
     Raises
     ------
+    WriteError
+        The log cannot be written.
     ResultError
-        The log cannot be written, or an event is not what a journal holds.
+        An event is not what a journal holds.
     """
     text = "".join(f"{line}\n" for line in mlperf_lines(events, repeat=repeat))
-    unfinished = path.with_name(f"{path.name}.part")
-    try:
-        unfinished.write_text(text, encoding="ascii")
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise ResultError(
-            f"cannot write {path}: {error.strerror or error}: free space or choose another folder"
-        ) from None
+    write_whole(path, text)
 
 
 def read_mlperf_log(path: Path) -> list[dict[str, Any]]:

@@ -13,8 +13,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from levinthal.errors import ResultError, UsageError
+from levinthal.files.writing import write_whole
 from levinthal.harness.results.scaling_points import Scaling
-from levinthal.harness.results.store import RESULT_FILE, read_json, validated, write_atomically
+from levinthal.harness.results.store import RESULT_FILE, read_json, validated
 
 __all__ = [
     "KEPT_FOLDER",
@@ -94,8 +95,8 @@ def repeat_folder(folder: Path, index: int) -> Path:
 
 
 def write_plan(plan: Plan, folder: Path) -> None:
-    """Write the plan into a run folder; errors as for `write_atomically`."""
-    write_atomically(folder / PLAN_FILE, plan.model_dump_json(indent=1) + "\n")
+    """Write the plan into a run folder; errors as for `write_whole`."""
+    write_whole(folder / PLAN_FILE, plan.model_dump_json(indent=1) + "\n")
 
 
 def read_plan(folder: Path) -> Plan:

@@ -20,7 +20,6 @@ __all__ = [
     "Point",
     "PointRecord",
     "Scaling",
-    "figure_name",
 ]
 
 Mode = Literal["strong", "weak"]
@@ -29,7 +28,7 @@ Positive = Annotated[int, Field(ge=1)]
 EPOCH_TIME, RATE, SPEED_UP, EFFICIENCY = "time per epoch", "training", "speed-up", "parallel efficiency"
 COMMUNICATION, LOADING, COMPUTE = "share of communication", "share of data loading", "share of compute"
 FIGURES = (EPOCH_TIME, RATE, SPEED_UP, EFFICIENCY, COMMUNICATION, LOADING, COMPUTE)
-"""What is measured of each point; the metric of a point is `figure_name(figure, point)`."""
+"""What is measured of each point, as metrics with the labels of the point."""
 
 
 class Scaling(BaseModel):
@@ -79,6 +78,11 @@ class Point(NamedTuple):
         return self.batch_size * (self.n_ranks if self.mode == "weak" else 1)
 
     @property
+    def labels(self) -> dict[str, str | int]:
+        """What tells its figures from those of other points."""
+        return {"case": self.case, "batch size": self.batch_size, "ranks": self.n_ranks}
+
+    @property
     def label(self) -> str:
         """For example "22x22, batch 2048, 2 ranks"."""
         each = " a rank" if self.mode == "weak" else ""
@@ -125,8 +129,3 @@ class PointRecord(BaseModel):
     execution: str
     device: str
     ranks_per_core: int
-
-
-def figure_name(figure: str, point: Point) -> str:
-    """Return the name of the metric that holds a figure of a point."""
-    return f"{figure}, {point.label}"

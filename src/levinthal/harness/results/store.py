@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,9 +10,11 @@ import pydantic_core
 from pydantic import BaseModel, ValidationError
 
 from levinthal.errors import ResultError
+from levinthal.files.writing import write_whole
 from levinthal.harness.results.result import SCHEMA, Repeat, Result
+from levinthal.harness.results.schema1 import upgrade_repeat, upgrade_result
 
-__all__ = ["RESULT_FILE", "load_result", "read_json", "read_repeat", "validated", "write_atomically", "write_result"]
+__all__ = ["RESULT_FILE", "load_result", "read_json", "read_repeat", "validated", "write_result"]
 
 RESULT_FILE = "result.json"
 
@@ -48,12 +49,13 @@ def load_result(path: str | os.PathLike[str]) -> Result:
     schema = document["schema"]
     if isinstance(schema, int) and schema > SCHEMA:
         raise ResultError(f"{file} has schema {schema}, this Levinthal reads up to {SCHEMA}: upgrade Levinthal")
-    return validated(Result, document, file)
+    return validated(Result, upgrade_result(document) if schema == 1 else document, file)
 
 
 def read_repeat(path: Path) -> Repeat:
-    """Read the record of one finished repeat; errors as for `load_result`."""
-    return validated(Repeat, read_json(path), path)
+    """Read the record of one finished repeat, of an earlier format too; errors as for `load_result`."""
+    document = read_json(path)
+    return validated(Repeat, upgrade_repeat(document) if isinstance(document, dict) else document, path)
 
 
 def read_json(file: Path) -> Any:
@@ -79,35 +81,11 @@ def validated(model: type[M], document: Any, file: Path) -> M:
 
 
 def write_result(result: Result, path: Path) -> None:
-    """Write `result.json` atomically.
+    """Write `result.json` whole or not at all.
 
     Raises
     ------
-    ResultError
+    WriteError
         The folder cannot be written to.
     """
-    write_atomically(path, result.to_json())
-
-
-def write_atomically(path: Path, text: str | bytes) -> None:
-    """Write a file so that a reader sees the old one or the whole new one, also after a power cut.
-
-    Raises
-    ------
-    ResultError
-        The folder cannot be written to (no permission, full disk); the old file, if any, is untouched.
-    """
-    data = text.encode() if isinstance(text, str) else text
-    temporary: str | None = None
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise ResultError(f"cannot write {path}: {error.strerror}: choose a folder with space that is yours") from None
+    write_whole(path, result.to_json())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from levinthal.harness.results.result import Metric, Repeat, Summary
+from levinthal.harness.results.labels import Key
+from levinthal.harness.results.result import Metric, Repeat, Summaries, Summary
 from levinthal.metrics.statistics import median_interval, mlperf_score
 
 __all__ = ["passed_values", "summarise"]
@@ -12,18 +13,18 @@ __all__ = ["passed_values", "summarise"]
 CONFIDENCE = 0.95
 
 
-def passed_values(repeats: Iterable[Repeat]) -> dict[str, list[float]]:
-    """Return for each metric its values in the repeats that passed, in their order; those not measured left out."""
-    values: dict[str, list[float]] = {}
+def passed_values(repeats: Iterable[Repeat]) -> dict[Key, list[float]]:
+    """Return for each figure its values in the repeats that passed, in their order; those not measured left out."""
+    values: dict[Key, list[float]] = {}
     for repeat in repeats:
         for metric in repeat.metrics:
-            kept = values.setdefault(metric.name, [])
+            kept = values.setdefault(metric.key, [])
             if repeat.verdict == "passed" and metric.value is not None:
                 kept.append(metric.value)
     return values
 
 
-def summarise(repeats: Iterable[Repeat]) -> dict[str, Summary]:
+def summarise(repeats: Iterable[Repeat]) -> Summaries:
     """Summarise each metric over the repeats that passed.
 
     A repeat that missed a gate or failed gives no figure at all, neither of speed nor of quality: the quality of what
@@ -36,36 +37,33 @@ def summarise(repeats: Iterable[Repeat]) -> dict[str, Summary]:
 
     Returns
     -------
-    dict of str to Summary
-        By metric, in the order of first appearance. `n` counts the values that entered. Where the median, the
+    Summaries
+        By name and labels, in the order of first appearance. `n` counts the values that entered. Where the median, the
         interval or the score is null, `reason` says why.
     """
     repeats = list(repeats)
     misses = sum(repeat.verdict != "passed" for repeat in repeats)
-    first: dict[str, Metric] = {}
-    untold: dict[str, str] = {}
+    first: dict[Key, Metric] = {}
+    reasons: dict[Key, str] = {}
     for repeat in repeats:
         for metric in repeat.metrics:
-            first.setdefault(metric.name, metric)
+            first.setdefault(metric.key, metric)
             if repeat.verdict == "passed" and metric.reason:
-                untold.setdefault(metric.name, metric.reason)
+                reasons.setdefault(metric.key, metric.reason)
     values = passed_values(repeats)
-    return {name: _summary(metric, values[name], misses, untold.get(name)) for name, metric in first.items()}
+    return Summaries(tuple(_summary(metric, values[key], misses, reasons.get(key)) for key, metric in first.items()))
 
 
-def _summary(metric: Metric, values: list[float], misses: int, untold: str | None) -> Summary:
+def _summary(metric: Metric, values: list[float], misses: int, not_measured: str | None) -> Summary:
+    what = metric.model_dump(include={"name", "labels", "unit", "better", "kind"})
     if not values:
-        reason = untold or f"no repeat passed ({misses} missed a gate or failed)"
-        return Summary(
-            unit=metric.unit, better=metric.better, kind=metric.kind, n=0, median=None, ci95=None, reason=reason
-        )
+        reason = not_measured or f"no repeat passed ({misses} missed a gate or failed)"
+        return Summary(**what, n=0, median=None, ci95=None, reason=reason)
     interval = median_interval(values, CONFIDENCE)
     score = mlperf_score(values, misses, metric.better)
-    reasons = [untold, None if interval else "one value: an interval needs at least 2", score.reason]
+    reasons = [not_measured, None if interval else "one value: an interval needs at least 2", score.reason]
     return Summary(
-        unit=metric.unit,
-        better=metric.better,
-        kind=metric.kind,
+        **what,
         n=len(values),
         median=_median(values),
         ci95=(interval.low, interval.high) if interval else None,

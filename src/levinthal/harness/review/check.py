@@ -5,15 +5,18 @@ A rule is a pure function from what is known of a result to the sentences that s
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from levinthal.errors import LevinthalError
+from levinthal.files.checksums import digest_of
+from levinthal.files.paths import path_inside
 from levinthal.harness.results.events import EVENTS_FILE, read_events
+from levinthal.harness.results.labels import Key
 from levinthal.harness.results.result import Repeat, Result
+from levinthal.harness.results.schema1 import event_key
 from levinthal.harness.results.store import load_result
 from levinthal.harness.results.summary import summarise
 
@@ -62,12 +65,12 @@ def _verdict(result: Result, _: Path | None) -> Iterator[str]:
 
 
 def _summary(result: Result, _: Path | None) -> Iterator[str]:
-    fresh = summarise(result.repeats)
-    for name in sorted(set(fresh) | set(result.summary)):
-        if name not in result.summary or name not in fresh:
-            yield f"metric {name!r} is in {'the summary' if name in result.summary else 'the repeats'} alone"
-        elif fresh[name] != result.summary[name]:
-            yield f"metric {name!r} has median {result.summary[name].median}, its repeats give {fresh[name].median}"
+    written, fresh = ({each.key: each for each in side} for side in (result.summary, summarise(result.repeats)))
+    for key in sorted(written | fresh, key=str):
+        if key not in written or key not in fresh:
+            yield f"metric {str(key)!r} is in {'the summary' if key in written else 'the repeats'} alone"
+        elif fresh[key] != written[key]:
+            yield f"metric {str(key)!r} has median {written[key].median}, its repeats give {fresh[key].median}"
 
 
 def _gated(result: Result, _: Path | None) -> Iterator[str]:
@@ -77,9 +80,9 @@ def _gated(result: Result, _: Path | None) -> Iterator[str]:
         if repeat.verdict == "failed":
             for metric in repeat.metrics:
                 if metric.kind == "speed" and metric.value is not None:
-                    yield f"repeat {repeat.index} failed and still reports the speed {metric.name!r}"
+                    yield f"repeat {repeat.index} failed and still reports the speed {str(metric)!r}"
             for comparison in repeat.comparisons:
-                yield f"repeat {repeat.index} failed and still reports the comparison {comparison.name!r}"
+                yield f"repeat {repeat.index} failed and still reports the comparison {str(comparison)!r}"
 
 
 def _phases(result: Result, _: Path | None) -> Iterator[str]:
@@ -146,10 +149,10 @@ def _enough(result: Result, _: Path | None) -> Iterator[str]:
 
 
 def _closed(result: Result, _: Path | None) -> Iterator[str]:
-    from levinthal.harness.contract.registry import load_workload, workload_entry_points
+    from levinthal.harness.contract.registry import WORKLOADS, load_workload
     from levinthal.harness.contract.settings import division_of, make_settings
 
-    if result.workload.name not in workload_entry_points():
+    if result.workload.name not in WORKLOADS.names():
         return
     workload = load_workload(result.workload.name)
     if workload.version != result.workload.version:
@@ -168,19 +171,19 @@ def _artifacts(result: Result, folder: Path | None) -> Iterator[str]:
         return
     for repeat in result.repeats:
         for artifact in repeat.artifacts:
-            path = folder / artifact.path
-            if not path.resolve().is_relative_to(folder.resolve()):
+            path = path_inside(folder, artifact.path)
+            if path is None:
                 yield f"{artifact.path} lies outside the run folder"
             elif not path.is_file():
                 yield f"{artifact.path} is missing"
-            elif hashlib.sha256(path.read_bytes()).hexdigest() != artifact.sha256:
+            elif digest_of(path) != artifact.sha256:
                 yield f"{artifact.path} does not have the checksum on record"
 
 
 def _journal(result: Result, folder: Path | None) -> Iterator[str]:
     if folder is None or not (folder / EVENTS_FILE).exists():
         return
-    logged: dict[int, dict[str, Any]] = {}
+    logged: dict[int, dict[Key, Any]] = {}
     for event in read_events(folder / EVENTS_FILE):
         index = event.get("repeat")
         if not isinstance(index, int):
@@ -188,19 +191,19 @@ def _journal(result: Result, folder: Path | None) -> Iterator[str]:
         if event["event"] == "repeat_start":
             logged[index] = {}  # a repeat tried again starts anew
         elif event["event"] == "metric":
-            logged.setdefault(index, {})[str(event.get("name"))] = event.get("value")
+            logged.setdefault(index, {})[event_key(event)] = event.get("value")
     for repeat in result.repeats:
         yield from _unlike_journal(repeat, logged.get(repeat.index))
 
 
-def _unlike_journal(repeat: Repeat, logged: Mapping[str, Any] | None) -> Iterator[str]:
+def _unlike_journal(repeat: Repeat, logged: Mapping[Key, Any] | None) -> Iterator[str]:
     if logged is None:
         yield f"repeat {repeat.index} is not in {EVENTS_FILE}"
         return
     for metric in repeat.metrics:
-        if metric.value is not None and logged.get(metric.name) != metric.value:
-            said = logged.get(metric.name)
-            yield f"repeat {repeat.index}: {metric.name!r} is {metric.value}, {EVENTS_FILE} says {said}"
+        if metric.value is not None and logged.get(metric.key) != metric.value:
+            said = logged.get(metric.key)
+            yield f"repeat {repeat.index}: {str(metric)!r} is {metric.value}, {EVENTS_FILE} says {said}"
 
 
 RULES: tuple[Rule, ...] = (

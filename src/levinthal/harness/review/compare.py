@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
 from levinthal.errors import ResultError
+from levinthal.harness.results.labels import Key, Label, in_words
 from levinthal.harness.results.result import Better, Kind, Metric, Result
 from levinthal.harness.results.summary import passed_values
 from levinthal.harness.review.differences import differences
@@ -46,7 +48,7 @@ class MetricComparison:
 
     Attributes
     ----------
-    name, unit, better, kind
+    name, labels, unit, better, kind
         The metric, as in the results.
     n_a, n_b : int
         Values compared: of repeats that passed.
@@ -75,6 +77,7 @@ class MetricComparison:
     """
 
     name: str
+    labels: Mapping[str, Label]
     unit: str
     better: Better
     kind: Kind
@@ -105,7 +108,7 @@ class Comparison:
         Its version, the same on both sides.
     metrics : tuple of MetricComparison
         Those both results have, in A's order.
-    only_in_a, only_in_b : tuple of str
+    only_in_a, only_in_b : tuple of Key
         Metrics one of them lacks.
     warnings : tuple of str
         What else differs and may be the cause: settings, machine, software, data, missed gates.
@@ -114,8 +117,8 @@ class Comparison:
     workload: str
     version: int
     metrics: tuple[MetricComparison, ...]
-    only_in_a: tuple[str, ...]
-    only_in_b: tuple[str, ...]
+    only_in_a: tuple[Key, ...]
+    only_in_b: tuple[Key, ...]
     warnings: tuple[str, ...]
 
 
@@ -144,21 +147,21 @@ def compare_results(a: Result, b: Result) -> Comparison:
         workload=a.workload.name,
         version=a.workload.version,
         metrics=tuple(
-            _compare_metric(metrics_a[name], metrics_b[name], values_a[name], values_b[name])
-            for name in metrics_a
-            if name in metrics_b
+            _compare_metric(metrics_a[key], metrics_b[key], values_a[key], values_b[key])
+            for key in metrics_a
+            if key in metrics_b
         ),
-        only_in_a=tuple(name for name in metrics_a if name not in metrics_b),
-        only_in_b=tuple(name for name in metrics_b if name not in metrics_a),
+        only_in_a=tuple(key for key in metrics_a if key not in metrics_b),
+        only_in_b=tuple(key for key in metrics_b if key not in metrics_a),
         warnings=tuple(differences(a, b)),
     )
 
 
-def _metrics(result: Result) -> dict[str, Metric]:
-    found: dict[str, Metric] = {}
+def _metrics(result: Result) -> dict[Key, Metric]:
+    found: dict[Key, Metric] = {}
     for repeat in result.repeats:
         for metric in repeat.metrics:
-            found.setdefault(metric.name, metric)
+            found.setdefault(metric.key, metric)
     return found
 
 
@@ -179,6 +182,7 @@ def _compare_metric(a: Metric, b: Metric, values_a: list[float], values_b: list[
         verdict, rule, reason = _decide(a, sample, len(values_a), len(values_b), more)
     return MetricComparison(
         name=a.name,
+        labels=a.labels,
         unit=a.unit,
         better=a.better,
         kind=a.kind,
@@ -275,7 +279,7 @@ def comparison_lines(comparison: Comparison, width: int = 80) -> list[str]:
     for metric in comparison.metrics:
         unit = f" {metric.unit}" if metric.unit not in {"", "1"} else ""
         ratio = "" if metric.ratio is None else f"  {metric.ratio:.3g}x{_bracket(metric.ratio_interval)}"
-        lines += _wrapped(f"{metric.verdict:<11} {metric.name}{ratio}", width, " " * 12)
+        lines += _wrapped(f"{metric.verdict:<11} {in_words(metric.name, metric.labels)}{ratio}", width, " " * 12)
         values = ", ".join(
             f"{side} {'not measured' if median is None else _number(median) + unit} (n {n})"
             for side, median, n in (("A", metric.median_a, metric.n_a), ("B", metric.median_b, metric.n_b))
@@ -285,7 +289,7 @@ def comparison_lines(comparison: Comparison, width: int = 80) -> list[str]:
         lines += _wrapped(f"{' ' * 12}{values}; {metric.reason}{label}{delta}", width, " " * 12)
     for side, names in (("A", comparison.only_in_a), ("B", comparison.only_in_b)):
         if names:
-            lines += _wrapped(f"only in {side}: {', '.join(names)}", width, "  ")
+            lines += _wrapped(f"only in {side}: {', '.join(map(str, names))}", width, "  ")
     return lines
 
 

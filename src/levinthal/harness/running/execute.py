@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from levinthal.errors import Interrupted, ResultError, UsageError
+from levinthal.files.writing import write_whole
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.settings import division_of, make_settings
 from levinthal.harness.engines.open import parse_engine
@@ -301,7 +302,7 @@ def _record_crash(plan: Plan, folder: Path, index: int, status: int, events: Eve
     record = Repeat(
         index=index, seed=plan.seeds[index], started_utc=started_utc, phases=phases, error=error, verdict="failed"
     )
-    (own / REPEAT_FILE).write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_whole(own / REPEAT_FILE, record.model_dump_json(indent=1) + "\n")
     events.append("repeat_stop", repeat=index, verdict="failed", duration_s=None, error=error)
 
 

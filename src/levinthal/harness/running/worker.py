@@ -14,12 +14,12 @@ import traceback
 from pathlib import Path
 
 from levinthal.errors import DataError, LevinthalError, MissingExtraError, ResultError, UsageError
+from levinthal.files.writing import write_whole
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.run import Run
 from levinthal.harness.engines.processes import die_with_parent
 from levinthal.harness.results.events import EVENTS_FILE, EventLog
 from levinthal.harness.results.plan import read_plan, repeat_folder
-from levinthal.harness.results.store import write_atomically
 from levinthal.harness.scaling.study import ScalingStudy
 
 __all__ = ["REPEAT_FILE", "main"]
@@ -70,7 +70,7 @@ def main(folder: Path, index: int) -> None:
     if mistake is not None:
         raise mistake
     record = run.record(failure)
-    write_atomically(own / REPEAT_FILE, record.model_dump_json(indent=1) + "\n")
+    write_whole(own / REPEAT_FILE, record.model_dump_json(indent=1) + "\n")
     events.append("repeat_stop", repeat=index, verdict=record.verdict, duration_s=record.duration_s, error=record.error)
     events.close()
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levinthal.errors import LevinthalError, UsageError
+from levinthal.files.writing import write_whole
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.run import Run
 from levinthal.harness.contract.settings import Settings, make_settings, parse_assignments
@@ -25,7 +26,6 @@ from levinthal.harness.engines.processes import die_with_parent
 from levinthal.harness.engines.ranks import pin_rank, place_of_rank
 from levinthal.harness.results.events import EVENTS_FILE, EventLog
 from levinthal.harness.results.scaling_points import PointRecord
-from levinthal.harness.results.store import write_atomically
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _measure(options)
     except LevinthalError as error:
         if os.environ["RANK"] == "0":
-            write_atomically(options.out.with_suffix(".error"), str(error))
+            write_whole(options.out.with_suffix(".error"), str(error))
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 
@@ -88,7 +88,7 @@ def _measure(options: argparse.Namespace) -> None:
             trainer.close()
         if first:
             options.out.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(options.out, record.model_dump_json(indent=1) + "\n")
+            write_whole(options.out, record.model_dump_json(indent=1) + "\n")
         distributed.barrier()
     finally:
         distributed.destroy_process_group()
@@ -109,7 +109,7 @@ def _prepare(workload: Trains, settings: Settings, options: argparse.Namespace) 
         events.close()
     told = run.record()
     prepared = Prepared(dataset=told.dataset, notes=told.notes)
-    write_atomically(options.folder / PREPARED, prepared.model_dump_json(indent=1) + "\n")
+    write_whole(options.folder / PREPARED, prepared.model_dump_json(indent=1) + "\n")
 
 
 class _Clock:

@@ -20,6 +20,7 @@ from levinthal.harness.contract.settings import Settings, make_settings
 from levinthal.harness.contract.trains import PREPARED, Prepared, Trains
 from levinthal.harness.contract.workload import Workload
 from levinthal.harness.engines.ranks import end_ranks, shell_line, start_ranks, torchrun_command
+from levinthal.harness.results.figures import Better
 from levinthal.harness.results.scaling_points import (
     COMMUNICATION,
     COMPUTE,
@@ -32,7 +33,6 @@ from levinthal.harness.results.scaling_points import (
     Point,
     PointRecord,
     Scaling,
-    figure_name,
 )
 from levinthal.harness.results.store import read_json, validated
 
@@ -296,7 +296,7 @@ class ScalingStudy:
             speed_up = rate * statistics.median(records[base].step_s) / base.global_batch_size
         self._metric(run, SPEED_UP, point, speed_up, why)
         self._metric(run, EFFICIENCY, point, None if speed_up is None else speed_up * base.n_ranks / point.n_ranks, why)
-        run.samples(f"step time, {point.label}", record.step_s, unit="s")
+        run.samples("step time", record.step_s, unit="s", labels=point.labels)
 
     def _base_of(self, point: Point) -> Point:
         return point._replace(n_ranks=self.scaling.world_sizes[0])
@@ -305,8 +305,8 @@ class ScalingStudy:
         assert isinstance(self.workload, Trains)
         unit = {EPOCH_TIME: "s", RATE: f"{self.workload.item}/s"}.get(figure, "1")
         lower = figure in (EPOCH_TIME, COMMUNICATION, LOADING)
-        name = figure_name(figure, point)
-        run.metric(name, value, unit=unit, better="lower" if lower else "higher", reason=reason)
+        better: Better = "lower" if lower else "higher"
+        run.metric(figure, value, unit=unit, better=better, reason=reason, labels=point.labels)
 
     def _gates(self, run: Run, records: Mapping[Point, PointRecord]) -> None:
         """Ranks that disagree, or that do not learn what one learns, have no speed."""

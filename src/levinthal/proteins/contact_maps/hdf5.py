@@ -10,9 +10,8 @@ frame (`rmsd`, `fnc`) are read by `read_scalars_hdf5`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,7 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from levinthal.errors import DataError, MissingExtraError
+from levinthal.errors import DataError, MissingExtraError, WriteError
+from levinthal.files.writing import as_write_error, whole_path
 from levinthal.proteins.contact_maps.maps import ContactMaps, Packed, expand_contacts, packed_size
 
 __all__ = [
@@ -79,9 +79,10 @@ class ContactMapHDF5Writer:
             raise DataError(f"contact maps of {n_residues} residues: the HDF5 form holds 1 to {MAX_RESIDUES}")
         self.path = Path(path)
         self.n_residues = n_residues
-        self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
+        self._whole = ExitStack()
+        draft = self._whole.enter_context(whole_path(self.path))
         with self._writing():
-            self._file = h5py.File(self._partial, "w")
+            self._file = h5py.File(draft, "w")
             self._maps = self._file.create_dataset(
                 _NAME,
                 shape=(0,),
@@ -101,15 +102,16 @@ class ContactMapHDF5Writer:
             self.close()
         else:
             self._file.close()
-            self._partial.unlink(missing_ok=True)
+            self._whole.__exit__(kind, error, trace)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
-            yield
-        except (OSError, RuntimeError) as error:
-            self._partial.unlink(missing_ok=True)
-            raise DataError(f"{self.path} cannot be written: {error}: free space or choose another folder") from None
+            with as_write_error(self.path, RuntimeError):
+                yield
+        except WriteError as error:
+            self._whole.__exit__(WriteError, error, None)
+            raise
 
     def append(self, packed: Packed) -> None:
         """Append frames.
@@ -140,7 +142,7 @@ class ContactMapHDF5Writer:
         if self._file:
             with self._writing():
                 self._file.close()
-                self._partial.replace(self.path)
+            self._whole.close()
 
 
 def write_contact_maps_hdf5(path: str | Path, packed: Packed, n_residues: int) -> None:

@@ -162,7 +162,7 @@ def _broken(frame: int, n_frames: int) -> DataError:
     )
 
 
-def _packed_plainly(coordinates: Coordinates, cutoff_nm: float) -> Packed:
+def _packed_plainly(coordinates: npt.NDArray[Any], cutoff_nm: float) -> Packed:
     """Do as `pack_contacts` by numpy, frame after frame."""
     upper = np.triu_indices(coordinates.shape[1], 1)
     packed = np.zeros((len(coordinates), packed_size(coordinates.shape[1])), np.uint8)

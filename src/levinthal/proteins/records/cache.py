@@ -30,8 +30,8 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError
+from levinthal.files.writing import whole_file
 from levinthal.proteins.records.record import MAX_RESIDUES, Floats, ProteinRecord
-from levinthal.proteins.records.whole_file import written_whole
 
 __all__ = ["RecordCache", "starts_as_cache", "write_cache"]
 
@@ -70,7 +70,7 @@ def write_cache(path: str | Path, records: Iterable[ProteinRecord], *, single: b
     DataError
         The file cannot be written, or there is no record.
     """
-    with written_whole(path) as file:
+    with whole_file(path) as file:
         count = _write(file, records, single)
         if count == 0:
             raise DataError(f"{path}: there is no record to keep")

@@ -1,4 +1,4 @@
-"""TensorFlow's `Example` and `SequenceExample` messages, to and from bytes, without TensorFlow.
+"""TensorFlow's `Example` and `SequenceExample` messages, to and from bytes, by protobuf but without TensorFlow.
 
 Messages and field numbers are those of `tensorflow/core/example/feature.proto` and `example.proto`::
 
@@ -11,29 +11,22 @@ Messages and field numbers are those of `tensorflow/core/example/feature.proto` 
     ...List          { repeated bytes | float | int64 value = 1; }      // numbers are packed
 
 A feature is a tuple of bytes, or an array of float32 or int64. A feature list of numbers, as many in each step, is an
-array of two dimensions (steps, values); any other a tuple of features. A map entry is a message of key = 1, value = 2.
+array of two dimensions (steps, values); any other a tuple of features. The schema below describes the same bytes with
+a map as a list of entries, which keeps the order, and with an entry's value and a step as bytes, so that NumPy can read
+a table of numbers at once: a message for each of its steps would take about ten times as long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from functools import cache
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError
-from levinthal.proteins.records.protobuf import (
-    FIXED32,
-    LENGTH,
-    VARINT,
-    WireError,
-    fields,
-    length_field,
-    packed_varints,
-    varints,
-)
 
 __all__ = [
     "Feature",
@@ -48,14 +41,27 @@ __all__ = [
 Feature: TypeAlias = tuple[bytes, ...] | npt.NDArray[np.float32] | npt.NDArray[np.int64]
 FeatureList: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.int64] | tuple[Feature, ...]
 
-MAX_STEPS = 1_000_000
-"""Steps of irregular feature lists in one example: each costs far more memory than its few bytes."""
+MAX_PARTS = 1_000_000
+"""Entries, steps and byte strings in one example: each costs far more memory than its few bytes."""
 
 MAX_INTEGERS = 8_000_000
 """Numbers in one list of integers: a number of one byte becomes eight."""
 
-_BYTES, _FLOAT, _INT64 = 1, 2, 3
+_T = TypeVar("_T")
+_PART = b"\n"  # the tag that every entry, step and byte string begins with
 _LITTLE_FLOAT = np.dtype("<f4")
+_SCHEMA = {
+    "Bytes": {"value": "repeated bytes"},
+    "Floats": {"value": "repeated float"},
+    "Integers": {"value": "repeated int64"},
+    "Feature": {"bytes_list": "oneof Bytes", "float_list": "oneof Floats", "int64_list": "oneof Integers"},
+    "LongFeature": {"bytes_list": "oneof Bytes", "float_list": "oneof Floats"},
+    "FeatureList": {"feature": "repeated bytes"},
+    "Entry": {"key": "optional bytes", "value": "optional bytes"},
+    "Features": {"feature": "repeated Entry"},
+    "Example": {"features": "optional Features"},
+    "SequenceExample": {"context": "optional Features", "feature_lists": "optional Features"},
+}
 
 
 @dataclass(frozen=True)
@@ -66,16 +72,29 @@ class SequenceExample:
     feature_lists: Mapping[str, FeatureList] = field(default_factory=dict)
 
 
-class _Budget:
-    """Counts what a message makes of small parts, so that a hostile one cannot fill the memory."""
+@cache
+def _classes() -> dict[str, Any]:
+    """Return the message classes of the schema; protobuf is imported at the first call."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-    def __init__(self) -> None:
-        self._left = MAX_STEPS
-
-    def spend(self) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise WireError(f"more than {MAX_STEPS:,} parts")
+    kinds = descriptor_pb2.FieldDescriptorProto
+    numbers = {"bytes": kinds.TYPE_BYTES, "float": kinds.TYPE_FLOAT, "int64": kinds.TYPE_INT64}
+    file = descriptor_pb2.FileDescriptorProto(name="example.proto", package="levinthal", syntax="proto2")
+    for name, fields in _SCHEMA.items():
+        message = file.message_type.add(name=name)
+        for number, (key, (label, kind)) in enumerate(((key, each.split()) for key, each in fields.items()), start=1):
+            each = message.field.add(name=key, number=number, type=numbers.get(kind, kinds.TYPE_MESSAGE))
+            each.label = kinds.LABEL_REPEATED if label == "repeated" else kinds.LABEL_OPTIONAL
+            if kind not in numbers:
+                each.type_name = f".levinthal.{kind}"
+            each.options.packed = kind in ("float", "int64")
+            if label == "oneof":
+                each.oneof_index = 0
+        if "Feature" in name and "bytes_list" in fields:
+            message.oneof_decl.add(name="kind")
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"levinthal.{name}")) for name in _SCHEMA}
 
 
 def decode_example(data: bytes) -> dict[str, Feature]:
@@ -86,14 +105,7 @@ def decode_example(data: bytes) -> dict[str, Feature]:
     DataError
         The bytes are no such message.
     """
-    try:
-        budget = _Budget()
-        features: dict[str, Feature] = {}
-        for message in _messages(memoryview(data), 1):
-            features |= _features(message, budget)
-    except (WireError, UnicodeDecodeError) as error:
-        raise DataError(f"the bytes are no TensorFlow Example: {error}") from None
-    return features
+    return _decoded("Example", data, lambda message: dict(_entries(message.features, _feature)))
 
 
 def decode_sequence_example(data: bytes) -> SequenceExample:
@@ -104,99 +116,57 @@ def decode_sequence_example(data: bytes) -> SequenceExample:
     DataError
         The bytes are no such message.
     """
+    return _decoded(
+        "SequenceExample",
+        data,
+        lambda message: SequenceExample(
+            dict(_entries(message.context, _feature)), dict(_entries(message.feature_lists, _feature_list))
+        ),
+    )
+
+
+def _decoded(name: str, data: bytes, read: Callable[[Any], _T]) -> _T:
+    """Parse a message whose parts are few enough for the memory, and read it."""
+    from google.protobuf.message import DecodeError
+
     try:
-        budget = _Budget()
-        context: dict[str, Feature] = {}
-        lists: dict[str, FeatureList] = {}
-        for number, wire_type, value in fields(memoryview(data)):
-            if wire_type != LENGTH or isinstance(value, int):
-                continue
-            if number == 1:
-                context |= _features(value, budget)
-            elif number == 2:
-                for name, message in _entries(value, budget):
-                    lists[name] = _feature_list(message, budget)
-    except (WireError, UnicodeDecodeError) as error:
-        raise DataError(f"the bytes are no TensorFlow SequenceExample: {error}") from None
-    return SequenceExample(context, lists)
+        if data.count(_PART) > MAX_PARTS:
+            raise DecodeError(f"more than {MAX_PARTS:,} parts")
+        return read(_classes()[name].FromString(data))
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"the bytes are not a TensorFlow {name}: {error}") from None
 
 
-def _messages(data: memoryview, wanted: int) -> Iterator[memoryview]:
-    for number, wire_type, value in fields(data):
-        if number == wanted and wire_type == LENGTH and not isinstance(value, int):
-            yield value
+def _entries(features: Any, read: Callable[[bytes], Any]) -> Iterator[tuple[str, Any]]:
+    """Go through a map from name to feature or feature list."""
+    return ((entry.key.decode("utf-8"), read(entry.value)) for entry in features.feature)
 
 
-def _entries(data: memoryview, budget: _Budget) -> Iterator[tuple[str, memoryview]]:
-    """Go through a map from string to message."""
-    for entry in _messages(data, 1):
-        budget.spend()
-        key, value = "", memoryview(b"")
-        for number, wire_type, part in fields(entry):
-            if wire_type == LENGTH and not isinstance(part, int):
-                if number == 1:
-                    key = bytes(part).decode("utf-8")
-                elif number == 2:
-                    value = part
-        yield key, value
+def _feature(data: bytes) -> Feature:
+    if len(data) <= MAX_INTEGERS:
+        return _values(_classes()["Feature"].FromString(data))
+    feature = _classes()["LongFeature"].FromString(data)
+    if feature.WhichOneof("kind") is None:
+        from google.protobuf.message import DecodeError
+
+        raise DecodeError(f"more than {MAX_INTEGERS:,} integers in a list")
+    return _values(feature)
 
 
-def _features(data: memoryview, budget: _Budget) -> dict[str, Feature]:
-    return {name: _feature(message, budget) for name, message in _entries(data, budget)}
+def _values(feature: Any) -> Feature:
+    kind = feature.WhichOneof("kind")
+    if kind == "float_list":
+        return np.array(feature.float_list.value, np.float32)
+    if kind == "int64_list":
+        return np.array(feature.int64_list.value, np.int64)
+    return tuple(feature.bytes_list.value)
 
 
-def _feature(data: memoryview, budget: _Budget) -> Feature:
-    """Read a feature; parts of one kind are joined, of several kinds the last counts."""
-    kind = 0
-    parts: list[Any] = []
-    for number, wire_type, value in fields(data):
-        if wire_type != LENGTH or isinstance(value, int) or number not in (_BYTES, _FLOAT, _INT64):
-            continue
-        if number != kind:
-            kind, parts = number, []
-        if kind == _BYTES:
-            for each in _messages(value, 1):
-                budget.spend()
-                parts.append(bytes(each))
-        else:
-            parts += _numbers(value, kind, budget)
-    if kind in (0, _BYTES):
-        return tuple(parts)
-    if kind == _FLOAT:
-        return np.concatenate([np.zeros(0, np.float32), *parts])
-    return np.concatenate([np.zeros(0, np.int64), *parts])
-
-
-def _numbers(data: memoryview, kind: int, budget: _Budget) -> Iterator[npt.NDArray[Any]]:
-    """Go through the runs of a list of numbers, which may be packed or one by one."""
-    for number, wire_type, value in fields(data):
-        if number != 1:
-            continue
-        if wire_type == LENGTH and not isinstance(value, int):
-            if kind == _INT64:
-                if len(value) > MAX_INTEGERS:
-                    raise WireError(f"more than {MAX_INTEGERS:,} integers in a list")
-                yield varints(value)
-            elif len(value) % 4 == 0:
-                yield np.frombuffer(value, _LITTLE_FLOAT).astype(np.float32)
-            else:
-                raise WireError("packed floats are cut off")
-        elif kind == _INT64 and wire_type == VARINT and isinstance(value, int):
-            budget.spend()
-            yield np.array([value], np.uint64).view(np.int64)
-        elif kind == _FLOAT and wire_type == FIXED32 and not isinstance(value, int):
-            budget.spend()
-            yield np.frombuffer(value, _LITTLE_FLOAT).astype(np.float32)
-
-
-def _feature_list(data: memoryview, budget: _Budget) -> FeatureList:
-    regular = _regular_list(data)
+def _feature_list(data: bytes) -> FeatureList:
+    regular = _table(data)
     if regular is not None:
         return regular
-    steps = []
-    for message in _messages(data, 1):
-        budget.spend()
-        steps.append(_feature(message, budget))
+    steps = [_feature(step) for step in _classes()["FeatureList"].FromString(data).feature]
     kinds = {(step.dtype, step.shape) if isinstance(step, np.ndarray) else None for step in steps}
     if len(kinds) == 1 and None not in kinds:
         table: npt.NDArray[Any] = np.stack([step for step in steps if isinstance(step, np.ndarray)])
@@ -204,41 +174,29 @@ def _feature_list(data: memoryview, budget: _Budget) -> FeatureList:
     return tuple(steps)
 
 
-def _regular_list(data: memoryview) -> FeatureList | None:
+def _table(data: bytes) -> FeatureList | None:
     """Read a list of numbers at once where every step is written alike, which is how everybody writes them.
 
     The bytes before the numbers of the first step must be those of every step; None where that is not so.
     """
-    try:
-        number, step = _first_field(data)[:2]
-        kind, numbers, alone = _first_field(step)
-        packed_number, packed, packed_alone = _first_field(numbers)
-    except WireError:
+    stride = 2 + data[1] if len(data) > 1 else 0
+    if not stride or len(data) % stride or data[1] >= 0x80:
         return None
-    width = len(packed)
-    if not (alone and packed_alone and number == packed_number == 1 and kind in (_FLOAT, _INT64) and width):
+    first = _classes()["FeatureList"].FromString(data[:stride])
+    if len(first.feature) != 1 or first.SerializeToString() != data[:stride]:
         return None
-    prefix = length_field(1, length_field(kind, length_field(1, bytes(packed))))[:-width]
-    stride = len(prefix) + width
-    if len(data) % stride:
+    values = _feature(first.feature[0])
+    if isinstance(values, tuple) or not values.size:
         return None
+    width = 4 * values.size if values.dtype == np.float32 else values.size
     table = np.frombuffer(data, np.uint8).reshape(-1, stride)
-    body = table[:, len(prefix) :]
-    regular = bool((table[:, : len(prefix)] == np.frombuffer(prefix, np.uint8)).all())
-    if regular and kind == _FLOAT and width % 4 == 0:
+    head, body = table[:, :-width], table[:, -width:]
+    if not (head == head[0]).all():
+        return None
+    if values.dtype == np.float32:
         return np.ascontiguousarray(body).view(_LITTLE_FLOAT).astype(np.float32)
-    if regular and kind == _INT64 and body.size <= MAX_INTEGERS and bool((body < 0x80).all()):
-        return body.astype(np.int64)
-    return None
-
-
-def _first_field(data: memoryview) -> tuple[int, memoryview, bool]:
-    """Return the number and bytes of a message's first field, and whether it is the only one."""
-    several = fields(data)
-    number, wire_type, value = next(several, (0, VARINT, 0))
-    if isinstance(value, int) or wire_type != LENGTH:
-        raise WireError("no field of bytes")
-    return number, value, next(several, None) is None
+    small = head[0, -1] == width and body.size <= MAX_INTEGERS and bool((body < 0x80).all())
+    return body.astype(np.int64) if small else None
 
 
 def encode_example(features: Mapping[str, Feature]) -> bytes:
@@ -249,7 +207,7 @@ def encode_example(features: Mapping[str, Feature]) -> bytes:
     DataError
         A feature is neither a sequence of bytes nor an array of float32 or int64.
     """
-    return length_field(1, _encode_features(features))
+    return _encoded(_classes()["Example"](features=_map(features, _encode_feature)))
 
 
 def encode_sequence_example(example: SequenceExample) -> bytes:
@@ -260,43 +218,48 @@ def encode_sequence_example(example: SequenceExample) -> bytes:
     DataError
         A feature is neither a sequence of bytes nor an array of float32 or int64.
     """
-    lists = b"".join(_entry(name, _encode_feature_list(name, values)) for name, values in example.feature_lists.items())
-    return (length_field(1, _encode_features(example.context)) if example.context else b"") + (
-        length_field(2, lists) if lists else b""
-    )
+    parts = {
+        "context": _map(example.context, _encode_feature),
+        "feature_lists": _map(example.feature_lists, _encode_feature_list),
+    }
+    return _encoded(_classes()["SequenceExample"](**{name: part for name, part in parts.items() if part.feature}))
 
 
-def _encode_features(features: Mapping[str, Feature]) -> bytes:
-    return b"".join(_entry(name, _encode_feature(name, feature)) for name, feature in features.items())
+def _encoded(message: Any) -> bytes:
+    encoded: bytes = message.SerializeToString()
+    return encoded
 
 
-def _entry(name: str, message: bytes) -> bytes:
-    return length_field(1, length_field(1, name.encode()) + length_field(2, message))
+def _map(features: Mapping[str, Any], encode: Callable[[str, Any], bytes]) -> Any:
+    message = _classes()["Features"]()
+    for name, feature in features.items():
+        message.feature.add(key=name.encode(), value=encode(name, feature))
+    return message
 
 
 def _encode_feature(name: str, feature: Feature) -> bytes:
+    classes = _classes()
     if isinstance(feature, np.ndarray):
         if feature.ndim == 1 and feature.dtype == np.float32:
-            return _encode_list(_FLOAT, feature.astype(_LITTLE_FLOAT).tobytes())
+            return _encoded(classes["Feature"](float_list=classes["Floats"](value=feature.tolist())))
         if feature.ndim == 1 and feature.dtype == np.int64:
-            return _encode_list(_INT64, packed_varints(feature.astype(np.int64)))
+            return _encoded(classes["Feature"](int64_list=classes["Integers"](value=feature.tolist())))
     elif isinstance(feature, tuple) and all(isinstance(each, bytes) for each in feature):
-        return length_field(_BYTES, b"".join(length_field(1, each) for each in feature))
+        return _encoded(classes["Feature"](bytes_list=classes["Bytes"](value=feature)))
     raise DataError(f"feature {name!r} must be a tuple of bytes, or one row of float32 or int64")
 
 
-def _encode_list(kind: int, packed: bytes) -> bytes:
-    return length_field(kind, length_field(1, packed) if packed else b"")
-
-
-def _encode_feature_list(name: str, values: FeatureList | Iterable[Feature]) -> bytes:
+def _encode_feature_list(name: str, values: FeatureList) -> bytes:
     if isinstance(values, np.ndarray) and values.ndim == 2 and values.size:
         small = values.dtype == np.int64 and int(values.min()) >= 0 and int(values.max()) < 0x80
         if values.dtype == np.float32 or small:
             body = values.astype(_LITTLE_FLOAT if values.dtype == np.float32 else np.uint8)
             octets = np.ascontiguousarray(body).view(np.uint8)
-            kind = _FLOAT if values.dtype == np.float32 else _INT64
-            prefix = length_field(1, _encode_list(kind, octets[0].tobytes()))[: -octets.shape[1]]
-            heads = np.broadcast_to(np.frombuffer(prefix, np.uint8), (len(octets), len(prefix)))
-            return np.hstack([heads, octets]).tobytes()
-    return b"".join(length_field(1, _encode_feature(name, step)) for step in values)
+            first = _encode_steps(name, values[:1])
+            head = np.frombuffer(first[: -octets.shape[1]], np.uint8)
+            return np.hstack([np.broadcast_to(head, (len(octets), len(head))), octets]).tobytes()
+    return _encode_steps(name, values)
+
+
+def _encode_steps(name: str, steps: Iterable[Feature]) -> bytes:
+    return _encoded(_classes()["FeatureList"](feature=[_encode_feature(name, step) for step in steps]))

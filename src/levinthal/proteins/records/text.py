@@ -24,11 +24,11 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError
+from levinthal.files.writing import whole_file
 from levinthal.kernels.choice import kernels_allowed
 from levinthal.proteins.records.byte_source import Source, opened
 from levinthal.proteins.records.faults import Fault, FaultPolicy, RefusedRecord
 from levinthal.proteins.records.record import MAX_RESIDUES, ProteinRecord
-from levinthal.proteins.records.whole_file import written_whole
 
 __all__ = ["format_record", "read_text", "write_text"]
 
@@ -286,7 +286,7 @@ def write_text(path: str | Path, records: Iterable[ProteinRecord]) -> int:
         The file cannot be written.
     """
     count = 0
-    with written_whole(path) as file:
+    with whole_file(path) as file:
         for record in records:
             file.write(format_record(record).encode())
             count += 1

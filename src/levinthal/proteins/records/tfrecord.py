@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from levinthal.errors import DataError
+from levinthal.files.writing import whole_file
 from levinthal.proteins.records.byte_source import Source, opened, starts_as_gzip
-from levinthal.proteins.records.whole_file import written_whole
 
 __all__ = [
     "MAX_FRAME_BYTES",
     "Frame",
     "frame_bytes",
     "is_tfrecord_gzip",
+    "masked_crc32c",
     "read_frames",
     "starts_as_tfrecord",
     "write_frames",
@@ -31,6 +32,7 @@ MAX_FRAME_BYTES = 64 << 20
 
 _HEAD_BYTES = 12
 _CHUNK_BYTES = 1 << 20
+_MASK_DELTA = 0xA282EAD8
 
 
 class Frame(NamedTuple):
@@ -51,10 +53,15 @@ class Frame(NamedTuple):
     intact: bool
 
 
-def _checksum(data: bytes) -> int:
-    from levinthal.proteins.records.crc32c import masked_crc32c  # brings numba, which is slow to import
+def masked_crc32c(data: bytes) -> int:
+    """Return the CRC-32C, rotated right by 15 bits plus a constant, so that a checksum of checksums stays good.
 
-    return masked_crc32c(data)
+    The form is TensorFlow's (`tensorflow/core/lib/hash/crc32c.h`).
+    """
+    from google_crc32c import value
+
+    crc: int = value(data)
+    return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
 
 
 def starts_as_tfrecord(head: bytes) -> bool:
@@ -62,7 +69,7 @@ def starts_as_tfrecord(head: bytes) -> bool:
     if len(head) < _HEAD_BYTES:
         return False
     checksum: int = struct.unpack_from("<I", head, 8)[0]
-    return _checksum(head[:8]) == checksum
+    return masked_crc32c(head[:8]) == checksum
 
 
 def is_tfrecord_gzip(head: bytes) -> bool:
@@ -98,7 +105,7 @@ def read_frames(source: Source, max_bytes: int = MAX_FRAME_BYTES) -> Iterator[Fr
                 raise DataError(f"{place}: the file ends within a TFRecord frame: fetch or make it again")
             if not starts_as_tfrecord(head):
                 raise DataError(
-                    f"{place}: the checksum of a frame's length is wrong: no TFRecord file, or a damaged one"
+                    f"{place}: the checksum of a frame's length is wrong: not a TFRecord file, or a damaged one"
                 )
             length: int = struct.unpack_from("<Q", head)[0]
             if length > max_bytes:
@@ -107,7 +114,7 @@ def read_frames(source: Source, max_bytes: int = MAX_FRAME_BYTES) -> Iterator[Fr
             if len(body) < length + 4:
                 raise DataError(f"{place}: the file ends within a TFRecord frame: fetch or make it again")
             data, checksum = body[:length], struct.unpack_from("<I", body, length)[0]
-            yield Frame(data, offset, _checksum(data) == checksum)
+            yield Frame(data, offset, masked_crc32c(data) == checksum)
             offset += _HEAD_BYTES + length + 4
 
 
@@ -123,7 +130,7 @@ def _read(stream: Any, n_bytes: int) -> bytes:
 def frame_bytes(data: bytes) -> bytes:
     """Return a byte string in its frame."""
     length = struct.pack("<Q", len(data))
-    return b"".join((length, struct.pack("<I", _checksum(length)), data, struct.pack("<I", _checksum(data))))
+    return b"".join((length, struct.pack("<I", masked_crc32c(length)), data, struct.pack("<I", masked_crc32c(data))))
 
 
 def write_frames(path: str | Path, payloads: Iterable[bytes]) -> int:
@@ -137,7 +144,7 @@ def write_frames(path: str | Path, payloads: Iterable[bytes]) -> int:
         The file cannot be written.
     """
     count = 0
-    with written_whole(path) as file:
+    with whole_file(path) as file:
         for payload in payloads:
             file.write(frame_bytes(payload))
             count += 1

@@ -11,12 +11,18 @@ import numpy.typing as npt
 from levinthal.errors import DataError
 from levinthal.proteins.residues import THREE_LETTER
 
-__all__ = ["UNKNOWN_RESIDUE", "BackboneChain", "carbonyl_oxygens"]
+__all__ = ["BACKBONE_ATOMS", "FARTHEST_NM", "UNKNOWN_RESIDUE", "BackboneChain", "carbonyl_oxygens"]
 
 Floats: TypeAlias = npt.NDArray[np.floating]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Singles: TypeAlias = npt.NDArray[np.float32]
 Mask: TypeAlias = npt.NDArray[np.bool_]
+
+BACKBONE_ATOMS = ("N", "CA", "C")
+"""Names of a residue's atoms, in the order of `BackboneChain.atoms_nm`."""
+
+FARTHEST_NM = 1e5
+"""A position beyond this is taken for a mistake."""
 
 UNKNOWN_RESIDUE = "X"
 """One-letter code of a residue that is none of the twenty."""
@@ -53,7 +59,7 @@ class BackboneChain:
     Raises
     ------
     DataError
-        Lengths that do not match, or a letter that is no residue.
+        Lengths that do not match, or a letter that is not a residue.
     """
 
     name: str

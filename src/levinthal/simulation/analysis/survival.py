@@ -1,4 +1,8 @@
-"""Waiting times of which some were cut short: the Kaplan-Meier curve, its median and its restricted mean."""
+"""Waiting times of which some were cut short: the Kaplan-Meier curve, its median and its restricted mean.
+
+The curve is that of `scipy.stats.ecdf`; ours also has the events and those at risk, which SciPy keeps to itself and
+which the variances of the median, the restricted mean and the tail need.
+"""
 
 from __future__ import annotations
 

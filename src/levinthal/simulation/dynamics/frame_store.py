@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from levinthal.errors import DataError, ResultError
+from levinthal.errors import DataError
+from levinthal.files.writing import as_write_error, write_whole
 from levinthal.proteins.contact_maps.maps import CONTACT_CUTOFF_NM, pack_contacts, packed_size
 from levinthal.simulation.dynamics.frames import Frames
 
@@ -240,7 +241,7 @@ class FrameWriter:
     ------
     DataError
         The folder holds something else, frames of another system, or another process is writing.
-    ResultError
+    WriteError
         The folder cannot be written.
     """
 
@@ -248,25 +249,15 @@ class FrameWriter:
         self.folder = Path(folder)
         self.header = header
         self._files: dict[str, io.FileIO] = {}
-        try:
+        with as_write_error(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._rows = io.FileIO(self.folder / _ROWS, "ab")
-        except OSError as error:
-            raise self._unwritable(error) from None
-        try:
-            self._lock()
-            self._open_files()
-        except OSError as error:
-            self.close()
-            raise self._unwritable(error) from None
-        except DataError:
-            self.close()
-            raise
-
-    def _unwritable(self, error: OSError) -> ResultError:
-        return ResultError(
-            f"{self.folder} cannot be written: {error.strerror or error}; free space or choose another folder"
-        )
+            try:
+                self._lock()
+                self._open_files()
+            except (OSError, DataError):
+                self.close()
+                raise
 
     def _lock(self) -> None:
         try:
@@ -284,9 +275,7 @@ class FrameWriter:
             for name in _layout(self.header):
                 (self.folder / name).touch()
             # The header is the last file to appear, whole or not at all.
-            draft = path.with_suffix(".draft")
-            draft.write_text(json.dumps({"format": _FORMAT, "version": FORMAT_VERSION, **asdict(self.header)}), "utf-8")
-            draft.replace(path)
+            write_whole(path, json.dumps({"format": _FORMAT, "version": FORMAT_VERSION, **asdict(self.header)}))
         found = _read_header(self.folder)
         if found != self.header:
             raise DataError(f"{self.folder} holds frames of another kind ({found}): choose another folder")
@@ -334,7 +323,7 @@ class FrameWriter:
         ------
         DataError
             Frames of another size, or not finite.
-        ResultError
+        WriteError
             The disk is full or the folder is gone; the store is as it was.
         """
         first = self._n_frames
@@ -358,14 +347,15 @@ class FrameWriter:
             crc32=_checksum(data),
         )
         lengths = {file: os.fstat(file.fileno()).st_size for file in (*self._files.values(), self._rows)}
-        try:
-            for file, content in zip(self._files.values(), data, strict=True):
-                _write_through(file, content)
-            _write_through(self._rows, json.dumps(asdict(chunk)).encode() + b"\n")
-        except OSError as error:
-            for file, length in lengths.items():
-                os.ftruncate(file.fileno(), length)
-            raise self._unwritable(error) from None
+        with as_write_error(self.folder):
+            try:
+                for file, content in zip(self._files.values(), data, strict=True):
+                    _write_through(file, content)
+                _write_through(self._rows, json.dumps(asdict(chunk)).encode() + b"\n")
+            except OSError:
+                for file, length in lengths.items():
+                    os.ftruncate(file.fileno(), length)
+                raise
         self._n_frames += len(frames)
         return range(first, self._n_frames)
 

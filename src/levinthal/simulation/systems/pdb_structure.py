@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
+import gemmi
 import numpy as np
 import numpy.typing as npt
-from Bio.PDB import MMCIFParser, PDBParser
-from Bio.PDB.PDBExceptions import PDBConstructionException
 
 from levinthal.errors import DataError
 from levinthal.proteins.residues import HEAVY_ATOMS
+from levinthal.proteins.structures.parsing import read_structure
 from levinthal.simulation.systems.molecular_system import MolecularSystem, Residue, assemble, prepare
 
 __all__ = ["from_pdb"]
@@ -27,66 +25,33 @@ _RESIDUE_ALIASES = {
 _ATOM_ALIASES = {("ILE", "CD"): "CD1", ("NME", "CH3"): "C"}
 _TERMINAL_ALIASES = {"OT1": "O", "OC1": "O", "O1": "O", "OT2": "OXT", "OC2": "OXT", "O2": "OXT"}
 _SOLVENT_AND_IONS = frozenset(
-    [
-        "HOH",
-        "WAT",
-        "H2O",
-        "DOD",
-        "SOL",
-        "TIP",
-        "TIP3",
-        "NA",
-        "CL",
-        "K",
-        "MG",
-        "CA",
-        "ZN",
-        "MN",
-        "FE",
-        "SO4",
-        "PO4",
-        "GOL",
-    ]
+    {"HOH", "WAT", "H2O", "DOD", "SOL", "TIP", "TIP3", "GOL"}
+    | {"NA", "CL", "K", "MG", "CA", "ZN", "MN", "FE", "SO4", "PO4"}
 )
 _PEPTIDE_BOND_LIMIT_NM = 0.2
 _BOND_C_OXT_NM = 0.125
 _MINIMISE_ITERATIONS = 30
 
 
-def _read(path: Path) -> Any:
-    parser = (MMCIFParser if path.suffix.lower() in (".cif", ".mmcif") else PDBParser)(QUIET=True)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            models = list(parser.get_structure("structure", str(path)))
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}: name a readable PDB or mmCIF file") from None
-    except (PDBConstructionException, ValueError, KeyError, IndexError) as error:
-        raise DataError(
-            f"{path} is not a sound PDB or mmCIF file: {error}: mend that line or fetch the file again"
-        ) from None
-    if not models:
-        raise DataError(f"{path} holds no atoms: name a PDB or mmCIF file of a protein")
-    return models
-
-
-def _named_atoms(where: str, residue: Any, name: str) -> dict[str, tuple[float, float, float]]:
+def _named_atoms(where: str, residue: gemmi.Residue, name: str) -> dict[str, tuple[float, float, float]]:
     """Return the heavy atoms by their standard names, in standard order."""
     expected = HEAVY_ATOMS.get(name) or _CAPS[name]
     found: dict[str, tuple[float, float, float]] = {}
     for atom in residue:
-        if atom.element in ("H", "D"):
+        if atom.is_hydrogen():
             continue
-        label = _ATOM_ALIASES.get((name, atom.id), atom.id)
+        label = _ATOM_ALIASES.get((name, atom.name), atom.name)
         if label not in expected:
             label = _TERMINAL_ALIASES.get(label, label)
         if label not in expected and label != "OXT":
             raise DataError(
-                f"{where} has the atom {atom.id}, which no {name} has: remove it or name the residue rightly"
+                f"{where} has the atom {atom.name}, which no {name} has: remove it or name the residue rightly"
             )
-        x, y, z = (float(value) / 10 for value in atom.coord)
+        x, y, z = (np.array(atom.pos.tolist(), np.float32).astype(np.float64) / 10).tolist()
         if not (math.isfinite(x) and math.isfinite(y) and math.isfinite(z)):
-            raise DataError(f"{where}: the position of atom {atom.id} is not a number: mend that line")
+            raise DataError(f"{where}: the position of atom {atom.name} is not a number: fix that line")
+        if label in found:
+            raise DataError(f"{where} has the atom {label} twice: remove one copy, or give it a chain name of its own")
         found[label] = (x, y, z)
     missing = [atom for atom in expected if atom not in found]
     if missing:
@@ -105,18 +70,18 @@ def _with_terminal_oxygen(residue: Residue) -> Residue:
     return Residue(residue.name, residue.chain, residue.number, atoms)
 
 
-def _protein_of_chain(path: Path, chain: Any, removed: Counter[str]) -> list[Residue]:
+def _protein_of_chain(path: Path, chain: gemmi.Chain, removed: Counter[str]) -> list[Residue]:
     kept: list[Residue] = []
     for residue in chain:
-        name = _RESIDUE_ALIASES.get(residue.get_resname().strip(), residue.get_resname().strip())
-        number = f"{residue.id[1]}{residue.id[2].strip()}"
-        where = f"{path}: residue {name} {chain.id} {number}".replace("  ", " ")
+        name = _RESIDUE_ALIASES.get(residue.name, residue.name)
+        number = str(residue.seqid)
+        where = f"{path}: residue {name} {chain.name} {number}".replace("  ", " ")
         if name not in HEAVY_ATOMS and name not in _CAPS:
-            if name not in _SOLVENT_AND_IONS and "N" in residue and "C" in residue and "CA" in residue:
-                raise DataError(f"{where} is no standard amino acid: replace it by one, with PDBFixer for example")
+            if name not in _SOLVENT_AND_IONS and {"N", "CA", "C"} <= {atom.name for atom in residue}:
+                raise DataError(f"{where} is not a standard amino acid: replace it by one, with PDBFixer for example")
             removed[name] += 1
             continue
-        if residue.is_disordered():
+        if any(atom.has_altloc() for atom in residue):
             raise DataError(f"{where} has alternate locations: keep one, with `pdb_selaltloc` of pdb-tools for example")
         atoms = _named_atoms(where, residue, name)
         if kept and "C" in kept[-1].atoms and "N" in atoms:
@@ -126,7 +91,7 @@ def _protein_of_chain(path: Path, chain: Any, removed: Counter[str]) -> list[Res
                     f"{where} is {gap_nm:.2f} nm away from {kept[-1]}: the chain is broken there; "
                     "model the missing residues or give the pieces chain names of their own"
                 )
-        kept.append(Residue(name, str(chain.id), number, atoms))
+        kept.append(Residue(name, chain.name or " ", number, atoms))
     return kept
 
 
@@ -139,7 +104,7 @@ def from_pdb(
 ) -> tuple[MolecularSystem, dict[str, npt.NDArray[np.float64]]]:
     """Make a system of the protein in a PDB or mmCIF file.
 
-    The first model is taken; water, ions and ligands are removed, hydrogens placed anew for pH 7, a missing last
+    The first model is taken; water, ions and ligands are removed, hydrogens placed for pH 7, a missing last
     oxygen (OXT) added. What was changed stands in the system's `notes`.
 
     Parameters
@@ -160,12 +125,12 @@ def from_pdb(
     ------
     DataError
         The file cannot be read; alternate locations, missing atoms, unknown residues or a broken chain (the message
-        names the residue and the mend).
+        names the residue and the fix).
     """
     path = Path(path)
-    models = _read(path)
+    models = read_structure(path, one_letter_chains=True)
     removed: Counter[str] = Counter()
-    notes = ["hydrogens placed anew for pH 7"]
+    notes = ["hydrogens placed for pH 7"]
     if len(models) > 1:
         notes.append(f"model 1 of {len(models)} taken")
     residues: list[Residue] = []

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError
 
 from levinthal.errors import DataError, LevinthalError, UsageError
+from levinthal.files.writing import whole_path
 from levinthal.workloads.cvae.data.maps import MapSource, as_source
 from levinthal.workloads.cvae.model.config import CVAEConfig
 from levinthal.workloads.cvae.model.network import CVAEModel
@@ -160,7 +161,7 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises
         ------
-        DataError
+        WriteError
             The file cannot be written.
         """
         model = self._fitted()
@@ -170,13 +171,8 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             "architecture": json.dumps(model.config.to_dict()),
             "parameters": json.dumps(self.get_params(deep=False)),
         }
-        path = Path(path)
-        partial = path.with_name(path.name + ".partial")
-        try:
-            save_file(state, partial, metadata)
-            partial.replace(path)
-        except (OSError, SafetensorError) as error:
-            raise DataError(f"model cannot be written to {path}: {error}") from None
+        with whole_path(path, SafetensorError) as draft:
+            save_file(state, draft, metadata)
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "cpu") -> CVAE:

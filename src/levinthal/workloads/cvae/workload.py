@@ -98,6 +98,8 @@ def _prepare(run: Run, settings: CVAESettings) -> Features:
     if settings.maps:
         return features_of_maps(run, settings)
     trajectories = _trajectories(run, settings)
+    for note in trajectories.notes:
+        run.note(note)
     run.dataset(
         trajectories.name,
         version=trajectories.version,
@@ -228,11 +230,13 @@ def _train(
         clock_s += epoch.train_s + epoch.validation_s
         if epoch.validation is not None and epoch.validation.reconstruction <= target_nats:
             reached_s.append(clock_s)
-    run.samples("curve/loss/x", [epoch.steps for epoch in history.epochs], unit="training step")
-    run.samples("curve/loss/train", [epoch.train.total for epoch in history.epochs], unit="nat/frame")
-    validations = [epoch.validation for epoch in history.epochs if epoch.validation is not None]
-    run.samples("curve/loss/validation", [each.total for each in validations], unit="nat/frame")
-    losses = [epoch.train.total for epoch in history.epochs] + [each.total for each in validations]
+    validated = [(epoch.steps, epoch.validation.total) for epoch in history.epochs if epoch.validation is not None]
+    trained = [(epoch.steps, epoch.train.total) for epoch in history.epochs]
+    for split, points in (("training", trained), ("validation", validated)):
+        steps_done, totals = zip(*points, strict=True) if points else ((), ())
+        run.curve("loss", steps_done, totals, x_name="training step", x_unit="1", unit="nat/frame",
+                  labels={"split": split})  # fmt: skip
+    losses = [total for _, total in trained + validated]
     run.gate("losses that are not finite", float(np.count_nonzero(~np.isfinite(losses))), at_most=0.0)
 
     rate = history.frames_per_s

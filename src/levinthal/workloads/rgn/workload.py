@@ -6,7 +6,6 @@ clock, files. Predictors that know nothing of the sequence stand beside the netw
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from levinthal.files.checksums import digest_of
 from levinthal.harness import Rank, Run, ScalingCase, Settings
 from levinthal.metrics.peaks import Peaks
 from levinthal.metrics.process import process_tree_usage
@@ -104,7 +104,7 @@ class RGNWorkload:
             _measure(run, settings, model, corpus, trained=provenance.steps > 0)
             _tell_profiles(run, corpus)
         else:
-            digest = hashlib.sha256(Path(settings.fasta).read_bytes()).hexdigest()
+            digest = digest_of(settings.fasta)
             run.dataset(Path(settings.fasta).name, version="1", sha256=digest, synthetic=False)
         _time(run, settings, model, _targets(settings, requests, corpus, run.seed_for("targets", bits=31)), peaks)
         if requests:
@@ -243,12 +243,17 @@ def _tell_training(run: Run, settings: RGNSettings, history: History, peaks: Pea
     )  # fmt: skip
     run.metric("padding efficiency", history.padding_efficiency, unit="1", better="higher")
     last = [_between(history, i) for i in range(len(history.validations))]
-    run.samples("curve/dRMSD/x", [validation.step for validation in history.validations], unit="training step")
-    run.samples("curve/dRMSD/training", last, unit="A")
-    run.samples("curve/dRMSD/held out", [_ANGSTROM_PER_NM * each.drmsd_nm for each in history.validations], unit="A")
-    for group in history.validations[-1].drmsd_nm_by_group:
-        values = [_ANGSTROM_PER_NM * each.drmsd_nm_by_group[group] for each in history.validations]
-        run.samples(f"curve/dRMSD/{group}", values, unit="A")
+    lines = {
+        "training": last,
+        "held out": [_ANGSTROM_PER_NM * each.drmsd_nm for each in history.validations],
+        **{
+            group: [_ANGSTROM_PER_NM * each.drmsd_nm_by_group[group] for each in history.validations]
+            for group in history.validations[-1].drmsd_nm_by_group
+        },
+    }
+    steps = [validation.step for validation in history.validations]
+    for split, values in lines.items():
+        run.curve("dRMSD", steps, values, x_name="training step", x_unit="1", unit="A", labels={"split": split})
 
 
 def _tell_updates(run: Run, history: History) -> None:

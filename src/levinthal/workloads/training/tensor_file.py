@@ -6,10 +6,8 @@ A reader sees the old file or the new one, also after a kill or a power cut. Not
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +17,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from levinthal.errors import DataError
+from levinthal.files.writing import as_write_error, whole_path
 
 __all__ = ["DAMAGED", "below", "read_tensors", "write_tensors"]
 
-DAMAGED = "it is damaged or no file of Levinthal's: use another, or train again"
-"""The mend for a file that cannot be used."""
+DAMAGED = "it is damaged or not a file of Levinthal's: use another, or train again"
+"""What to do about a file that cannot be used."""
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], form: str, about: Mapping[str, Any]) -> None:
@@ -41,7 +40,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], form: str, about: M
 
     Raises
     ------
-    DataError
+    WriteError
         The file cannot be written; an old one of that name is untouched.
     """
     # a copy, since safetensors refuses tensors that share memory
@@ -50,17 +49,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], form: str, about: M
         for name, tensor in tensors.items()
     }
     metadata = {"format": form, "about": json.dumps(about), "crc32": _crc32(copies)}
-    partial = path.with_name(path.name + ".partial")
-    try:
+    with as_write_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(copies, partial, metadata)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise DataError(f"{path} cannot be written: {error}: choose a folder with space that is yours") from None
+    with whole_path(path, SafetensorError, sole_writer=True) as draft:
+        save_file(copies, draft, metadata)
 
 
 def read_tensors(path: Path, form: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from levinthal.errors import DataError, UsageError
-from levinthal.workloads.sampling.learners.components import pair_distances
+from levinthal.workloads.sampling.learners.features import pair_distances
 from levinthal.workloads.sampling.learners.registry import LEARNERS, make_learner
 
 SMALL = {"filters": 8, "layers": 2, "dense": 16, "latent": 2, "epochs": 4, "warm_epochs": 2, "batch_size": 50}
@@ -30,7 +30,7 @@ def _settings(name: str) -> dict[str, int]:
     return SMALL if name == "cvae" else {}
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", LEARNERS.built_in())
 def test_a_model_travels_and_embeds_frame_by_frame(name: str, chains: np.ndarray):
     learner = pickle.loads(pickle.dumps(make_learner(name, **_settings(name))))
     assert learner.name == name

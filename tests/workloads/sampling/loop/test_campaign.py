@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from levinthal.errors import SimulationError, UsageError
-from levinthal.harness.engines.open import InlineExecutor, pinned_pool
+from levinthal.harness.engines.built_in.inline import InlineExecutor
+from levinthal.harness.engines.built_in.local import pinned_pool
 from levinthal.simulation.exact.potential import MINIMA
 from levinthal.workloads.sampling.learners.registry import make_learner
 from levinthal.workloads.sampling.loop.campaign import CampaignPlan, run_campaign
@@ -23,7 +24,7 @@ from levinthal.workloads.sampling.loop.task import chunk_seed
 from levinthal.workloads.sampling.policies.registry import make_policy
 from levinthal.workloads.sampling.policies.view import Decision
 from levinthal.workloads.sampling.record.reader import CampaignRecord
-from levinthal.workloads.sampling.study.accounting import keep_accounts
+from levinthal.workloads.sampling.study.spending import spending_of
 from levinthal.workloads.sampling.systems.dynamics import PlanarDynamics
 
 DYNAMICS = PlanarDynamics(starts=MINIMA)
@@ -286,11 +287,11 @@ def test_two_workers_are_kept_busy_while_something_else_trains(tmp_path):
     for chunk in record.chunks:
         first[chunk.worker] = min(first.get(chunk.worker, chunk.started), chunk.started)
     both = [chunk for chunk in record.chunks if chunk.started >= max(first.values())]  # one may be slow to come up
-    accounts = keep_accounts(both, record.decisions, record.models, len(first))
-    print(f"{accounts}\ncoordinator {1e3 * result.coordinator_s / result.n_chunks:.2f} ms a chunk")
+    spending = spending_of(both, record.decisions, record.models, len(first))
+    print(f"{spending}\ncoordinator {1e3 * result.coordinator_s / result.n_chunks:.2f} ms a chunk")
     assert result.model_version >= 1
-    assert accounts.busy_share > 0.5  # neighbours on a shared machine; see the benchmark for what is aimed at
-    assert accounts.frames_unseen_by_model >= 0
+    assert spending.busy_share > 0.5  # neighbours on a shared machine; see the benchmark for what is aimed at
+    assert spending.frames_unseen_by_model >= 0
 
 
 def test_kills_of_coordinator_and_workers_lose_nothing(tmp_path):

@@ -12,7 +12,7 @@ from levinthal.errors import DataError, UsageError
 from levinthal.workloads.sampling.record.reader import FRAMES, STATES, CampaignHeader, CampaignRecord, checksum
 from levinthal.workloads.sampling.record.rows import ChunkRow, DecisionRow, ModelRow
 from levinthal.workloads.sampling.record.writer import CampaignWriter
-from levinthal.workloads.sampling.study.accounting import busy_share, cull_latencies_s, keep_accounts, queue_times_s
+from levinthal.workloads.sampling.study.spending import busy_share, cull_latencies_s, queue_times_s, spending_of
 
 HEADER = CampaignHeader(
     system="toy",
@@ -137,7 +137,7 @@ def test_one_writer_of_one_campaign(folder, tmp_path):
         CampaignRecord(tmp_path)
 
 
-def test_accounts_of_a_campaign_worked_out_by_hand():
+def test_spending_of_a_campaign_worked_out_by_hand():
     first = chunk(0, 0, 0, 0, None, 0, submitted=1.0, received=2.0, started=2.0, simulated=6.0, returned=6.0)
     second = chunk(1, 1, 0, 1, None, 0, submitted=1.0, received=4.0, started=4.0, simulated=8.0, returned=8.0)
     third = chunk(2, 0, 1, 2, 1, 0, submitted=7.0, received=9.0, started=9.0, simulated=12.0, returned=12.0, decision=0)
@@ -148,11 +148,11 @@ def test_accounts_of_a_campaign_worked_out_by_hand():
     assert busy_share(chunks, 2) == pytest.approx(11 / 20)
     assert queue_times_s(chunks) == [1.0, 3.0, 2.0]
     assert cull_latencies_s(chunks, [decision]) == [2.75]
-    accounts = keep_accounts(chunks, [decision], [model], 2)
-    assert accounts.simulation_cpu_s == 3.0
-    assert accounts.training_cpu_s == 0.75
-    assert accounts.inference_s == pytest.approx(0.6)
-    assert accounts.commit_s == 0.5
-    assert accounts.frames_unseen_by_model == 1.0
-    assert accounts.frames_since_decision == 2.0
-    assert accounts.model_versions_behind == 1.0
+    spending = spending_of(chunks, [decision], [model], 2)
+    assert spending.simulate == 3.0
+    assert spending.train == 0.75
+    assert (spending.infer, spending.select) == pytest.approx((0.1, 0.5))
+    assert spending.commit_s == 0.5
+    assert spending.frames_unseen_by_model == 1.0
+    assert spending.frames_since_decision == 2.0
+    assert spending.model_versions_behind == 1.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from levinthal.simulation.analysis.ratios import PolicyRatio
-from levinthal.workloads.sampling.reporting.metrics import tell_comparisons, tell_ratios
-from levinthal.workloads.sampling.study.evaluation import PolicyComparison
+from levinthal.workloads.sampling.reporting.metrics import report_comparisons, report_ratios
+from levinthal.workloads.sampling.study.comparison import PolicyComparison
 
 
 class Told:
@@ -33,22 +33,22 @@ def compared(candidate, baseline, value, low, high, verdict):
 @pytest.mark.parametrize(
     ("value", "low", "high", "verdict", "words"),
     [
-        (0.9, 0.7, 1.2, "can't tell", "Random restarts do as well as dbscan"),
-        (0.5, 0.4, 0.8, "less effective", "Random restarts do better than dbscan"),
+        (0.9, 0.7, 1.2, "can't tell", "The control random does as well as dbscan"),
+        (0.5, 0.4, 0.8, "less effective", "The control random does better than dbscan"),
         (2.0, 1.5, 2.5, "more effective", ""),
     ],
 )
-def test_what_random_restarts_are_worth_is_said_in_words(value, low, high, verdict, words):
+def test_what_a_control_is_worth_is_said_in_words(value, low, high, verdict, words):
     run = Told()
-    tell_comparisons(run, [compared("dbscan", "random", value, low, high, verdict)])
+    report_comparisons(run, [compared("dbscan", "random", value, low, high, verdict)], ["plain", "random"])
     assert [note[: len(words)] for note in run.notes] == ([words] if words else [])
 
 
-def test_the_random_control_is_no_headline():
+def test_a_control_is_not_the_headline():
     run = Told()
     made = [
         compared("random", "plain", 8.0, 6.0, 10.0, "more effective"),
         compared("dbscan", "plain", 5.0, 4.0, 6.0, ""),
     ]
-    tell_ratios(run, made, "plain")
+    report_ratios(run, made, "plain", ["plain", "random"])
     assert [value for _, value in run.metrics] == [5.0, 8.0]

@@ -7,8 +7,8 @@ from concurrent.futures import BrokenExecutor
 import pytest
 
 from levinthal.errors import SimulationError
+from levinthal.harness.engines.built_in.inline import InlineExecutor
 from levinthal.harness.engines.contract import WorkerLostError
-from levinthal.harness.engines.open import InlineExecutor
 from levinthal.workloads.sampling.study import campaigns as study
 
 

@@ -19,10 +19,9 @@ from levinthal.simulation.exact.potential import MuellerBrown
 from levinthal.workloads.sampling.loop.core_clock import own_seconds
 from levinthal.workloads.sampling.reporting.structures import chosen_states
 from levinthal.workloads.sampling.settings import SamplingSettings
-from levinthal.workloads.sampling.study.campaigns import read_options
+from levinthal.workloads.sampling.study.comparison import compare_policies
 from levinthal.workloads.sampling.study.evaluation import (
     budget_to_cover,
-    compare_policies,
     coverage_at,
     coverage_curve,
     divergences,
@@ -30,9 +29,12 @@ from levinthal.workloads.sampling.study.evaluation import (
     reweighted_populations,
     unbroken_runs,
 )
-from levinthal.workloads.sampling.study.outcome import Interval, Outcome, Spending, load_outcome, save_outcome
-from levinthal.workloads.sampling.systems.named import make_system
+from levinthal.workloads.sampling.study.outcome import Outcome, load_outcome, save_outcome
+from levinthal.workloads.sampling.study.spending import Spending
+from levinthal.workloads.sampling.study.tasks import read_options
+from levinthal.workloads.sampling.study.timeline import Interval
 from levinthal.workloads.sampling.systems.observables import GridObservables, PlaneProjection
+from levinthal.workloads.sampling.systems.registry import make_system
 from levinthal.workloads.sampling.systems.torsions import torsion_features
 
 NO_SPENDING = Spending(1.0, 0.5, 0.1, 0.1, 0.1, 0.0, 0.0, 1.0, 1.0, 0.0, math.nan, 0.0, 0.0, 0.0, 0.0)
@@ -216,19 +218,22 @@ def test_states_for_a_viewer_are_the_event_and_then_far_apart():
 
 
 def test_options_are_read_by_name():
-    assert read_options(["dbscan.outliers=7", "dbscan.order=furthest"], ["dbscan"]) == {
-        "dbscan": {"outliers": 7, "order": "furthest"}
-    }
+    found = read_options(["dbscan.outliers=7", "dbscan.order=furthest", "cvae.latent=2"])
+    assert found["dbscan"] == {"outliers": 7, "order": "furthest"}
+    assert found["cvae"] == {"latent": 2}
+    assert not found["lof"]
     with pytest.raises(UsageError, match=r"NAME\.KEY=VALUE"):
-        read_options(["outliers=7"], ["dbscan"])
-    with pytest.raises(UsageError, match="no policy or learner"):
-        read_options(["lof.outliers=7"], ["dbscan"])
+        read_options(["outliers=7"])
+    with pytest.raises(UsageError, match="not a policy or learner: there are"):
+        read_options(["log.outliers=7"])
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"system": "bundle"}, "is unknown"),
+        ({"system": "go"}, "set system=go:FILE.pdb"),
+        ({"system": "landscape:3"}, "set system=landscape"),
         ({"system": "chain:nowhere.npz"}, "nowhere.npz"),
         ({"system": "go:nowhere.pdb"}, "nowhere.pdb"),
     ],
@@ -241,10 +246,12 @@ def test_a_system_that_is_not_there(settings, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"policies": "random,dbscan"}, "baseline 'plain' is none of the policies random, dbscan"),
+        ({"policies": "random,dbscan"}, "baseline 'plain' is not among the policies random, dbscan"),
         ({"policies": "plain,plain"}, "named twice"),
+        ({"policies": "plain,dbscna"}, "policy 'dbscna' is unknown: did you mean dbscan"),
+        ({"learner": "cave"}, "learner 'cave' is unknown: did you mean cvae"),
         ({"steps": "0"}, "no budget"),
-        ({"chunk_steps": "150"}, "no multiple of frame_interval"),
+        ({"chunk_steps": "150"}, "not a multiple of frame_interval"),
         ({"deterministic": "true", "spread": "all"}, "several workers are not deterministic"),
     ],
 )

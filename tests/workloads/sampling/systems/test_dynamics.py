@@ -63,7 +63,7 @@ def test_a_start_is_needed_and_is_part_of_the_digest():
 
 
 def test_a_molecule_goes_as_simulate_ensemble_and_goes_on_from_any_frame():
-    from levinthal.harness.engines.open import InlineExecutor
+    from levinthal.harness.engines.built_in.inline import InlineExecutor
     from levinthal.simulation.dynamics.ensemble import Start, chunk_seed, simulate_ensemble
     from levinthal.simulation.dynamics.replica import ReplicaState, advance
     from levinthal.simulation.systems.peptide import capped_peptide

@@ -141,8 +141,16 @@ def _map_size(settings: CVAESettings, n_residues: int) -> int:
     return size
 
 
+def _block(lengths: Sequence[int]) -> int:
+    """Return the frames of a block: short trajectories are a block each, long ones are cut."""
+    long = [length for length in lengths if length >= _LEAST_FRAMES]
+    if long:
+        return max(2, min(long) // _BLOCKS)
+    return max(2, min(max(lengths), sum(lengths) // _BLOCKS))
+
+
 def _split(run: Run, lengths: Sequence[int]) -> Split:
-    block = max(2, min(lengths) // _BLOCKS)
+    block = _block(lengths)
     return split_by_block(
         lengths,
         block=block,

@@ -46,6 +46,8 @@ class TrajectorySet:
         What each trajectory began from.
     references : mapping of str to ndarray, shape (n_residues, 3)
         Named structures to measure distances from; the first is the one native contacts are taken of.
+    notes : tuple of str
+        What a reader of the figures must know of them: sentences.
     """
 
     name: str
@@ -54,6 +56,7 @@ class TrajectorySet:
     frames: tuple[Frames, ...]
     starts: tuple[str, ...]
     references: Mapping[str, npt.NDArray[np.floating]]
+    notes: tuple[str, ...] = ()
 
     @property
     def n_frames(self) -> int:
@@ -174,45 +177,28 @@ def read_trajectories(paths: Sequence[str], topology: str) -> TrajectorySet:
     paths : sequence of str
         Trajectory files, each one trajectory.
     topology : str
-        A PDB file of the same atoms; its structure is the reference.
+        A file of the same atoms; its structure is the reference.
 
     Raises
     ------
     DataError
-        A file is missing, damaged, or does not fit the topology; names the file.
+        A file is missing, damaged, or does not fit the topology, or all have too few frames together; names the file.
     """
-    import mdtraj
+    from levinthal.simulation.trajectories import reader
 
-    for path in (topology, *paths):
-        if not Path(path).is_file():
-            raise DataError(f"{path} is not a file: name a trajectory and its topology, as in trajectory=x.dcd")
-    try:
-        reference = mdtraj.load(topology)
-    except Exception as error:  # mdtraj raises whatever its parsers do
-        raise DataError(f"{topology} is no topology that mdtraj reads ({error}): give a PDB file") from error
-    carbons = reference.topology.select("name CA and protein")
-    if len(carbons) < 4:
-        raise DataError(f"{topology} has {len(carbons)} CA atoms of a protein, a contact map needs 4: give a protein")
-    loaded = []
-    for path in paths:
-        try:
-            trajectory = mdtraj.load(path, top=reference.topology, atom_indices=carbons)
-        except Exception as error:  # mdtraj raises whatever its parsers do
-            raise DataError(f"{path} cannot be read with the atoms of {topology} ({error})") from error
-        if len(trajectory) < _LEAST_FRAMES:
-            raise DataError(
-                f"{path} holds {len(trajectory)} whole frame(s), at least {_LEAST_FRAMES} are needed to learn from and "
-                "to hold some out: give a longer trajectory, or mend the file if it should have more"
-            )
-        if not np.isfinite(trajectory.xyz).all():
-            bad = int(np.argmin(np.isfinite(trajectory.xyz).all(axis=(1, 2))))
-            raise DataError(f"{path}: frame {bad} has a coordinate that is not a number: cut it out")
-        loaded.append(Frames(np.ascontiguousarray(trajectory.xyz, np.float32), np.arange(len(trajectory))))
+    found = reader.read_trajectories(paths, topology)
+    n_frames = sum(len(each.ca_nm) for each in found.trajectories)
+    if n_frames < _LEAST_FRAMES:
+        raise DataError(
+            f"{', '.join(paths)}: {n_frames} frame(s) in all, at least {_LEAST_FRAMES} are needed to learn from and to "
+            "hold some out: give more or longer trajectories"
+        )
     return TrajectorySet(
         name=Path(paths[0]).name if len(paths) == 1 else f"{len(paths)} trajectories of {Path(topology).name}",
         version="1",
         synthetic=False,
-        frames=tuple(loaded),
+        frames=tuple(Frames(each.ca_nm, np.arange(len(each.ca_nm))) for each in found.trajectories),
         starts=tuple(Path(path).name for path in paths),
-        references={Path(topology).stem: reference.xyz[0][carbons]},
+        references={Path(topology).stem: found.reference_nm},
+        notes=found.notes,
     )

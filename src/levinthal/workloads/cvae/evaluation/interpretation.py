@@ -159,7 +159,8 @@ def _correlate(run: Run, settings: CVAESettings, data: Features, name: str, poin
         unit="1",
         better="higher",
         kind="quality",
-        reason=_missing(settings, points) or f"no block held out is longer than the lag of {settings.lag} frames",
+        reason=_missing(settings, points)
+        or f"its space does not vary, or no block held out is longer than the lag of {settings.lag} frames",
     )
 
 

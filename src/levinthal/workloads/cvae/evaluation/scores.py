@@ -212,14 +212,20 @@ def vamp2_held_out(fitted: Sequence[Floats], scored: Sequence[Floats], lag: int)
     Returns
     -------
     float or None
-        At least 1 (the constant function) but for noise; null where either part has no stretch longer than the lag.
+        At least 1 (the constant function) but for noise; null where either part has no stretch longer than the lag, or
+        does not vary.
     """
+    from deeptime.numeric import ZeroRankError
+
     from levinthal.simulation.analysis.markov import held_out_vamp2
 
     usable = [[stretch for stretch in part if len(stretch) > lag] for part in (fitted, scored)]
     if not all(usable):
         return None
-    return held_out_vamp2(usable[0], usable[1], lag)
+    try:
+        return held_out_vamp2(usable[0], usable[1], lag)
+    except ZeroRankError:
+        return None
 
 
 def _scaled(latent: Floats) -> npt.NDArray[np.float64]:

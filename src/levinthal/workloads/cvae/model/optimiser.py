@@ -1,4 +1,8 @@
-"""RMSprop (Tieleman and Hinton 2012), the optimiser of the paper's lineage, fast on either device."""
+"""RMSprop (Tieleman and Hinton 2012), the optimiser of the paper's lineage, fast on either device.
+
+On a CPU it is ours because `torch.optim.RMSprop` has no fused form there: its steps for 2 to 22 million parameters took
+2.5 to 11 times as long on one thread.
+"""
 
 from __future__ import annotations
 

@@ -103,10 +103,9 @@ def _tell(run: Run, settings: DockingSettings, history: Sequence[Iteration], rea
         better="lower",
         reason=f"episodes did not come within {settings.target:g} kcal/mol of the best known score on the maps",
     )
-    run.samples("curve/policy training/x", np.cumsum([each.frames for each in history]), unit="frame")
-    run.samples(
-        "curve/policy training/best energy of an episode, mean",
-        [each.best_energy_kcal_mol for each in history],
-        unit="kcal/mol",
-    )
-    run.samples("curve/policy training/best known", [reach] * len(history), unit="kcal/mol")
+    frames_done = np.cumsum([each.frames for each in history])
+    energies = {"best of an episode, mean": [each.best_energy_kcal_mol for each in history],
+                "best known": [reach] * len(history)}  # fmt: skip
+    for pose, values in energies.items():
+        run.curve("energy of the pose", frames_done, values, x_name="frames of the training", x_unit="frame",
+                  unit="kcal/mol", labels={"pose": pose})  # fmt: skip

@@ -17,6 +17,7 @@ import numpy as np
 
 from levinthal.datasets.registry import data_folder, data_set, data_sets
 from levinthal.errors import DataError
+from levinthal.files.writing import write_whole
 from levinthal.proteins.records import FaultPolicy, ProteinRecord, RecordCache, read_records
 from levinthal.proteins.records import write_cache as write_record_cache
 from levinthal.workloads.rgn.data.batches import ProteinSet
@@ -192,7 +193,7 @@ def _cached(path: Path, split: str | None, on_fault: Literal["skip", "refuse"], 
 
         keep_records(kept, with_profile())
         found = {str(fault): number for fault, number in policy.counts.items()}
-        counts.write_text(json.dumps({**found, **({_NO_PROFILE: lacking} if lacking else {})}), encoding="utf-8")
+        write_whole(counts, json.dumps({**found, **({_NO_PROFILE: lacking} if lacking else {})}))
     for fault, number in json.loads(counts.read_text(encoding="utf-8")).items():
         faults[fault] = faults.get(fault, 0) + number
     cache = RecordCache(kept)

@@ -26,6 +26,7 @@ import torch
 from torch import distributed
 
 from levinthal.errors import DataError, LevinthalError, UsageError
+from levinthal.files.writing import write_whole
 from levinthal.harness.engines.processes import die_with_parent
 from levinthal.harness.engines.ranks import become_launcher, end_ranks, place_of_rank, start_ranks
 from levinthal.proteins.records.cache import RecordCache
@@ -103,7 +104,7 @@ def train_on_ranks(
     out.mkdir(parents=True, exist_ok=True)
     (out / _ERROR).unlink(missing_ok=True)
     document = {"model": config.to_dict(), "training": settings.to_dict(), "seed": seed}
-    (out / _CONFIG).write_text(json.dumps(document, indent=1) + "\n")
+    write_whole(out / _CONFIG, json.dumps(document, indent=1) + "\n")
     arguments = ["--data", data, "--out", out, "--config", out / _CONFIG, "--label", label, "--device", device]
     arguments += ["--max-length", max_length, "--report"]
     arguments += ["--validation", validation] if validation is not None else []
@@ -180,7 +181,7 @@ def _train_as_rank(options: argparse.Namespace) -> None:
             held_out = history.validations[-1].drmsd_nm if history.validations else None
             origin = Provenance(train_set.label, len(history.steps), history.recent_loss_nm, held_out)
             save_weights(options.out / WEIGHTS, model, origin)
-            (options.out / _SUMMARY).write_text(json.dumps(history.summary(), indent=1) + "\n")
+            write_whole(options.out / _SUMMARY, json.dumps(history.summary(), indent=1) + "\n")
         distributed.barrier()
     finally:
         distributed.destroy_process_group()
@@ -225,7 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.out.mkdir(parents=True, exist_ok=True)
         _train_as_rank(options)
     except LevinthalError as error:
-        (options.out / _ERROR).write_text(str(error))
+        write_whole(options.out / _ERROR, str(error))
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 

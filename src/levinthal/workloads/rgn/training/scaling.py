@@ -9,8 +9,9 @@ from types import MappingProxyType
 from torch import Tensor
 
 from levinthal.errors import DataError
+from levinthal.files.writing import write_whole
 from levinthal.harness import Rank, Run, ScalingCase
-from levinthal.harness.results.store import read_json, write_atomically
+from levinthal.harness.results.store import read_json
 from levinthal.proteins.records.cache import RecordCache
 from levinthal.workloads.rgn.data.batches import ProteinSet
 from levinthal.workloads.rgn.data.corpus import Corpus
@@ -29,7 +30,7 @@ _RECORDS = "training_records.json"
 def store_records(run: Run, corpus: Corpus) -> None:
     """Leave in `run.folder` where the training records are."""
     about = {"path": str(corpus.train.path), "label": corpus.origin.label}
-    write_atomically(run.folder / _RECORDS, json.dumps(about) + "\n")
+    write_whole(run.folder / _RECORDS, json.dumps(about) + "\n")
 
 
 class RGNTrainer:

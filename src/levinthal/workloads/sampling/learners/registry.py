@@ -1,47 +1,33 @@
-"""Learners by name."""
+"""Learners by name: the modules of `built_in`, and plug-ins of the entry point group `levinthal.learners`.
+
+A plug-in declares, in its `pyproject.toml`, something to be called with the settings that returns a `Learner`::
+
+    [project.entry-points."levinthal.learners"]
+    mine = "my_package:MyLearner"
+"""
 
 from __future__ import annotations
 
-from dataclasses import fields
-from difflib import get_close_matches
-from typing import Any
+from typing import Any, cast
 
 from levinthal.errors import UsageError
-from levinthal.workloads.sampling.learners.components import CoordinatesLearner, PCALearner
-from levinthal.workloads.sampling.loop.retraining import Learner
+from levinthal.plugins import Registry
+from levinthal.workloads.sampling.learners.learner import Learner
 
 __all__ = ["LEARNERS", "make_learner"]
 
-LEARNERS = ("coordinates", "pca", "cvae")
+LEARNERS = Registry("learner", "levinthal.learners", "levinthal.workloads.sampling.learners.built_in")
 
 
 def make_learner(name: str, **settings: Any) -> Learner:
-    """Make a learner: "coordinates", "pca" or "cvae".
+    """Make a learner.
 
     Raises
     ------
     UsageError
-        An unknown learner or setting, or a value out of range.
+        An unknown learner or setting, a value out of range, or a plug-in that is not a learner.
     """
-    kind: type[Any]
-    if name == "coordinates":
-        kind = CoordinatesLearner
-    elif name == "pca":
-        kind = PCALearner
-    elif name == "cvae":
-        from levinthal.workloads.sampling.learners.cvae import CVAELearner  # brings torch
-
-        kind = CVAELearner
-    else:
-        raise _unknown("learner", name, LEARNERS)
-    known = tuple(each.name for each in fields(kind))
-    for each in settings:
-        if each not in known:
-            raise _unknown(f"setting of learner {name}:", each, known)
-    learner: Learner = kind(**settings)
-    return learner
-
-
-def _unknown(what: str, name: str, known: tuple[str, ...]) -> UsageError:
-    near = get_close_matches(name, known, n=1)
-    return UsageError(f"{what} {name!r} is unknown: {f'did you mean {near[0]}?' if near else f'there are {known}'}")
+    learner = LEARNERS.make(name, **settings)
+    if getattr(learner, "name", None) != name or not hasattr(learner, "fit"):
+        raise UsageError(f"learner {name!r} does not keep the contract: it needs a method `fit`, and `name` {name!r}")
+    return cast(Learner, learner)

@@ -15,11 +15,12 @@ from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 
-from levinthal.harness.engines.open import InlineExecutor
+from levinthal.harness.engines.built_in.inline import InlineExecutor
+from levinthal.workloads.sampling.learners.learner import Learner
 from levinthal.workloads.sampling.loop.coordinator import Coordinator
 from levinthal.workloads.sampling.loop.flight import WorkerPool
 from levinthal.workloads.sampling.loop.plan import CampaignPlan, CampaignResult
-from levinthal.workloads.sampling.loop.retraining import FrameFile, Learner, Retraining
+from levinthal.workloads.sampling.loop.retraining import FrameFile, Retraining
 from levinthal.workloads.sampling.loop.task import model_seed
 from levinthal.workloads.sampling.policies.view import Policy
 from levinthal.workloads.sampling.record.reader import FRAMES, CampaignHeader

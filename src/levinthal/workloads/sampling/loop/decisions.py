@@ -7,9 +7,10 @@ import time
 import numpy as np
 
 from levinthal.errors import UsageError
+from levinthal.workloads.sampling.learners.learner import Model
 from levinthal.workloads.sampling.loop.plan import CampaignPlan
 from levinthal.workloads.sampling.loop.progress import Progress, Walker
-from levinthal.workloads.sampling.loop.retraining import Model, Retraining
+from levinthal.workloads.sampling.loop.retraining import Retraining
 from levinthal.workloads.sampling.loop.task import decision_rng, refresh_rng
 from levinthal.workloads.sampling.policies.view import Decision, Policy
 from levinthal.workloads.sampling.record.rows import DecisionRow, ModelRow

@@ -7,15 +7,16 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import SimulationError, UsageError
+from levinthal.workloads.sampling.learners.learner import Learner, Model
 from levinthal.workloads.sampling.record.reader import mapped
 
-__all__ = ["FrameFile", "Learner", "Model", "Retraining", "Trained", "embed_frames", "train"]
+__all__ = ["FrameFile", "Retraining", "Trained", "embed_frames", "train"]
 
 Embedding = npt.NDArray[np.float32]
 
@@ -23,27 +24,6 @@ Embedding = npt.NDArray[np.float32]
 # does it first.
 _CATCH_UP_FRAMES = 2000
 _BREAKS_IN_A_ROW = 5
-
-
-class Model(Protocol):
-    """What places frames in a space where policies measure distances."""
-
-    def embed(self, frames: npt.NDArray[np.float32], /) -> npt.NDArray[np.float32]:
-        """Return the place of each frame, shape (n_frames, d)."""
-        ...
-
-
-class Learner(Protocol):
-    """Makes models; it travels to worker processes by pickle, and so does a model."""
-
-    @property
-    def name(self) -> str:
-        """For the record."""
-        ...
-
-    def fit(self, frames: npt.NDArray[np.float32], previous: Any, seed: int, /) -> Model:
-        """Return a model of the frames, beginning from the previous one where there is one and it helps."""
-        ...
 
 
 @dataclass(frozen=True)

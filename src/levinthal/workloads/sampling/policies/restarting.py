@@ -71,7 +71,7 @@ class Restarting:
     """
 
     name = "restarting"
-    directed = False
+    needs_model, wants_target, is_control = True, False, False
 
     def __init__(self, settings: RestartSettings) -> None:
         self._common = settings

@@ -86,12 +86,16 @@ class Policy(Protocol):
     ----------
     name : str
         For the record.
-    directed : bool
-        Whether it knows where to go; such a policy is told apart in every report.
+    needs_model : bool
+        Whether it measures distances in an embedding; without it no model is trained. True where it does not say.
+    wants_target : bool
+        Whether it is told where to go: as its setting `target` it is given a frame that the event looks like, and it is
+        reported apart. False where it does not say.
+    is_control : bool
+        Whether it is what other policies have to beat: each is compared with it. False where it does not say.
     """
 
     name: str
-    directed: bool
 
     def refresh(self, view: View, rng: np.random.Generator) -> None:
         """Look at all frames; called when there are many more, or another model."""

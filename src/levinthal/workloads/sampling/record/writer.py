@@ -13,7 +13,8 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from levinthal.errors import DataError, ResultError, UsageError
+from levinthal.errors import DataError, UsageError, WriteError
+from levinthal.files.writing import as_write_error, whole_path
 from levinthal.workloads.sampling.record.reader import (
     DATABASE,
     FORMAT_VERSION,
@@ -70,18 +71,16 @@ class CampaignWriter:
         A record is there and `resume` is false, or the other way round.
     DataError
         A record of another campaign, a damaged one, or one that another process is writing.
-    ResultError
+    WriteError
         The folder cannot be written.
     """
 
     def __init__(self, folder: Path, header: CampaignHeader, *, resume: bool, durable: bool = True) -> None:
         self.folder, self.header, self._durable = folder, header, durable
         self._open: list[int] = []
-        try:
+        with as_write_error(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise self._unwritable(error) from None
         self._open.append(self._lock)
         try:
             self._begin(resume)
@@ -137,9 +136,7 @@ class CampaignWriter:
 
     def _create(self, path: Path) -> None:
         """Make the database under another name, so that a record is there whole or not at all."""
-        draft = path.with_suffix(".draft")
-        draft.unlink(missing_ok=True)
-        try:
+        with whole_path(path, sqlite3.OperationalError) as draft:
             database = sqlite3.connect(draft, isolation_level=None)
             database.execute("BEGIN")
             database.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
@@ -150,13 +147,6 @@ class CampaignWriter:
             create_tables(database)
             database.execute("COMMIT")
             database.close()
-            draft.replace(path)
-        except (OSError, sqlite3.OperationalError) as error:
-            raise self._unwritable(error) from None
-
-    def _unwritable(self, error: Exception) -> ResultError:
-        reason = getattr(error, "strerror", None) or error
-        return ResultError(f"{self.folder} cannot be written: {reason}; free space or choose another folder")
 
     def __enter__(self) -> CampaignWriter:
         return self
@@ -166,7 +156,7 @@ class CampaignWriter:
     ) -> None:
         try:
             self.add(SessionRow(self._session.number, self._session.began, time.time(), self._session.process))
-        except ResultError:
+        except WriteError:
             if kind is None:
                 raise
         finally:
@@ -209,14 +199,12 @@ class CampaignWriter:
 
         Raises
         ------
-        ResultError
+        WriteError
             The disk is full or the folder is gone; the record is as it was.
         """
-        try:
+        with as_write_error(self.folder):
             _write(self._frames, np.ascontiguousarray(frames, "<f4").tobytes(), self._durable)
             _write(self._states, np.ascontiguousarray(states, "<f8").tobytes(), self._durable)
-        except OSError as error:
-            raise self._unwritable(error) from None
         row = replace(row, committed=time.time())
         self.add(row)
         self.n_frames += row.n_frames
@@ -227,13 +215,11 @@ class CampaignWriter:
 
         Raises
         ------
-        ResultError
+        WriteError
             The disk is full or the folder is gone.
         """
-        try:
+        with as_write_error(self.folder, sqlite3.OperationalError):
             insert(self._database, row)
-        except sqlite3.OperationalError as error:
-            raise self._unwritable(error) from None
         self.n_chunks += isinstance(row, ChunkRow)
         self.n_decisions += isinstance(row, DecisionRow)
         self.n_failures += isinstance(row, FailureRow)

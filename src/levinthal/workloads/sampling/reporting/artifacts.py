@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -28,50 +28,46 @@ from levinthal.workloads.sampling.reporting.structures import (
     structure_pdb,
     write_trajectory,
 )
-from levinthal.workloads.sampling.settings import SamplingSettings
-from levinthal.workloads.sampling.study.campaigns import campaign_folder, options_of_learner
-from levinthal.workloads.sampling.study.evaluation import Cost, PolicyComparison, reweighted_populations, unbroken_runs
+from levinthal.workloads.sampling.study.comparison import PolicyComparison
+from levinthal.workloads.sampling.study.evaluation import reweighted_populations, unbroken_runs
 from levinthal.workloads.sampling.study.outcome import Outcome
-from levinthal.workloads.sampling.systems.named import System
+from levinthal.workloads.sampling.study.result import StudyResult
+from levinthal.workloads.sampling.study.settings import CampaignSettings
+from levinthal.workloads.sampling.study.tasks import campaign_folder, learner_options
+from levinthal.workloads.sampling.systems.system import System
 
-__all__ = ["leading_policy", "present"]
+__all__ = ["present"]
 
-_CONTROLS = ("plain", "random")
 _MOST_TRAJECTORY_FRAMES = 2_000
 _LATENT_LAG_FRAMES = 10
 _LEAST_FOR_SCORE = 1_000
 
 
-def leading_policy(policies: Sequence[str]) -> str:
-    """Return the policy that the pictures of a single campaign are of: the first that is no control."""
-    return next((policy for policy in policies if policy not in _CONTROLS), policies[-1])
-
-
 def present(
     run: Run,
-    settings: SamplingSettings,
-    system: System,
-    outcomes: Mapping[str, Sequence[Outcome]],
-    budgets: Mapping[Cost, float],
+    study: StudyResult,
     comparisons: Sequence[PolicyComparison],
+    campaign: CampaignSettings,
+    best_structures: int,
 ) -> None:
     """Leave everything as artifacts of the run.
 
     Parameters
     ----------
-    run, settings
-        As the workload has them.
-    system : System
-        What was sampled.
-    outcomes : mapping of str to sequence of Outcome
-        By policy.
-    budgets : mapping of str to float
-        Of each campaign, by cost.
+    run : Run
+        Where it is left.
+    study : StudyResult
+        All campaigns.
     comparisons : sequence of PolicyComparison
         To be drawn.
+    campaign : CampaignSettings
+        With the learner, which shows its latent space.
+    best_structures : int
+        States to be written for a viewer.
     """
+    system, outcomes, leader = study.system, study.outcomes, study.leader
     labels, event = system.observables.labels, system.observables.event
-    budget = budgets["core-seconds"]
+    budget = study.budgets["core-seconds"]
     if comparisons:
         run.artifact(
             "ratios.svg",
@@ -88,10 +84,9 @@ def present(
         run.artifact(
             "arrivals.svg", arrival_figure(outcomes, "core-seconds", budget, event), f"Campaigns in which {event}."
         )
-    leader = leading_policy(list(outcomes))
     run.artifact(
         "free_energy.svg",
-        free_energy_figure(_free_energies(settings, system, outcomes), labels),
+        free_energy_figure(_free_energies(study), labels),
         "Free energy from all campaigns of a policy, each frame weighted by the Markov state model of its campaign.",
     )
     firsts = [side[0] for side in outcomes.values()]
@@ -105,21 +100,20 @@ def present(
     )
     folder = campaign_folder(run.kept / "campaigns", leader, 0)
     record, outcome = CampaignRecord(folder), outcomes[leader][0]
-    _show_latent(run, settings, system, record, outcome)
+    _show_latent(run, campaign, labels[0], record, outcome)
     for policy in outcomes:
-        _tell_decisions(run, policy, CampaignRecord(campaign_folder(run.kept / "campaigns", policy, 0)))
-    _write_structures(run, settings, system, record, outcome)
+        _report_decisions(run, policy, CampaignRecord(campaign_folder(run.kept / "campaigns", policy, 0)))
+    _write_structures(run, system, record, outcome, best_structures)
 
 
-def _free_energies(
-    settings: SamplingSettings, system: System, outcomes: Mapping[str, Sequence[Outcome]]
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    panels = {}
-    for policy, side in outcomes.items():
+def _free_energies(study: StudyResult) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return the coordinates of all frames of each policy, and a weight for each from the model of its campaign."""
+    n_cells, panels = study.system.observables.n_cells, {}
+    for policy, side in study.outcomes.items():
         values, weights = [], []
         for outcome in side:
             try:
-                populations = reweighted_populations(outcome, system.observables.n_cells, settings.lag)
+                populations = reweighted_populations(outcome, n_cells, study.lag)
                 (weight,) = frame_weights([outcome.cell], populations)
             except DataError:  # too short for a model: frames as they come
                 weight = np.full(outcome.n_frames, 1.0 / outcome.n_frames)
@@ -129,13 +123,11 @@ def _free_energies(
     return panels
 
 
-def _show_latent(
-    run: Run, settings: SamplingSettings, system: System, record: CampaignRecord, outcome: Outcome
-) -> None:
+def _show_latent(run: Run, campaign: CampaignSettings, label: str, record: CampaignRecord, outcome: Outcome) -> None:
     """Embed the first campaign's frames by a model of all of them: the space, and what it knows of slow motion."""
-    if not record.header.learner or outcome.n_frames < settings.first_training_frames:
+    if not record.header.learner or outcome.n_frames < campaign.first_training_frames:
         return
-    learner = make_learner(settings.learner, **options_of_learner(settings))
+    learner = make_learner(campaign.learner, **learner_options(campaign))
     frames = np.asarray(record.frames)
     latent = learner.fit(frames, None, outcome.seed).embed(frames)
     restarts = np.array([d.frame for d in record.decisions if d.frame is not None and d.frame >= 0], np.int64)
@@ -146,10 +138,10 @@ def _show_latent(
             outcome.core_s,
             outcome.values[:, 0],
             restarts,
-            system.observables.labels[0],
+            label,
             run.seed_for("dots", bits=31),
         ),
-        f"The latent space of {settings.learner} growing over the first campaign of {outcome.policy}; crosses are "
+        f"The latent space of {campaign.learner} growing over the first campaign of {outcome.policy}; crosses are "
         "frames that simulations restarted from.",
     )
     runs = [latent[part] for part in unbroken_runs(outcome) if len(part) > 2 * _LATENT_LAG_FRAMES]
@@ -166,7 +158,7 @@ def _show_latent(
     )  # fmt: skip
 
 
-def _tell_decisions(run: Run, policy: str, record: CampaignRecord) -> None:
+def _report_decisions(run: Run, policy: str, record: CampaignRecord) -> None:
     """Leave the decisions of a campaign, and the model each was made by."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -180,14 +172,12 @@ def _tell_decisions(run: Run, policy: str, record: CampaignRecord) -> None:
     run.artifact(f"decisions_{policy}.csv", text.getvalue(), f"Every decision in the first campaign of {policy}.")
 
 
-def _write_structures(
-    run: Run, settings: SamplingSettings, system: System, record: CampaignRecord, outcome: Outcome
-) -> None:
+def _write_structures(run: Run, system: System, record: CampaignRecord, outcome: Outcome, n_structures: int) -> None:
     """Write states worth looking at, and the way to the first of them."""
     molecule = system.molecule
-    if molecule is None or not settings.best_structures:
+    if molecule is None or not n_structures:
         return
-    chosen = chosen_states(outcome.values, outcome.cell, outcome.arrived, settings.best_structures)
+    chosen = chosen_states(outcome.values, outcome.cell, outcome.arrived, n_structures)
     labels = system.observables.labels
     for k, (frame, positions) in enumerate(zip(chosen, positions_nm(record, chosen), strict=True), start=1):
         first, second = outcome.values[frame]

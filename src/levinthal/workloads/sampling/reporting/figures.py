@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
-from levinthal.workloads.sampling.study.evaluation import Cost, PolicyComparison, coverage_curve, first_arrival
+from levinthal.workloads.sampling.study.comparison import PolicyComparison
+from levinthal.workloads.sampling.study.evaluation import Cost, coverage_curve, first_arrival
 from levinthal.workloads.sampling.study.outcome import Outcome
 
 if TYPE_CHECKING:

@@ -1,39 +1,38 @@
-"""What a study tells its run: figures of every policy, ratios with their verdicts, the timeline, and plain words."""
+"""What a study reports: figures of every policy, ratios with their verdicts, the timeline, and plain words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
 from levinthal.harness import Run
-from levinthal.harness.results.result import CANNOT_TELL, Better, Kind
+from levinthal.harness.results.result import CANNOT_TELL, Better, Kind, Terms
 from levinthal.simulation.analysis.recurrence import mean_recurrence
-from levinthal.workloads.sampling.policies.registry import make_policy
+from levinthal.workloads.sampling.study.comparison import PolicyComparison
 from levinthal.workloads.sampling.study.evaluation import (
-    PolicyComparison,
     coverage_at,
     coverage_curve,
     first_arrival,
     unbroken_runs,
 )
 from levinthal.workloads.sampling.study.outcome import Outcome
-from levinthal.workloads.sampling.systems.named import System
+from levinthal.workloads.sampling.study.result import Divergences, StudyResult
+from levinthal.workloads.sampling.systems.system import System
 
-__all__ = ["tell_comparisons", "tell_costs", "tell_directed", "tell_policies", "tell_ratios", "tell_timeline"]
+__all__ = ["report_comparisons", "report_ratios", "report_study", "report_timeline"]
 
 _CURVE_POINTS = 100
 _SHARES = ("simulate", "train", "infer", "select", "record", "transfer", "wait")
-_RANDOM = "random"
 
 
-def tell_timeline(run: Run, outcome: Outcome, lanes: dict[str, str], clock_offset_s: float) -> None:
+def report_timeline(run: Run, outcome: Outcome, lanes: dict[str, str], clock_offset_s: float) -> None:
     """Draw a campaign on the lanes of its workers.
 
     Parameters
     ----------
     run : Run
-        To be told.
+        Where it is reported.
     outcome : Outcome
         With its intervals.
     lanes : dict of str to str
@@ -69,40 +68,53 @@ def _median(
     )
 
 
-def tell_policies(
-    run: Run,
-    system: System,
-    outcomes: Mapping[str, Sequence[Outcome]],
-    budget: float,
-    divergence: Mapping[str, Sequence[tuple[float, float]]],
+def report_study(
+    run: Run, study: StudyResult, comparisons: Sequence[PolicyComparison], divergence: Divergences, *, spread: bool
 ) -> None:
-    """Record what each policy found: medians over its campaigns, at the budget of core-seconds.
+    """Record what a study found, in figures and in words.
 
     Parameters
     ----------
     run : Run
-        To be told.
-    system : System
-        With the observables.
-    outcomes : mapping of str to sequence of Outcome
-        By policy.
-    budget : float
-        Core-seconds of each campaign.
+        Where it is reported.
+    study : StudyResult
+        All campaigns.
+    comparisons : sequence of PolicyComparison
+        Of its policies.
     divergence : mapping of str to sequence of (float, float)
-        To the reference, as frames come and reweighted; empty where there is none.
+        To the reference at equal core-seconds, as frames come and reweighted; empty where there is none.
+    spread : bool
+        Whether each campaign had all workers, which then may have idled, and chunks waited for them.
     """
+    report_ratios(run, comparisons, study.baseline, study.controls)
+    _report_policies(run, study.system, study.outcomes, study.budgets["core-seconds"], divergence)
+    _report_costs(run, study.outcomes, spread=spread)
+    report_comparisons(run, comparisons, study.controls)
+    for policy, declared in study.declared.items():
+        if declared.wants_target:
+            run.note(f"The policy {policy} is told the target: it is not a match for policies that are not.")
+
+
+def _report_policies(
+    run: Run,
+    system: System,
+    outcomes: Mapping[str, Sequence[Outcome]],
+    budget: float,
+    divergence: Divergences,
+) -> None:
+    """Record what each policy found: medians over its campaigns, at the budget of core-seconds."""
     grid = np.linspace(0.0, budget, _CURVE_POINTS)
-    run.samples("curve/cells seen/x", grid, unit="core-second")
     for policy, side in outcomes.items():
         curves = [coverage_curve(outcome, "core-seconds", grid) for outcome in side]
-        run.samples(f"curve/cells seen/{policy}", np.mean(curves, axis=0), unit="cell")
+        run.curve("cells seen", grid, np.mean(curves, axis=0), x_name="core-seconds of a campaign",
+                  x_unit="core-second", unit="cell", labels={"policy": policy})  # fmt: skip
         covered = [float(coverage_at(outcome, "core-seconds", budget)) for outcome in side]
         _median(run, f"cells seen, {policy}", covered, "1", "higher")
         if system.stationary is not None:
             masses = [float(system.stationary[np.unique(outcome.cell)].sum()) for outcome in side]
             _median(run, f"stationary mass covered, {policy}", masses, "1", "higher")
         if system.observables.event:
-            _tell_event(run, policy, side, budget)
+            _report_event(run, policy, side, budget)
         if divergence:
             _median(run, f"divergence, {policy}", [pair[0] for pair in divergence[policy]], "nat", "lower")
             _median(run, f"divergence reweighted, {policy}", [pair[1] for pair in divergence[policy]], "nat", "lower")
@@ -112,7 +124,7 @@ def tell_policies(
             _median(run, f"quasi-harmonic entropy, {policy}", harmonic, "J/mol/K", "higher")
 
 
-def _tell_event(run: Run, policy: str, side: Sequence[Outcome], budget: float) -> None:
+def _report_event(run: Run, policy: str, side: Sequence[Outcome], budget: float) -> None:
     arrivals = [first_arrival(outcome, "core-seconds") for outcome in side]
     run.samples(f"core-seconds to the event/{policy}", arrivals, unit="core-second")
     met = float(np.mean([arrival <= budget for arrival in arrivals]))
@@ -125,18 +137,8 @@ def _tell_event(run: Run, policy: str, side: Sequence[Outcome], budget: float) -
             reason="it came back in no simulation")  # fmt: skip
 
 
-def tell_costs(run: Run, outcomes: Mapping[str, Sequence[Outcome]], *, spread: bool) -> None:
-    """Record where the core-seconds of each policy went, and how promptly it acted on how old a model.
-
-    Parameters
-    ----------
-    run : Run
-        To be told.
-    outcomes : mapping of str to sequence of Outcome
-        By policy.
-    spread : bool
-        Whether each campaign had all workers, which then may have idled, and chunks waited for them.
-    """
+def _report_costs(run: Run, outcomes: Mapping[str, Sequence[Outcome]], *, spread: bool) -> None:
+    """Record where the core-seconds of each policy went, and how promptly it acted on how old a model."""
     for policy, side in outcomes.items():
         spent = [outcome.spending for outcome in side]
         rates = [outcome.n_steps / outcome.spending.total for outcome in side]
@@ -169,19 +171,9 @@ def tell_costs(run: Run, outcomes: Mapping[str, Sequence[Outcome]], *, spread: b
         )
 
 
-def tell_directed(run: Run, policies: Sequence[str]) -> None:
-    """Say which policies know where to go."""
-    for policy in policies:
-        if policy == "directed" or (policy not in _KNOWN_UNDIRECTED and make_policy(policy).directed):
-            run.note(f"The policy {policy} is told the target: it is no match for policies that are not.")
-
-
-_KNOWN_UNDIRECTED = ("plain", "random", "least-counts", "dbscan", "lof", "fast", "reap")
-
-
-def tell_ratios(run: Run, comparisons: Sequence[PolicyComparison], baseline: str) -> None:
-    """Record the ratios to the baseline at equal core-seconds as figures, those of the random control last."""
-    for each in sorted(comparisons, key=lambda each: each.candidate == _RANDOM):
+def report_ratios(run: Run, comparisons: Sequence[PolicyComparison], baseline: str, controls: Collection[str]) -> None:
+    """Record the ratios to the baseline at equal core-seconds as figures, those of controls last."""
+    for each in sorted(comparisons, key=lambda each: each.candidate in controls):
         if each.baseline == baseline and each.cost == "core-seconds":
             run.metric(
                 f"{each.name}, {each.candidate} / {each.baseline}",
@@ -192,12 +184,11 @@ def tell_ratios(run: Run, comparisons: Sequence[PolicyComparison], baseline: str
             )
 
 
-def tell_comparisons(run: Run, comparisons: Sequence[PolicyComparison]) -> None:
+def report_comparisons(run: Run, comparisons: Sequence[PolicyComparison], controls: Collection[str]) -> None:
     """Record every ratio, and say in words what must not be overlooked."""
     for each in comparisons:
         ratio = each.ratio
-        amount = f"{each.budget:,.0f}" if each.cost == "steps" else f"{each.budget:.4g}"
-        terms = f"{amount} {each.cost} each"
+        terms = Terms(amount=each.budget, unit=each.cost)
         if ratio is None:
             run.comparison(
                 each.name, candidate=each.candidate, baseline=each.baseline, terms=terms, value=None, interval=None,
@@ -211,21 +202,23 @@ def tell_comparisons(run: Run, comparisons: Sequence[PolicyComparison]) -> None:
             interval=(ratio.low, ratio.high), n=ratio.n_pairs, verdict=ratio.verdict,
             method=ratio.method + (f"{late}{each.candidate} did not arrive" if missed else ""),
         )  # fmt: skip
-    _tell_random(run, comparisons)
+    _report_controls(run, comparisons, controls)
 
 
-def _tell_random(run: Run, comparisons: Sequence[PolicyComparison]) -> None:
-    """Say plainly where choosing gave nothing over restarting anywhere."""
+def _report_controls(run: Run, comparisons: Sequence[PolicyComparison], controls: Collection[str]) -> None:
+    """Say plainly where a policy gave nothing over a control."""
     for each in comparisons:
-        if each.baseline != _RANDOM or each.cost != "core-seconds" or each.name != "effective sampling":
+        if each.baseline not in controls or each.candidate in controls:
             continue
         ratio = each.ratio
-        if ratio is None or (ratio.verdict != CANNOT_TELL and ratio.value > 1.0):
+        if each.cost != "core-seconds" or each.name != "effective sampling" or ratio is None:
+            continue
+        if ratio.verdict != CANNOT_TELL and ratio.value > 1.0:
             continue
         alike = ratio.verdict == CANNOT_TELL
         compared, how = ("as well as", "cannot be told from") if alike else ("better than", "is behind")
         limits = f", 95 % interval {ratio.low:.2g} to {ratio.high:.2g}" if np.isfinite(ratio.low) else ""
         run.note(
-            f"Random restarts do {compared} {each.candidate}: in effective sampling at equal core-seconds it {how} "
-            f"them ({ratio.value:.2g}{limits})."
+            f"The control {each.baseline} does {compared} {each.candidate}: in effective sampling at equal "
+            f"core-seconds {each.candidate} {how} the control ({ratio.value:.2g}{limits})."
         )

@@ -1,10 +1,9 @@
-"""Better, faster, greater: campaigns of a policy against those of a baseline, paired by seed, at equal budgets."""
+"""Pure functions of a campaign's outcome: what it had found within a budget of core-seconds or of steps."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -14,18 +13,17 @@ from levinthal.errors import DataError
 from levinthal.simulation.analysis.coverage import states_visited_curve
 from levinthal.simulation.analysis.divergence import jensen_shannon_nats
 from levinthal.simulation.analysis.markov import markov_model_of_counts, transition_counts
-from levinthal.simulation.analysis.ratios import PolicyRatio, better, effective_sampling, faster, greater
 from levinthal.workloads.sampling.study.outcome import Outcome
 
 __all__ = [
     "Cost",
-    "PolicyComparison",
+    "budget_to_cover",
     "common_budget",
-    "compare_policies",
     "coverage_at",
     "coverage_curve",
     "divergences",
     "first_arrival",
+    "prices",
     "reweighted_populations",
     "unbroken_runs",
 ]
@@ -33,19 +31,6 @@ __all__ = [
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
 Cost: TypeAlias = Literal["core-seconds", "steps"]
-
-
-@dataclass(frozen=True)
-class PolicyComparison:
-    """A ratio, or why there is none."""
-
-    name: str
-    candidate: str
-    baseline: str
-    cost: Cost
-    budget: float
-    ratio: PolicyRatio | None
-    reason: str = ""
 
 
 def prices(outcome: Outcome, cost: Cost) -> Doubles:
@@ -127,90 +112,3 @@ def divergences(outcome: Outcome, reference: Doubles, lag: int, cost: Cost, budg
     except DataError:
         reweighted = math.nan
     return jensen_shannon_nats(counts, reference), reweighted
-
-
-def _ratio(make: Callable[[], PolicyRatio | str]) -> tuple[PolicyRatio | None, str]:
-    """Return a ratio, or why there is none."""
-    try:
-        made = make()
-    except DataError as error:
-        return None, str(error)
-    if isinstance(made, str):
-        return None, made
-    return (made, "") if math.isfinite(made.value) else (None, made.method)
-
-
-def compare_policies(
-    outcomes: Mapping[str, Sequence[Outcome]],
-    candidate: str,
-    baseline: str,
-    cost: Cost,
-    budget: float,
-    *,
-    event: str,
-    reweighted: Mapping[str, Sequence[float]] | None,
-    seed: int = 0,
-) -> list[PolicyComparison]:
-    """Return the three ratios and the effective-sampling ratio of a policy against a baseline.
-
-    The level of the effective-sampling ratio is the number of cells that the median replica of the baseline has seen
-    at the end of the budget.
-
-    Parameters
-    ----------
-    outcomes : mapping of str to sequence of Outcome
-        By policy, replicas in the same order.
-    candidate, baseline : str
-        Policies.
-    cost : {"core-seconds", "steps"}
-        What is equal.
-    budget : float
-        Of each campaign.
-    event : str
-        In words, empty where none was declared.
-    reweighted : mapping of str to sequence of float, or None
-        Reweighted divergence to the reference of each replica, by policy; None where there is no reference.
-    seed : int
-        Of the bootstrap.
-    """
-    before, after = outcomes[baseline], outcomes[candidate]
-    level = int(np.median([coverage_at(outcome, cost, budget) for outcome in before]))
-
-    def within(price_of: Callable[[Outcome], float], side: Sequence[Outcome]) -> list[float]:
-        prices = [price_of(outcome) for outcome in side]
-        return [price if price <= budget else math.inf for price in prices]
-
-    def effective() -> PolicyRatio:
-        def price(outcome: Outcome) -> float:
-            return budget_to_cover(outcome, cost, level)
-
-        return effective_sampling(within(price, before), within(price, after), budget, seed=seed)
-
-    def faster_event() -> PolicyRatio | str:
-        def price(outcome: Outcome) -> float:
-            return first_arrival(outcome, cost)
-
-        if not event:
-            return "no event was declared for this system"
-        return faster(within(price, before), within(price, after), budget, seed=seed)
-
-    def greater_coverage() -> PolicyRatio:
-        covered = [[float(coverage_at(outcome, cost, budget)) for outcome in side] for side in (before, after)]
-        return greater(covered[0], covered[1], seed=seed)
-
-    def better_populations() -> PolicyRatio | str:
-        if reweighted is None:
-            return "there is no reference distribution: set reference_steps"
-        return better(reweighted[baseline], reweighted[candidate], seed=seed)
-
-    made = {
-        "effective sampling": effective,
-        "faster": faster_event,
-        "greater": greater_coverage,
-        "better": better_populations,
-    }
-    found = []
-    for name, make in made.items():
-        ratio, reason = _ratio(make)
-        found.append(PolicyComparison(name, candidate, baseline, cost, budget, ratio, reason))
-    return found

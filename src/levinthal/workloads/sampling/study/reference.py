@@ -10,11 +10,12 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.files.writing import whole_file
 from levinthal.simulation.analysis.markov import markov_model_of_counts, transition_counts
 from levinthal.workloads.sampling.loop.task import chunk_seed
 from levinthal.workloads.sampling.systems.dynamics import Dynamics
-from levinthal.workloads.sampling.systems.named import System
 from levinthal.workloads.sampling.systems.observables import Observables
+from levinthal.workloads.sampling.systems.system import System
 
 __all__ = ["WALKS", "reference_populations"]
 
@@ -85,8 +86,6 @@ def reference_populations(
         on_walk()
     counts = transition_counts([walks[k] for k in range(WALKS)], system.observables.n_cells, lag)
     populations = markov_model_of_counts(counts, lag * frame_interval).stationary
-    draft = file.with_suffix(".draft")
-    with draft.open("wb") as opened:
+    with whole_file(file) as opened:
         np.save(opened, populations)
-    draft.replace(file)
     return populations

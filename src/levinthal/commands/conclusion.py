@@ -1,0 +1,44 @@
+"""How a run ends in the terminal: the headline, the report, and the verdict as exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from levinthal.commands.headline import efficiency_line, summary_lines
+from levinthal.harness.results.result import Result
+from levinthal.report import write_report
+
+__all__ = ["conclude"]
+
+
+def conclude(results: Sequence[tuple[Path, Result]], folder: Path, *, verbose: bool = False) -> None:
+    """Print what was found, write the report, and leave with the verdict's status.
+
+    Parameters
+    ----------
+    results : sequence of (Path, Result)
+        Each run's folder and result.
+    folder : Path
+        Where the report goes.
+    verbose : bool
+        Print all figures, not the main ones alone.
+
+    Raises
+    ------
+    typer.Exit
+        With status 1, where a run did not pass.
+    """
+    for _, result in results:
+        for line in summary_lines(result):
+            print(line)
+    report = folder / "report.html"
+    write_report(results, report)
+    print(f"report: {report}")
+    for _, result in results:
+        if result.scaling is not None:
+            print(efficiency_line(result))
+    if any(result.verdict != "passed" for _, result in results):
+        raise typer.Exit(1)

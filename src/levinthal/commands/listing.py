@@ -1,0 +1,28 @@
+"""`levinthal list`: what is installed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+__all__ = ["list_installed"]
+
+
+def list_installed(
+    what: Annotated[Literal["workloads", "engines"], typer.Argument(help="What to list.")] = "workloads",
+) -> None:
+    """List the installed workloads, or the engines."""
+    if what == "engines":
+        from levinthal.harness.engines.open import engine_usages
+
+        for usage, about in engine_usages().items():
+            print(f"{usage}\n    {about}")
+        return
+    from levinthal.harness.contract.registry import WORKLOADS, load_workload
+
+    for name, point in WORKLOADS.plug_ins().items():
+        workload = load_workload(name)
+        package = point.dist.name if point.dist is not None else "unknown"
+        about = (type(workload).__doc__ or "").strip().partition("\n")[0]
+        print(f"{name:<12} version {workload.version}  {package:<12} {about}")

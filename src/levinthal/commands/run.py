@@ -1,0 +1,62 @@
+"""`levinthal run`: a workload, or all of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from levinthal.commands.options import Assignments, Config, Out, Precision, Seed, Size, Verbose, given_settings
+from levinthal.errors import UsageError
+
+__all__ = ["run"]
+
+
+def run(
+    name: Annotated[str, typer.Argument(help="A workload, or all.")],
+    size: Size = "tiny",
+    assignments: Assignments = None,
+    config: Config = None,
+    repeats: Annotated[int, typer.Option(help="How many times, each in a fresh process.")] = 1,
+    seed: Seed = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Precision = "auto",
+    engine: Annotated[
+        str,
+        typer.Option(help="Where tasks run: local:N (N pinned processes), a cluster, ...: see levinthal list engines."),
+    ] = "local",
+    out: Out = None,
+    verbose: Verbose = False,
+) -> None:
+    """Run a workload, or all of them, and write result.json and report.html."""
+    from levinthal.commands.conclusion import conclude
+    from levinthal.commands.progress import make_watcher
+    from levinthal.harness.contract.registry import WORKLOADS
+    from levinthal.harness.results.plan import default_folder
+    from levinthal.harness.running.execute import start_run
+
+    settings = given_settings(config, assignments)
+    folder = out or default_folder(name)
+    if name == "all" and settings:
+        raise UsageError("--set and --config belong to one workload: name it instead of all")
+    targets = {each: folder / each for each in WORKLOADS.names()} if name == "all" else {name: folder}
+    if not targets:
+        raise UsageError("no workload is installed: reinstall levinthal")
+    if name == "all" and out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} exists already: choose another --out; nothing is ever overwritten")
+    results = []
+    for each, target in targets.items():
+        result = start_run(
+            each,
+            settings,
+            size=size,
+            repeats=repeats,
+            seed=seed,
+            device=device,
+            precision=precision,
+            engine=engine,
+            out=target,
+            watcher=make_watcher(),
+        )
+        results.append((target, result))
+    conclude(results, folder, verbose=verbose)

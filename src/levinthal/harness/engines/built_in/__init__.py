@@ -1,0 +1,1 @@
+"""The engines that come with Levinthal: a module each, named as the engine is; see `levinthal.plugins`."""

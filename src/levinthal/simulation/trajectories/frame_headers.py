@@ -1,0 +1,197 @@
+"""What trajectory files say of themselves: atoms and frames, counted from headers before any reader trusts them.
+
+The C libraries that read XTC, TRR and DCD take a damaged header at its word; some of them end the process. Here each
+frame's header is walked by its documented layout, nothing is decompressed, and the first one that does not hold is
+named. Layouts: XTC and TRR as in GROMACS' `xdrfile` (big-endian XDR), DCD as in CHARMM and NAMD (Fortran records).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from levinthal.errors import DataError
+
+__all__ = ["FrameCount", "count_frames"]
+
+_XTC_MAGIC = (1995, 2023)  # 2023: sizes above 2 GiB a frame
+_XTC_BOX_BYTES = 36
+_XTC_PLAIN_ATOMS = 9  # so few are stored as they are
+_XTC_INDICES = 73
+_XTC_WIDEST_NM = 1e4
+_TRR_MAGIC = 1993
+_TRR_SIZES = 10
+_DCD_HEADER_BYTES = 84
+_MOST_ATOMS = 2**27
+
+
+@dataclass(frozen=True)
+class FrameCount:
+    """Of a trajectory file.
+
+    Attributes
+    ----------
+    n_atoms : int
+        In each frame.
+    n_frames : int
+        Whole frames that are there.
+    n_promised : int or None
+        Frames that the file says it has; None where its format does not say, or says 0.
+    """
+
+    n_atoms: int
+    n_frames: int
+    n_promised: int | None = None
+
+
+def count_frames(path: Path) -> FrameCount | None:
+    """Walk the frames of an XTC, TRR or DCD file; of other formats nothing is known beforehand.
+
+    Raises
+    ------
+    DataError
+        A frame's header is damaged, or the last frame is not whole; names the file, the frame and the byte.
+    """
+    walk = _WALKS.get(path.suffix.lower())
+    if walk is None:
+        return None
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        return walk(_Bytes(file, path, size))
+
+
+class _Bytes:
+    """A file that is walked; what does not hold is told by frame and byte."""
+
+    def __init__(self, file: BinaryIO, path: Path, size: int) -> None:
+        self._file, self._path, self._size = file, path, size
+        self.frame = 0
+
+    @property
+    def ended(self) -> bool:
+        return self._file.tell() >= self._size
+
+    def take(self, layout: str) -> tuple[Any, ...]:
+        data = self._file.read(struct.calcsize(layout))
+        if len(data) < struct.calcsize(layout):
+            raise self.cut()
+        return struct.unpack(layout, data)
+
+    def skip(self, n_bytes: int) -> None:
+        if n_bytes < 0 or self._file.tell() + n_bytes > self._size:
+            raise self.cut()
+        self._file.seek(n_bytes, 1)
+
+    def cut(self) -> DataError:
+        return DataError(
+            f"{self._path}: frame {self.frame} ends after the end of the file: it was cut short or damaged there; "
+            "copy it again, or keep the frames before it (mdconvert, gmx trjconv)"
+        )
+
+    def damaged(self, what: str) -> DataError:
+        return DataError(
+            f"{self._path}: frame {self.frame} is damaged ({what} before byte {self._file.tell()}): copy the file "
+            "again, or keep the frames before it (mdconvert, gmx trjconv)"
+        )
+
+
+def _checked(n_atoms: int, first: int, file: _Bytes) -> int:
+    if not 0 < n_atoms <= _MOST_ATOMS or (first and n_atoms != first):
+        before = f", {first} before" if first else ""
+        raise file.damaged(f"it has {n_atoms} atoms{before}")
+    return n_atoms
+
+
+def _walk_xtc(file: _Bytes) -> FrameCount:
+    n_atoms = 0
+    while not file.ended:
+        magic, count, _ = file.take(">3i")
+        if magic not in _XTC_MAGIC:
+            raise file.damaged(f"its first number is {magic}, not {_XTC_MAGIC[0]}")
+        n_atoms = _checked(count, n_atoms, file)
+        file.skip(4 + _XTC_BOX_BYTES)
+        (again,) = file.take(">i")
+        if again != n_atoms:
+            raise file.damaged(f"it has {again} atoms, {n_atoms} by its header")
+        if n_atoms <= _XTC_PLAIN_ATOMS:
+            file.skip(12 * n_atoms)
+        else:
+            precision, *ranges, smallest = file.take(">f7i")
+            spans = [high - low for low, high in zip(ranges[:3], ranges[3:], strict=True)]
+            if not precision > 0 or min(spans) < 0 or max(spans) > _XTC_WIDEST_NM * precision:
+                raise file.damaged("the range of its coordinates is impossible")
+            if not 0 <= smallest < _XTC_INDICES:
+                raise file.damaged(f"its compression index is {smallest}")
+            (n_bytes,) = file.take(">q" if magic == _XTC_MAGIC[1] else ">i")
+            if n_bytes <= 0:
+                raise file.damaged(f"its coordinates take {n_bytes} bytes")
+            file.skip(-(-n_bytes // 4) * 4)
+        file.frame += 1
+    return FrameCount(n_atoms, file.frame)
+
+
+def _walk_trr(file: _Bytes) -> FrameCount:
+    n_atoms = 0
+    while not file.ended:
+        magic, _, length = file.take(">3i")
+        if magic != _TRR_MAGIC or not 0 < length < 256:
+            raise file.damaged(f"its first number is {magic}, not {_TRR_MAGIC}")
+        file.skip(-(-length // 4) * 4)
+        *sizes, count, _, _ = file.take(f">{_TRR_SIZES + 3}i")
+        n_atoms = _checked(count, n_atoms, file)
+        box, positions = sizes[2], sizes[7]
+        if min(sizes) < 0 or positions not in (0, 12 * n_atoms, 24 * n_atoms):
+            raise file.damaged(f"its positions take {positions} bytes for {n_atoms} atoms")
+        double = positions == 24 * n_atoms or box == 72
+        file.skip((16 if double else 8) + sum(sizes))
+        file.frame += 1
+    return FrameCount(n_atoms, file.frame)
+
+
+def _walk_dcd(file: _Bytes) -> FrameCount:
+    (length,) = file.take("<i")
+    order = "<" if length == _DCD_HEADER_BYTES else ">"
+    if length not in (_DCD_HEADER_BYTES, int.from_bytes(_DCD_HEADER_BYTES.to_bytes(4, "big"), "little")):
+        raise file.damaged("it does not begin as a DCD file does")
+    file.skip(4)  # "CORD"
+    control = file.take(f"{order}20i")
+    _close(file, order, _DCD_HEADER_BYTES)
+    n_promised, n_fixed, is_charmm = control[0], control[8], control[19] != 0
+    has_cell, has_fourth = (is_charmm and control[place] != 0 for place in (10, 11))
+    _record(file, order)  # title
+    (length,) = file.take(f"{order}i")
+    (n_atoms,) = file.take(f"{order}i")
+    _close(file, order, length)
+    _checked(n_atoms, 0, file)
+    if n_fixed:
+        _record(file, order)
+    while not file.ended:
+        moving = n_atoms - n_fixed if n_fixed and file.frame else n_atoms
+        if has_cell:
+            _record(file, order)
+        for _ in range(4 if has_fourth else 3):
+            _record(file, order, 4 * moving)
+        file.frame += 1
+    return FrameCount(n_atoms, file.frame, n_promised or None)
+
+
+def _record(file: _Bytes, order: str, expected: int | None = None) -> None:
+    """Pass over a Fortran record, whose length stands before and behind it."""
+    (length,) = file.take(f"{order}i")
+    if length < 0 or (expected is not None and length != expected):
+        raise file.damaged(f"a record has {length} bytes" + ("" if expected is None else f", not {expected}"))
+    file.skip(length)
+    _close(file, order, length)
+
+
+def _close(file: _Bytes, order: str, length: int) -> None:
+    (again,) = file.take(f"{order}i")
+    if again != length:
+        raise file.damaged(f"a record has {length} bytes by its beginning and {again} by its end")
+
+
+_WALKS: dict[str, Callable[[_Bytes], FrameCount]] = {".xtc": _walk_xtc, ".trr": _walk_trr, ".dcd": _walk_dcd}

@@ -1,0 +1,76 @@
+"""Coordinates as they are, or distances between a few residues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from levinthal.workloads.sampling.learners.features import (
+    Embedding,
+    Frames,
+    check_frames,
+    is_molecular,
+    next_version,
+    pair_distances,
+)
+from levinthal.workloads.sampling.policies.settings import check_range
+
+__all__ = ["LEARNER", "CoordinatesLearner", "CoordinatesModel"]
+
+
+@dataclass(frozen=True, eq=False)
+class CoordinatesModel:
+    """Frames as they are, or distances between a few residues; nothing is learned.
+
+    Attributes
+    ----------
+    frame_shape : tuple of int
+        Of a frame.
+    landmarks : int
+        Residues spread evenly over the chain between which distances are taken.
+    version, n_frames : int
+        Which model in a row, and how many frames it has seen.
+    duration_s : float
+        Of training.
+    """
+
+    frame_shape: tuple[int, ...]
+    landmarks: int
+    version: int
+    n_frames: int
+    duration_s: float = 0.0
+
+    def embed(self, frames: Frames, /) -> Embedding:
+        """Return the place of each frame, shape (n_frames, d)."""
+        check_frames(frames, self.frame_shape)
+        if not is_molecular(frames.shape):
+            return np.asarray(frames, np.float32).reshape(len(frames), -1)
+        n_residues = self.frame_shape[0]
+        chosen = np.linspace(0, n_residues - 1, min(self.landmarks, n_residues)).round().astype(np.int64)
+        return pair_distances(frames, chosen)
+
+
+@dataclass(frozen=True)
+class CoordinatesLearner:
+    """A frame that is a place already stays what it is; a chain becomes the distances between a few residues.
+
+    Attributes
+    ----------
+    landmarks : int
+        How many residues; 5 give 10 distances.
+    """
+
+    landmarks: int = 5
+    name = "coordinates"
+
+    def __post_init__(self) -> None:
+        check_range(self, "landmarks", 2, 100)
+
+    def fit(self, frames: Frames, previous: Any, seed: int, /) -> CoordinatesModel:
+        """Return the model; there is nothing to fit."""
+        return CoordinatesModel(tuple(frames.shape[1:]), self.landmarks, next_version(previous), len(frames))
+
+
+LEARNER = CoordinatesLearner

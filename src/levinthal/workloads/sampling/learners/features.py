@@ -1,0 +1,59 @@
+"""What learners share: numbers of frames, and which frames a model is fitted to."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from levinthal.errors import DataError
+
+__all__ = ["Embedding", "Frames", "check_frames", "is_molecular", "next_version", "pair_distances", "training_frames"]
+
+Frames = npt.NDArray[np.float32]
+Embedding = npt.NDArray[np.float32]
+
+
+def next_version(previous: object) -> int:
+    """Return the version of the model after `previous`; 1 for the first."""
+    return int(getattr(previous, "version", 0)) + 1
+
+
+def training_frames(n_frames: int, most: int, seed: int) -> npt.NDArray[np.int64]:
+    """Return ascending indices of at most `most` frames, each as likely as another."""
+    if n_frames <= most:
+        return np.arange(n_frames)
+    return np.sort(np.random.default_rng(seed).choice(n_frames, most, replace=False))
+
+
+def pair_distances(frames: Frames, residues: npt.NDArray[np.int64] | None = None) -> Frames:
+    """Return the distances between residues, each pair once.
+
+    Parameters
+    ----------
+    frames : ndarray of float32, shape (n_frames, n_residues, 3)
+        CA coordinates in nm.
+    residues : ndarray of int64, optional
+        Only between these.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_frames, n_pairs)
+        In nm, pairs in row-major order of the upper triangle.
+    """
+    points = np.asarray(frames, np.float32)
+    if residues is not None:
+        points = points[:, residues]
+    first, second = np.triu_indices(points.shape[1], 1)
+    difference = points[:, first] - points[:, second]
+    return np.asarray(np.sqrt(np.einsum("fpi,fpi->fp", difference, difference)), np.float32)
+
+
+def is_molecular(shape: tuple[int, ...]) -> bool:
+    """Return whether frames of this shape are CA coordinates."""
+    return len(shape) == 3 and shape[2] == 3
+
+
+def check_frames(frames: Frames, shape: tuple[int, ...]) -> None:
+    """Refuse frames of another shape than a model was made for."""
+    if frames.shape[1:] != shape:
+        raise DataError(f"frames have the shape {frames.shape[1:]}, the model was made for {shape}: fit one for these")

@@ -1,0 +1,49 @@
+"""Restarts from clusters that were seen least."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from levinthal.workloads.sampling.policies.cluster_restarts import ClusterSettings, first_share, members, novelty
+from levinthal.workloads.sampling.policies.clusters import k_centers
+from levinthal.workloads.sampling.policies.restarting import Ranking, Restarting
+from levinthal.workloads.sampling.policies.view import View
+
+__all__ = ["POLICY", "LeastCountsPolicy"]
+
+Doubles = npt.NDArray[np.float64]
+
+
+class LeastCountsPolicy(Restarting):
+    """Restarts from clusters with few frames: a cluster's chance is inverse to its count.
+
+    Weber and Pande, J. Chem. Theory Comput. 7:3405, 2011, call it counts-based adaptive sampling.
+    """
+
+    name = "least-counts"
+    Settings: ClassVar[type[ClusterSettings]] = ClusterSettings
+
+    def __init__(self, settings: ClusterSettings | None = None) -> None:
+        self.settings = settings or ClusterSettings()
+        super().__init__(self.settings)
+
+    def rank(self, view: View, points: Doubles, rng: np.random.Generator) -> Ranking:
+        """Draw clusters without replacement, and a frame of each."""
+        clusters = k_centers(points, self.settings.clusters, rng)
+        count = clusters.count.astype(np.float64)
+        # The order of exponential variables with these means is a draw without replacement (Efraimidis and Spirakis).
+        order = np.argsort(rng.exponential(size=len(count)) * count, kind="stable")
+        return Ranking(
+            frames=members(clusters, view, rng)[order],
+            scores=count[order],
+            reason=f"of a cluster with {{score}} frames, one of {len(count)} clusters",
+            nothing="there is no cluster",
+            novel=novelty(view, clusters, first_share(np.argsort(count, kind="stable"), self.settings.novel_share)),
+            neighbourhood=0.0,
+        )
+
+
+POLICY = LeastCountsPolicy

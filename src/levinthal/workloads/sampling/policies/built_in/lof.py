@@ -1,0 +1,97 @@
+"""Restarts from outliers of the embedding: large local outlier factors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from levinthal.workloads.sampling.policies.density import (
+    Reference,
+    local_outlier_factors,
+    outlier_factors_outside,
+    reference,
+)
+from levinthal.workloads.sampling.policies.restarting import Bools, Novelty, Ranking, Restarting
+from levinthal.workloads.sampling.policies.settings import RestartSettings, check_range
+from levinthal.workloads.sampling.policies.view import View
+
+__all__ = ["POLICY", "LofPolicy", "LofSettings"]
+
+Doubles = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class LofSettings(RestartSettings):
+    """Local outlier factors.
+
+    Attributes
+    ----------
+    neighbours : int
+        How many a frame is compared with.
+    outliers : int
+        Most frames that count as outliers.
+    least_factor : float
+        An outlier has at least this factor; amid others it is 1.
+    reference_frames : int
+        Neighbours are looked for among so many frames.
+    """
+
+    neighbours: int = 20
+    outliers: int = 50
+    least_factor: float = 1.5
+    reference_frames: int = 5000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, "neighbours", 2, 1000)
+        check_range(self, "outliers", 1)
+        check_range(self, "least_factor", 1.0)
+        check_range(self, "reference_frames", 100, 50_000)
+
+
+class LofPolicy(Restarting):
+    """Restarts from the frames of the largest local outlier factors (Breunig et al., SIGMOD 2000)."""
+
+    name = "lof"
+    Settings: ClassVar[type[LofSettings]] = LofSettings
+
+    def __init__(self, settings: LofSettings | None = None) -> None:
+        self.settings = settings or LofSettings()
+        super().__init__(self.settings)
+
+    def rank(self, view: View, points: Doubles, rng: np.random.Generator) -> Ranking:
+        """Find the largest factors."""
+        settings = self.settings
+        found = reference(points, settings.reference_frames, settings.neighbours, rng)
+        factors = local_outlier_factors(points, found)
+        order = np.argsort(-factors, kind="stable")[: settings.outliers]
+        outliers = order[factors[order] > settings.least_factor]
+        return Ranking(
+            frames=outliers,
+            scores=factors[outliers],
+            reason=f"one of {len(outliers)} outliers, with the local outlier factor {{score}}",
+            nothing=f"no frame has a local outlier factor above {settings.least_factor:g}",
+            novel=_lonely(factors, found, settings.least_factor),
+            neighbourhood=float(np.median(found.distance[:, -1])),
+        )
+
+
+def _lonely(factors: Doubles, found: Reference, least_factor: float) -> Novelty:
+    """Call new what has a large factor; of frames that came later it is found when it is asked for."""
+
+    def novel(frames: Indices, view: View) -> Bools:
+        later = frames >= len(factors)
+        answer = np.empty(len(frames))
+        answer[~later] = factors[frames[~later]]
+        if later.any():
+            answer[later] = outlier_factors_outside(np.asarray(view.embedding[frames[later]], np.float64), found)
+        return np.asarray(answer > least_factor, np.bool_)
+
+    return novel
+
+
+POLICY = LofPolicy

@@ -1,0 +1,88 @@
+"""All campaigns of a study and what they are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from levinthal.workloads.sampling.policies.registry import Declared
+from levinthal.workloads.sampling.study.evaluation import Cost, common_budget, divergences
+from levinthal.workloads.sampling.study.outcome import Outcome
+from levinthal.workloads.sampling.study.settings import CampaignSettings, ComparisonSettings
+from levinthal.workloads.sampling.systems.system import System
+
+__all__ = ["Divergences", "StudyResult", "study_result"]
+
+Divergences: TypeAlias = Mapping[str, Sequence[tuple[float, float]]]
+
+
+@dataclass(frozen=True, eq=False)
+class StudyResult:
+    """All campaigns of a repeat and what they are held against.
+
+    Attributes
+    ----------
+    system : System
+        What was sampled.
+    outcomes : mapping of str to sequence of Outcome
+        By policy, replicas in order.
+    declared : mapping of str to Declared
+        What each policy says of itself.
+    baseline : str
+        What other policies are compared with.
+    budgets : mapping of str to float
+        What each campaign had, by cost.
+    reference : ndarray, shape (n_cells,), or None
+        Populations to compare with.
+    lag : int
+        Of Markov state models, in frames.
+    """
+
+    system: System
+    outcomes: Mapping[str, Sequence[Outcome]]
+    declared: Mapping[str, Declared]
+    baseline: str
+    budgets: Mapping[Cost, float]
+    reference: npt.NDArray[np.float64] | None
+    lag: int
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """The policies that others have to beat."""
+        return tuple(policy for policy in self.outcomes if self.declared[policy].is_control)
+
+    @property
+    def leader(self) -> str:
+        """The policy that the pictures of a single campaign are of: the first that is not a control."""
+        return next((policy for policy in self.outcomes if policy not in self.controls), list(self.outcomes)[-1])
+
+    def divergences(self, cost: Cost) -> Divergences:
+        """Return the divergences of all campaigns to the reference at the end of the budget; empty without it."""
+        if self.reference is None:
+            return {}
+        return {
+            policy: [divergences(each, self.reference, self.lag, cost, self.budgets[cost]) for each in side]
+            for policy, side in self.outcomes.items()
+        }
+
+
+def study_result(
+    system: System,
+    outcomes: Sequence[Outcome],
+    declared: Mapping[str, Declared],
+    reference: npt.NDArray[np.float64] | None,
+    campaign: CampaignSettings,
+    comparison: ComparisonSettings,
+) -> StudyResult:
+    """Put the outcomes of a study together by policy, at the budgets that its settings ask for."""
+    by_policy = {policy: [each for each in outcomes if each.policy == policy] for policy in declared}
+    steps = 0.0 if campaign.core_seconds else campaign.steps
+    budgets: dict[Cost, float] = {
+        "core-seconds": common_budget(outcomes, "core-seconds", campaign.core_seconds),
+        "steps": common_budget(outcomes, "steps", steps),
+    }
+    return StudyResult(system, by_policy, declared, comparison.baseline, budgets, reference, comparison.lag)

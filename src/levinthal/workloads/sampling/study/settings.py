@@ -1,0 +1,112 @@
+"""How a campaign runs, and what is compared: the keys of the settings that a study takes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from levinthal.harness.contract.settings import Settings
+from levinthal.plugins import unknown
+from levinthal.workloads.sampling.learners.registry import LEARNERS
+from levinthal.workloads.sampling.policies.registry import POLICIES
+
+__all__ = ["CampaignSettings", "ComparisonSettings"]
+
+
+class CampaignSettings(Settings):
+    """Walkers, budget and learning of every campaign."""
+
+    options: tuple[str, ...] = Field(
+        default=(), description="Settings of policies and of the learner: NAME.KEY=VALUE, as in dbscan.outliers=100."
+    )
+    walkers: int = Field(default=4, ge=1, description="Trajectories of a campaign that go on side by side.")
+    chunk_steps: int = Field(default=2_000, ge=1, description="Steps after which a policy may stop a trajectory.")
+    frame_interval: int = Field(default=100, ge=1, description="Steps between frames; divides chunk_steps.")
+    core_seconds: float = Field(
+        default=0.0,
+        ge=0.0,
+        description="Budget of each campaign: simulating, training, inferring, selecting and idling of its cores.",
+    )
+    steps: int = Field(default=60_000, ge=0, description="Budget of each campaign in steps of simulation; 0 is none.")
+    learner: str = Field(
+        default="cvae",
+        description="What places frames in the space where policies measure distances: "
+        f"{', '.join(LEARNERS.built_in())}, or a plug-in's.",
+    )
+    first_training_frames: int = Field(default=200, ge=2, description="The first model is trained on so many frames.")
+    training_growth: float = Field(default=2.0, gt=1.0, description="Trained again at so many times the frames.")
+    refresh_growth: float = Field(
+        default=1.1, ge=1.0, description="Policies look at all frames at so many times the frames."
+    )
+    spread: Literal["auto", "core", "all"] = Field(
+        default="auto",
+        description="Each campaign on one core with its training (core), or over all workers with training beside "
+        "(all); auto takes the first where there are several campaigns.",
+    )
+    keep_records: bool = Field(default=False, description="Keep every campaign's record, not only the first replica's.")
+    deterministic: bool = Field(
+        default=False, description="The same decisions from the same seed: a budget of steps, training in its turn."
+    )
+
+    @field_validator("learner")
+    @classmethod
+    def _learner_is_known(cls, name: str) -> str:
+        if name not in LEARNERS.names():
+            raise unknown("learner", name, LEARNERS.names())
+        return name
+
+    @model_validator(mode="after")
+    def _budget_and_chunks_fit(self) -> CampaignSettings:
+        if not self.steps and not self.core_seconds:
+            raise ValueError("there is no budget: set steps or core_seconds")
+        if self.chunk_steps % self.frame_interval:
+            raise ValueError(
+                f"chunk_steps {self.chunk_steps} is not a multiple of frame_interval {self.frame_interval}"
+            )
+        if self.deterministic and self.core_seconds:
+            raise ValueError("core-seconds are not the same twice: with deterministic=true set steps, core_seconds=0")
+        if self.deterministic and self.spread == "all":
+            raise ValueError("several workers are not deterministic: with deterministic=true set spread=core")
+        return self
+
+    def on_cores(self, n_campaigns: int) -> bool:
+        """Return whether each of so many campaigns has one core to itself."""
+        return self.spread == "core" or self.deterministic or (self.spread == "auto" and n_campaigns > 1)
+
+
+class ComparisonSettings(Settings):
+    """Policies, what they are held against, and what is left to look at."""
+
+    policies: tuple[str, ...] = Field(
+        default=("plain", "random", "dbscan"),
+        min_length=1,
+        description=f"Restart policies, the baselines first: {', '.join(POLICIES.built_in())}, or a plug-in's.",
+    )
+    policy: str = Field(default="", description="A single policy, instead of `policies`.")
+    baseline: str = Field(default="plain", min_length=1, description="What other policies are compared with.")
+    replicas: int = Field(default=4, ge=1, description="Campaigns of each policy, paired by seed between policies.")
+    reference_steps: int = Field(
+        default=0, ge=0, description="Plain simulation for reference populations, half of it from the native state."
+    )
+    lag: int = Field(default=1, ge=1, description="Lag of Markov state models, in frames.")
+    exact_replicas: int = Field(
+        default=16, ge=0, description="Walks on the exact chain on which the metrics are checked; 0 leaves it out."
+    )
+    best_structures: int = Field(default=5, ge=0, description="Structures of each policy written for a viewer.")
+
+    @property
+    def chosen_policies(self) -> tuple[str, ...]:
+        """The policies to run, each once."""
+        return (self.policy,) if self.policy else self.policies
+
+    @model_validator(mode="after")
+    def _policies_fit_together(self) -> ComparisonSettings:
+        for name in self.chosen_policies:
+            if name not in POLICIES.names():
+                raise unknown("policy", name, POLICIES.names())
+        if len(set(self.policies)) < len(self.policies):
+            raise ValueError("a policy is named twice: keep one")
+        if len(self.chosen_policies) > 1 and self.baseline not in self.policies:
+            raise ValueError(f"baseline {self.baseline!r} is not among the policies {', '.join(self.policies)}: add it")
+        return self

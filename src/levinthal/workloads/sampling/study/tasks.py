@@ -1,0 +1,190 @@
+"""The campaigns of a study as tasks: every policy with every replica's seed, those of one seed together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from levinthal.errors import UsageError
+from levinthal.workloads.sampling.learners.learner import Learner
+from levinthal.workloads.sampling.learners.registry import LEARNERS, make_learner
+from levinthal.workloads.sampling.loop.plan import CampaignPlan
+from levinthal.workloads.sampling.policies.registry import POLICIES, Declared, declared_by, make_policy
+from levinthal.workloads.sampling.policies.view import Policy
+from levinthal.workloads.sampling.study.settings import CampaignSettings
+from levinthal.workloads.sampling.systems.system import System
+
+__all__ = [
+    "CampaignTask",
+    "campaign_folder",
+    "campaign_tasks",
+    "declared_policies",
+    "learner_options",
+    "read_options",
+    "seeds_of",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class CampaignTask:
+    """A campaign to be done, as it travels to a worker.
+
+    Attributes
+    ----------
+    system : System
+        What is sampled.
+    policy, learner : str
+        Names; an empty learner is none.
+    policy_options, learner_options : mapping
+        Their settings.
+    replica : int
+        Its number among those of its policy.
+    plan : CampaignPlan
+        Budget, seed and so on.
+    folder : Path
+        Of its record.
+    keep_record : bool
+        Whether the record stays when it was measured.
+    """
+
+    system: System
+    policy: str
+    policy_options: Mapping[str, Any]
+    learner: str
+    learner_options: Mapping[str, Any]
+    replica: int
+    plan: CampaignPlan
+    folder: Path
+    keep_record: bool
+
+    @property
+    def outcome(self) -> Path:
+        """The file of what came of it."""
+        return self.folder / "outcome.npz"
+
+    def make_policy(self) -> Policy:
+        """Return the policy; one that wants a target is told the system's."""
+        options = dict(self.policy_options)
+        if self.system.target is not None and POLICIES.declared(self.policy, "wants_target"):
+            options.setdefault("target", self.system.target)
+        return make_policy(self.policy, **options)
+
+    def make_learner(self) -> Learner | None:
+        """Return the learner, if there is one."""
+        return make_learner(self.learner, **self.learner_options) if self.learner else None
+
+
+def campaign_folder(folder: Path, policy: str, replica: int) -> Path:
+    """Return where the record of a campaign lies."""
+    return folder / f"{policy}-{replica:03d}"
+
+
+def read_options(options: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Read NAME.KEY=VALUE settings of policies and learners, by name; those of one that is not used lie idle.
+
+    Raises
+    ------
+    UsageError
+        One that is not of this form, or of a policy or learner that does not exist.
+    """
+    found: dict[str, dict[str, Any]] = {name: {} for name in (*POLICIES.names(), *LEARNERS.names())}
+    for option in options:
+        name, _, rest = option.partition(".")
+        key, sign, value = rest.partition("=")
+        if not sign or not key:
+            raise UsageError(f"option {option!r} is not of the form NAME.KEY=VALUE, as dbscan.outliers=100")
+        if name not in found:
+            raise UsageError(f"option {option!r}: {name!r} is not a policy or learner: there are {', '.join(found)}")
+        try:
+            found[name][key] = json.loads(value)
+        except ValueError:
+            found[name][key] = value
+    return found
+
+
+def learner_options(settings: CampaignSettings, device: str = "cpu") -> dict[str, Any]:
+    """Return the settings of the learner; errors as for `read_options`."""
+    options = read_options(settings.options)[settings.learner]
+    if LEARNERS.declared(settings.learner, "wants_device"):
+        return {"deterministic": settings.deterministic, "device": device, **options}
+    return options
+
+
+def campaign_tasks(
+    settings: CampaignSettings,
+    policies: Sequence[str],
+    system: System,
+    folder: Path,
+    seeds: Sequence[int],
+    n_workers: int,
+    device: str = "cpu",
+) -> list[CampaignTask]:
+    """Return all campaigns of a study, those of one seed together.
+
+    Parameters
+    ----------
+    settings : CampaignSettings
+        How each runs.
+    policies : sequence of str
+        Their policies.
+    system : System
+        What to sample.
+    folder : Path
+        Where records go.
+    seeds : sequence of int
+        One a replica.
+    n_workers : int
+        Workers of each campaign.
+    device : str
+        Where models are trained.
+
+    Raises
+    ------
+    UsageError
+        An unknown option, or one out of range.
+    """
+    options = read_options(settings.options)
+    plan = CampaignPlan(
+        n_walkers=settings.walkers,
+        chunk_steps=settings.chunk_steps,
+        frame_interval=settings.frame_interval,
+        seed=seeds[0],
+        n_workers=n_workers,
+        max_steps=settings.steps or None,
+        max_core_seconds=settings.core_seconds or None,
+        first_training_frames=settings.first_training_frames,
+        training_growth=settings.training_growth,
+        refresh_growth=settings.refresh_growth,
+    )
+    first = []
+    for policy in policies:
+        task = CampaignTask(system, policy, options[policy], "", {}, 0, plan, folder, keep_record=True)
+        # mistakes are told before anything long begins
+        if declared_by(task.make_policy()).needs_model:
+            task = replace(task, learner=settings.learner, learner_options=learner_options(settings, device))
+            task.make_learner()
+        first.append(task)
+    return [
+        replace(
+            task,
+            replica=replica,
+            plan=replace(plan, seed=seed),
+            folder=campaign_folder(folder, task.policy, replica),
+            keep_record=settings.keep_records or replica == 0,
+        )
+        for replica, seed in enumerate(seeds)
+        for task in first
+    ]
+
+
+def declared_policies(tasks: Sequence[CampaignTask]) -> dict[str, Declared]:
+    """Return what each policy of a study says of itself, in their order."""
+    return {task.policy: declared_by(task.make_policy()) for task in tasks if task.replica == 0}
+
+
+def seeds_of(seed_for: Callable[..., int], n_replicas: int) -> list[int]:
+    """Return a campaign's seed for each replica."""
+    return [seed_for(f"replica {k}", bits=31) for k in range(n_replicas)]

@@ -1,0 +1,1 @@
+"""The systems that `system=` names, one module each."""

@@ -1,0 +1,110 @@
+"""What a system is to a study, and what a kind of system declares of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from levinthal.workloads.sampling.systems.dynamics import Dynamics
+from levinthal.workloads.sampling.systems.observables import Observables
+from levinthal.workloads.sampling.systems.settings import SystemSettings
+
+if TYPE_CHECKING:
+    from levinthal.simulation.systems.molecular_system import MolecularSystem
+
+__all__ = ["System", "SystemKind", "SystemRequest"]
+
+Doubles: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """What is sampled and how it is measured.
+
+    Attributes
+    ----------
+    name, version : str
+        For the record.
+    synthetic : bool
+        Whether the project made it.
+    dynamics : Dynamics
+        What makes the steps.
+    observables : Observables
+        What frames are measured with; policies do not see it.
+    time_step_ps : float or None
+        Of a step; None where the system has no time of its own, as a chain.
+    molecule : MolecularSystem or None
+        Where there are atoms to be exported.
+    reference_dynamics : Dynamics or None
+        The same with the native structure among its starts, for reference populations.
+    stationary : ndarray of float64, shape (n_cells,), or None
+        The exact stationary distribution over the cells, where it is known.
+    target : ndarray or None
+        A frame that the event looks like, for the directed track.
+    notes : tuple of str
+        What a reader of the figures must know.
+    """
+
+    name: str
+    version: str
+    synthetic: bool
+    dynamics: Dynamics
+    observables: Observables
+    time_step_ps: float | None = None
+    molecule: MolecularSystem | None = None
+    reference_dynamics: Dynamics | None = None
+    stationary: Doubles | None = None
+    target: npt.NDArray[np.floating] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SystemRequest:
+    """What a system is to be made from.
+
+    Attributes
+    ----------
+    settings : SystemSettings
+        As the user gave them.
+    source : str
+        What follows the name, as FILE in `go:FILE`, or the file that was given without one.
+    platform : str
+        OpenMM platform of molecules.
+    folder : Path
+        Where a structure that was made whole is left.
+    """
+
+    settings: SystemSettings
+    source: str = ""
+    platform: str = "auto"
+    folder: Path = Path()
+
+
+@dataclass(frozen=True)
+class SystemKind:
+    """A system that `system=NAME` names, or a family of them that `system=NAME:SOURCE` names.
+
+    A module of `built_in`, or a plug-in of the entry point group `levinthal.systems`, holds one; its name is the
+    module's or the entry point's.
+
+    Attributes
+    ----------
+    make : callable
+        Gives the `System` for a `SystemRequest`.
+    is_exact : bool
+        Whether the stationary distribution is known: then `make` gives it, and no reference is simulated.
+    takes : str
+        What follows the name, for messages, as `FILE.npz`; empty where nothing does.
+    suffixes : tuple of str
+        Files that are this kind's also without its name, as `.pdb`; `*` is any file that no other kind takes.
+    """
+
+    make: Callable[[SystemRequest], System]
+    is_exact: bool = False
+    takes: str = ""
+    suffixes: tuple[str, ...] = ()
