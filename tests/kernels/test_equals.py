@@ -60,7 +60,7 @@ def run(words: list[str], cache: Path, **environment: str) -> str:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("case", itertools.chain(*kernel_cases.GROUPS.values()), ids=lambda case: case.__name__)
+@pytest.mark.parametrize("case", [*itertools.chain(*kernel_cases.GROUPS.values())], ids=lambda case: case.__name__)
 def test_kernels_are_equal_to_plain_code(case):
     kernel_cases.check(case)
 
