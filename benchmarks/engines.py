@@ -1,9 +1,9 @@
 """What an engine costs for each chunk: the same campaign on local workers and on Parsl, in turns.
 
 Both have the same number of workers and the same chunks of the Mueller-Brown surface. Without decisions every walker's
-frames must be the same on both, bit for bit, before any figure is told. The overhead of a chunk is the time a worker
-was not simulating before it, from its second chunk on; `return` is the way back to the coordinator, `commit` what the
-record takes.
+frames must be the same on both, bit for bit, before any figure is reported. The overhead of a chunk is the time a
+worker was not simulating before it, from its second chunk on; `return` is the way back to the coordinator,
+`commit` what the record takes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Kill a sampling campaign's coordinator and workers at random moments, then look whether anything was lost.
 
 The campaign walks on the Mueller-Brown surface with two workers and training on a third process. A coordinator
-that was killed is started anew and resumes. After every kill the record must hold all that it held before; in the end
+that was killed is started again and resumes. After every kill the record must hold all that it held before; in the end
 no walker, chunk or frame may be missing or there twice, and every chunk must be what its seed and its parent's full
 state make of it, bit for bit.
 """
@@ -37,14 +37,14 @@ from levinthal.workloads.sampling.record.rows import ChunkRow
 from levinthal.workloads.sampling.study.spending import busy_share
 from levinthal.workloads.sampling.systems.dynamics import PlanarDynamics
 
-N_SLOTS, CHUNK_STEPS, FRAME_INTERVAL, SEED = 6, 200_000, 20_000, 5
+N_WALKERS, CHUNK_STEPS, FRAME_INTERVAL, SEED = 6, 200_000, 20_000, 5
 DYNAMICS = PlanarDynamics(starts=MINIMA)
 
 
 class Restless:
     """Restart anywhere, one time in three."""
 
-    name, directed = "restless", False
+    name = "restless"
 
     def refresh(self, view: View, rng: np.random.Generator) -> None:
         """Need no look at all frames."""
@@ -82,7 +82,7 @@ def coordinate(folder: Path, max_steps: int, engine_name: str) -> None:
     """Be the coordinator."""
     die_with_parent()
     plan = CampaignPlan(
-        n_walkers=N_SLOTS,
+        n_walkers=N_WALKERS,
         chunk_steps=CHUNK_STEPS,
         frame_interval=FRAME_INTERVAL,
         seed=SEED,
@@ -234,13 +234,13 @@ def examine(folder: Path, max_steps: int, simulate_again: int) -> dict[str, obje
     places = [(chunk.walker, chunk.position) for chunk in record.chunks]
     if len(set(places)) != len(places):
         raise SystemExit("a chunk is there twice")
-    for walker in range(N_SLOTS):
+    for walker in range(N_WALKERS):
         positions = sorted(position for own, position in places if own == walker)
         if not positions or positions != list(range(len(positions))):
             raise SystemExit(f"walker {walker} was lost or has a gap: {positions}")
     if sum(chunk.n_steps for chunk in record.chunks) != max_steps:
         raise SystemExit("the campaign did not spend its budget")
-    ids = np.concatenate([record.walker_frames(walker) for walker in range(N_SLOTS)])
+    ids = np.concatenate([record.walker_frames(walker) for walker in range(N_WALKERS)])
     if not np.array_equal(np.sort(ids), np.arange(len(record))):
         raise SystemExit("a frame is missing or there twice")
     if len(np.unique(record.states, axis=0)) != len(record):
@@ -312,7 +312,7 @@ def main() -> None:
         counts = kill_at_random(folder, engine_name, options.kills, longest_s, options.limit, random_moments)
         killing_s = time.monotonic() - began
         survived = len(committed(folder))
-        n_chunks = survived + 5 * N_SLOTS
+        n_chunks = survived + 5 * N_WALKERS
         process = start(folder, n_chunks * CHUNK_STEPS, engine_name)
         try:
             output, _ = process.communicate(timeout=300)

@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.workloads.sampling.learners.registry import make_learner
-from levinthal.workloads.sampling.policies.registry import make_policy
+from levinthal.workloads.sampling.policies.registry import POLICIES, make_policy
 from levinthal.workloads.sampling.policies.view import View
 
-N_RESIDUES, N_SLOTS, LIMIT_S = 28, 16, 10.0
-POLICIES = ("plain", "random", "least-counts", "dbscan", "lof", "fast", "reap", "directed")
+N_RESIDUES, N_WALKERS, LIMIT_S = 28, 16, 10.0
+NAMES = POLICIES.built_in()
 LEARNERS: dict[str, tuple[str, dict[str, Any]]] = {
     "coordinates": ("coordinates", {"landmarks": 5}),
     "pca, d = 3": ("pca", {"components": 3}),
@@ -59,10 +59,10 @@ def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def look_and_decide(name: str, view: View, seed: int) -> tuple[float, float, int]:
     """Return the seconds of a policy's look at all frames and of a decision for each walker, and the restarts."""
-    policy = make_policy(name, **({"target": view.frames[7]} if name == "directed" else {}))
+    policy = make_policy(name, **({"target": view.frames[7]} if POLICIES.declared(name, "wants_target") else {}))
     refresh_s, _ = seconds(lambda: policy.refresh(view, np.random.default_rng(seed)))
     decide_s, decisions = seconds(
-        lambda: [policy.decide(walker, view, np.random.default_rng((seed, walker))) for walker in range(N_SLOTS)]
+        lambda: [policy.decide(walker, view, np.random.default_rng((seed, walker))) for walker in range(N_WALKERS)]
     )
     return refresh_s, decide_s, sum(decision.frame is not None for decision in decisions)
 
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each, medians are printed (default 3)")
     parser.add_argument("--learners", nargs="+", default=list(LEARNERS), choices=list(LEARNERS))
-    parser.add_argument("--policies", nargs="+", default=list(POLICIES), choices=POLICIES)
+    parser.add_argument("--policies", nargs="+", default=list(NAMES), choices=NAMES)
     options = parser.parse_args()
     segment = max(options.frames // 100, 1)
     frames = chains(options.frames, 100, seed=1)
@@ -88,7 +88,7 @@ def main() -> None:
             trajectory=np.arange(n) // segment,
             step=np.arange(n) % segment,
             restarts=np.zeros(n, np.int64),
-            latest=(np.arange(N_SLOTS) + 1) * segment - 1,
+            latest=(np.arange(N_WALKERS) + 1) * segment - 1,
             frames=frames,
             model_version=1,
         )
@@ -102,7 +102,7 @@ def main() -> None:
             total_s = embed_s + refresh_s + decide_s
             met = "met" if total_s < LIMIT_S else "missed"
             print(
-                f"  {policy:13s} refresh {refresh_s:6.3f} s, {N_SLOTS} decisions {decide_s:6.3f} s "
+                f"  {policy:13s} refresh {refresh_s:6.3f} s, {N_WALKERS} decisions {decide_s:6.3f} s "
                 f"({rounds[0][2]} restarts), with embedding {total_s:6.2f} s of {LIMIT_S:g}: {met}",
                 flush=True,
             )

@@ -11,8 +11,8 @@ from levinthal import errors
 
 @pytest.mark.parametrize("name", [name for name in errors.__all__ if name not in ("Interrupted", "MissingExtraError")])
 def test_a_message_is_one_line_and_survives_pickling(name):
-    error = getattr(errors, name)("what\nis   wrong:\n mend it")
-    assert str(error) == "what is wrong: mend it"
+    error = getattr(errors, name)("what\nis   wrong:\n fix it")
+    assert str(error) == "what is wrong: fix it"
     back = pickle.loads(pickle.dumps(error))
     assert (type(back), str(back)) == (type(error), str(error))
 

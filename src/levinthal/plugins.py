@@ -19,6 +19,7 @@ Names are listed without importing anything; a thing is imported when it is aske
 from __future__ import annotations
 
 import dataclasses
+import math
 import pkgutil
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -29,7 +30,7 @@ from typing import Any
 
 from levinthal.errors import LevinthalError, MissingExtraError, UsageError
 
-__all__ = ["Registry", "unknown"]
+__all__ = ["Registry", "check_range", "unknown"]
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
@@ -38,6 +39,20 @@ def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
     near = get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"
     return UsageError(f"{what} {name!r} is unknown: {hint}")
+
+
+def check_range(settings: object, name: str, low: float, high: float = math.inf) -> None:
+    """Refuse a setting of a thing outside `low` to `high`.
+
+    Raises
+    ------
+    UsageError
+        The value is outside, or not a number.
+    """
+    value = getattr(settings, name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        bounds = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+        raise UsageError(f"setting {name} is {value!r}: it must be {bounds}")
 
 
 def _no_problem(name: str, thing: object) -> list[str]:

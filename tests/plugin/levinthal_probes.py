@@ -12,6 +12,7 @@ from pydantic import Field
 
 from levinthal.errors import DataError
 from levinthal.harness import Rank, Run, ScalingCase, Settings
+from levinthal.harness.contract.workload import MainFigure
 
 
 def square(number: int) -> tuple[int, int, tuple[int, ...]]:
@@ -41,6 +42,7 @@ class ProbeWorkload:
     name: ClassVar[str] = "probe"
     version: ClassVar[int] = 3
     Settings: ClassVar[type[Settings]] = ProbeSettings
+    main_figures: ClassVar[tuple[MainFigure, ...]] = ("not measured by anyone", "rate", ("error", {}))
 
     def run(self, run: Run, settings: ProbeSettings) -> None:
         """Sleep in steps."""

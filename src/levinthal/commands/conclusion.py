@@ -7,7 +7,9 @@ from pathlib import Path
 
 import typer
 
+from levinthal.commands.brief import headline_lines, table_lines
 from levinthal.commands.headline import efficiency_line, summary_lines
+from levinthal.commands.progress import shown_path
 from levinthal.harness.results.result import Result
 from levinthal.report import write_report
 
@@ -31,12 +33,16 @@ def conclude(results: Sequence[tuple[Path, Result]], folder: Path, *, verbose: b
     typer.Exit
         With status 1, where a run did not pass.
     """
-    for _, result in results:
-        for line in summary_lines(result):
-            print(line)
     report = folder / "report.html"
     write_report(results, report)
-    print(f"report: {report}")
+    if verbose:
+        lines = [line for _, result in results for line in summary_lines(result)] + [f"report: {shown_path(report)}"]
+    elif len(results) > 1:
+        lines = [*table_lines(results), f"report: {shown_path(report)}; all figures: result.json of each, or --verbose"]
+    else:
+        lines = [line for own, result in results for line in headline_lines(result, own, report)]
+    for line in lines:
+        print(line)
     for _, result in results:
         if result.scaling is not None:
             print(efficiency_line(result))

@@ -23,7 +23,7 @@ TINY_LIMIT_S = 90.0
 
 
 def broken_by_workload(name: str) -> list[str]:
-    """Return a line for each rule that an installed workload breaks, with the mend.
+    """Return a line for each rule that an installed workload breaks, with the fix.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def broken_by_workload(name: str) -> list[str]:
         try:
             result = start_run(name, out=folder)
         except LevinthalError as error:
-            return [f"tiny runs: {error}: mend what the message names"]
+            return [f"tiny runs: {error}: fix what the message names"]
         lines += broken_by_result(folder)
         lines += _broken_by_run(result)
     return lines
@@ -63,7 +63,7 @@ def _broken_by_settings(kind: type[Settings]) -> Iterator[str]:
         try:
             settings = make_settings(kind, size)
         except UsageError as error:
-            yield f"presets are valid: size {size}: {error}: mend Settings.sizes"
+            yield f"presets are valid: size {size}: {error}: fix Settings.sizes"
             continue
         if kind.model_validate(settings.model_dump(mode="json")) != settings:
             yield f"settings survive JSON: size {size} changes when saved and read: use plain types"
@@ -90,16 +90,16 @@ def _broken_by_scaling(workload: Workload) -> Iterator[str]:
             try:
                 make_settings(workload.Settings, "tiny", {**case.settings, "batch_size": batch_size})
             except UsageError as error:
-                yield f"scaling cases are valid settings: case {name}, batch {batch_size}: {error}: mend scaling_cases"
+                yield f"scaling cases are valid settings: case {name}, batch {batch_size}: {error}: fix scaling_cases"
 
 
 def _broken_by_run(result: Result) -> Iterator[str]:
     for repeat in result.repeats:
         if repeat.error is not None:
-            yield f"tiny runs: {repeat.error}: mend it; levinthal run keeps the log"
+            yield f"tiny runs: {repeat.error}: fix it; levinthal run keeps the log"
         elif repeat.verdict == "failed":
             missed = ", ".join(gate.name for gate in repeat.gates if not gate.passed)
-            yield f"tiny passes its gates: missed {missed}: mend the workload or set a gate it can meet"
+            yield f"tiny passes its gates: missed {missed}: fix the workload or set a gate it can meet"
         if repeat.error is None and not any(metric.kind == "speed" for metric in repeat.metrics):
             yield "tiny measures something: no speed metric was recorded: call run.metric"
         if repeat.duration_s is not None and repeat.duration_s > TINY_LIMIT_S:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from levinthal.harness.results.labels import Key
 from levinthal.harness.results.result import Comparison, Result, Summary
 from levinthal.harness.results.scaling_points import (
     COMMUNICATION,
@@ -16,7 +17,16 @@ from levinthal.harness.results.scaling_points import (
     Scaling,
 )
 
-__all__ = ["efficiency_line", "summary_lines"]
+__all__ = [
+    "comparison_text",
+    "efficiency_line",
+    "figure_text",
+    "note_lines",
+    "reasons_of",
+    "scaling_lines",
+    "summary_lines",
+    "verdict_line",
+]
 
 
 def summary_lines(result: Result) -> list[str]:
@@ -32,30 +42,41 @@ def summary_lines(result: Result) -> list[str]:
     list of str
         A metric without a value says why; after the metrics comparisons, the repeats' notes at the end.
     """
-    data = "synthetic data" if result.dataset.synthetic else f"data: {result.dataset.name}"
-    passed = sum(repeat.verdict == "passed" for repeat in result.repeats)
-    lines = [
-        f"{result.workload.name} {result.size} ({result.division} division, {data}): "
-        f"{result.verdict}, {passed} of {len(result.repeats)} repeats passed"
-    ]
+    lines = [verdict_line(result)]
     if result.scaling is not None:
-        return [*lines, *_scaling_lines(result, result.scaling), *_notes(result)]
-    reasons = {metric.key: metric.reason for repeat in result.repeats for metric in repeat.metrics if metric.reason}
+        return [*lines, *scaling_lines(result, result.scaling), *note_lines(result)]
+    reasons = reasons_of(result)
     width = max((len(str(summary)) for summary in result.summary), default=0)
-    lines += [f"  {summary!s:<{width}}  {_figure(summary, reasons.get(summary.key))}" for summary in result.summary]
+    lines += [f"  {summary!s:<{width}}  {figure_text(summary, reasons.get(summary.key))}" for summary in result.summary]
     several = len(result.repeats) > 1
     for repeat in result.repeats:
         where = f" (repeat {repeat.index + 1})" if several else ""
-        lines += [f"  {_compared(comparison)}{where}" for comparison in repeat.comparisons]
-    return [*lines, *_notes(result)]
+        lines += [f"  {comparison_text(comparison)}{where}" for comparison in repeat.comparisons]
+    return [*lines, *note_lines(result)]
 
 
-def _notes(result: Result) -> list[str]:
+def verdict_line(result: Result) -> str:
+    """Return what was run, on which data, and whether it passed."""
+    data = "synthetic data" if result.dataset.synthetic else f"data: {result.dataset.name}"
+    passed = sum(repeat.verdict == "passed" for repeat in result.repeats)
+    return (
+        f"{result.workload.name} {result.size} ({result.division} division, {data}): "
+        f"{result.verdict}, {passed} of {len(result.repeats)} repeats passed"
+    )
+
+
+def reasons_of(result: Result) -> dict[Key, str]:
+    """Return why metrics were not measured."""
+    return {metric.key: metric.reason for repeat in result.repeats for metric in repeat.metrics if metric.reason}
+
+
+def note_lines(result: Result) -> list[str]:
+    """Return the repeats' notes, each once, wrapped."""
     notes = dict.fromkeys(note for repeat in result.repeats for note in repeat.notes)
     return [line for note in notes for line in textwrap.wrap(f"note: {note}", 98, initial_indent="  ")]
 
 
-def _scaling_lines(result: Result, scaling: Scaling) -> list[str]:
+def scaling_lines(result: Result, scaling: Scaling) -> list[str]:
     """Return a table with a line for each point of a scaling study."""
     points = list(scaling.points())
     width = max(len(point.label) for point in points)
@@ -90,7 +111,8 @@ def efficiency_line(result: Result) -> str:
     return f"parallel efficiency at {most} rank{'s' * (most > 1)} ({result.scaling.mode} scaling): {'; '.join(parts)}"
 
 
-def _figure(summary: Summary, reason: str | None) -> str:
+def figure_text(summary: Summary, reason: str | None) -> str:
+    """Return a metric's median, unit and interval, or why it was not measured."""
     if summary.median is None:
         return f"not measured: {reason or summary.reason or 'no repeat passed'}"
     unit = "" if summary.unit == "1" else f" {summary.unit}"
@@ -98,7 +120,8 @@ def _figure(summary: Summary, reason: str | None) -> str:
     return f"{summary.median:>10.4g}{unit}{interval}"
 
 
-def _compared(comparison: Comparison) -> str:
+def comparison_text(comparison: Comparison) -> str:
+    """Return who was compared on which terms, the ratio, its interval and the verdict."""
     who = f"{comparison}, {comparison.candidate} / {comparison.baseline}, {comparison.terms}"
     if comparison.value is None:
         return f"{who}: not measured: {comparison.reason}"

@@ -66,7 +66,7 @@ class {class_name}:
     Settings: ClassVar[type[Settings]] = {class_name}Settings
 
     def run(self, run: Run, settings: {class_name}Settings) -> None:
-        """Make the data, fit them, and tell what was measured."""
+        """Make the data, fit them, and record what was measured."""
         slope = 2.0
         with run.phase("prepare"):
             rng = run.rng("points")

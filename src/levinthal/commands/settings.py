@@ -1,4 +1,4 @@
-"""`levinthal settings`: what a workload can be told."""
+"""`levinthal settings`: what can be set of a workload."""
 
 from __future__ import annotations
 

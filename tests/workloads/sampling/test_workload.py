@@ -13,6 +13,7 @@ import mdtraj
 import numpy as np
 import pytest
 
+from levinthal.harness.results.labels import find_figure
 from levinthal.harness.results.store import load_result
 from levinthal.workloads.sampling.record.reader import CampaignRecord
 from levinthal.workloads.sampling.study.outcome import load_outcome
@@ -31,6 +32,10 @@ def repeat_of(folder):
     return repeat
 
 
+def figure(repeat, name, **labels):
+    return find_figure(repeat.metrics, name, labels).value
+
+
 def test_a_study_on_the_exact_chain_with_a_plug_ins_policy(levinthal, tmp_path):
     done = levinthal(
         "run", "sampling", "--out", "a", "--seed", "3", "--engine", "local:2", *CHAIN, "--set", "exact_replicas=3",
@@ -40,20 +45,21 @@ def test_a_study_on_the_exact_chain_with_a_plug_ins_policy(levinthal, tmp_path):
     assert done.returncode == 0, done.stderr
     repeat = repeat_of(tmp_path / "a")
     assert repeat.dataset.synthetic
-    compared = {(each.name, each.candidate, each.baseline, each.terms): each for each in repeat.comparisons}
+    compared = {(each.name, each.candidate, each.baseline, each.labels["cost"]): each for each in repeat.comparisons}
     assert len(compared) == 4 * 2 * (3 + 2)  # ratios, costs, three policies against plain and two against random
-    greater = compared["greater", "back-to-the-first", "random", "12,000 steps each"]
+    greater = compared["greater", "back-to-the-first", "random", "step"]
     assert greater.verdict == "smaller"
     assert greater.high < 1.0
     assert greater.n == 4
     assert all(each.value is not None for each in repeat.comparisons if each.name in ("better", "greater"))
     text = " ".join(done.stdout.split())
-    assert "greater, back-to-the-first / random, 12,000 steps each" in text
+    assert "greater (cost step), back-to-the-first / random, 12,000 steps each" in text
     assert "made-up Markov chain" in text
-    metrics = {metric.name: metric.value for metric in repeat.metrics}
-    assert metrics["cells seen, back-to-the-first"] < metrics["cells seen, plain"] <= 500
-    assert 0 < metrics["divergence reweighted, plain"] < np.log(2)
-    assert 0 < metrics["stationary mass covered, plain"] <= 1
+    assert str(greater.terms) == "12,000 steps each"
+    seen = {policy: figure(repeat, "cells seen", policy=policy) for policy in ("plain", "back-to-the-first")}
+    assert seen["back-to-the-first"] < seen["plain"] <= 500
+    assert 0 < figure(repeat, "divergence", policy="plain", weighting="Markov state model", lag=1) < np.log(2)
+    assert 0 < figure(repeat, "stationary mass covered", policy="plain") <= 1
     assert {phase.name for phase in repeat.phases} >= {"prepare", "verify", "sample", "simulate", "measure", "present"}
     assert {"ratios.svg", "coverage.svg", "latent.svg", "free_energy.svg"} <= {each.name for each in repeat.artifacts}
     (folder,) = (tmp_path / "a/repeats").iterdir()
@@ -126,9 +132,8 @@ def test_one_campaign_has_all_workers_and_trains_beside_them(levinthal, tmp_path
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     repeat = repeat_of(tmp_path / "a")
-    metrics = {metric.name: metric.value for metric in repeat.metrics}
-    assert 0 < metrics["simulation cores busy, dbscan"] <= 1
-    assert metrics["queue time, dbscan"] > 0
+    assert 0 < figure(repeat, "simulation cores busy", policy="dbscan", clock="wall") <= 1
+    assert figure(repeat, "queue time", policy="dbscan") > 0
     lanes = {phase.lane for phase in repeat.phases}
     assert lanes >= {"worker 1", "coordinator"}  # whether a model is ready in time is a matter of luck
     assert not repeat.comparisons

@@ -22,7 +22,7 @@ PREPARED = "prepared.json"
 
 
 class Prepared(BaseModel):
-    """What the preparation of a case told of its data."""
+    """What the preparation of a case says of its data."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

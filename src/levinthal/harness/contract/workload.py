@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from levinthal.harness.contract.run import Run
 from levinthal.harness.contract.settings import Settings
+from levinthal.harness.results.labels import Label
 
-__all__ = ["Workload"]
+__all__ = ["MainFigure", "Workload"]
+
+MainFigure = str | tuple[str, Mapping[str, Label]]
+"""A metric's name, or its name and labels; with fewer labels than it has, all that have these."""
 
 
 @runtime_checkable
@@ -16,6 +21,10 @@ class Workload(Protocol):
 
     A workload is found by the entry point group `levinthal.workloads` and made without arguments. It keeps no state
     between repeats: everything it needs comes from `run` and `settings`, everything it measures goes to `run`.
+
+    It may have an attribute `main_figures`, a sequence of `MainFigure`: of all that it measures, what the terminal
+    prints at the end of a run, the most telling first. Those that a run did not measure are passed over, and five are
+    printed; without it the first five.
 
     Attributes
     ----------

@@ -21,7 +21,15 @@ from levinthal.harness.engines.processes import available_cores, die_with_parent
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["become_launcher", "end_ranks", "pin_rank", "place_of_rank", "shell_line", "start_ranks", "torchrun_command"]
+__all__ = [
+    "become_launcher",
+    "device_of_rank",
+    "end_ranks",
+    "pin_rank",
+    "shell_line",
+    "start_ranks",
+    "torchrun_command",
+]
 
 _GRACE_S = 10.0
 # for the shell of a job: the first node, and a port that jobs on one node do not share
@@ -118,7 +126,7 @@ def become_launcher(n_ranks: int, module: str, arguments: Sequence[str]) -> None
     run.main(["--standalone", "--nproc-per-node", str(n_ranks), "-m", module, *arguments])
 
 
-def place_of_rank(device: str) -> torch.device:
+def device_of_rank(device: str) -> torch.device:
     """Return where this rank computes: a GPU of its own, or a CPU.
 
     Parameters

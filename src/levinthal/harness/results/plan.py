@@ -79,10 +79,10 @@ def make_run_folder(folder: Path) -> None:
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             if (folder / PLAN_FILE).exists() and not (folder / RESULT_FILE).exists():
-                mend = f"complete it with levinthal resume {folder}, or choose another --out"
+                fix = f"complete it with levinthal resume {folder}, or choose another --out"
             else:
-                mend = "choose another --out; nothing is ever overwritten"
-            raise UsageError(f"{folder} exists already: {mend}")
+                fix = "choose another --out; nothing is ever overwritten"
+            raise UsageError(f"{folder} exists already: {fix}")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "repeats").mkdir()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The rules a result must keep before anyone should trust it; each broken one is named with its mend.
+"""The rules a result must keep before anyone should trust it; each broken one is named with its fix.
 
 A rule is a pure function from what is known of a result to the sentences that say what is wrong.
 """
@@ -31,12 +31,12 @@ class Rule:
     """A rule with what to do when it is broken; `find` yields a sentence for each breach."""
 
     name: str
-    mend: str
+    fix: str
     find: Callable[[Result, Path | None], Iterator[str]]
 
 
 def broken_by_result(path: Path) -> list[str]:
-    """Return a line for each rule that a result breaks: the rule, what is wrong, and the mend.
+    """Return a line for each rule that a result breaks: the rule, what is wrong, and how to fix it.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def broken_by_result(path: Path) -> list[str]:
     """
     result = load_result(path)
     folder = path if path.is_dir() else path.parent
-    return [f"{rule.name}: {what}: {rule.mend}" for rule in RULES for what in rule.find(result, folder)]
+    return [f"{rule.name}: {what}: {rule.fix}" for rule in RULES for what in rule.find(result, folder)]
 
 
 def _verdict(result: Result, _: Path | None) -> Iterator[str]:
@@ -189,7 +189,7 @@ def _journal(result: Result, folder: Path | None) -> Iterator[str]:
         if not isinstance(index, int):
             continue
         if event["event"] == "repeat_start":
-            logged[index] = {}  # a repeat tried again starts anew
+            logged[index] = {}  # a repeat tried again starts from the beginning
         elif event["event"] == "metric":
             logged.setdefault(index, {})[event_key(event)] = event.get("value")
     for repeat in result.repeats:

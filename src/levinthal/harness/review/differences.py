@@ -16,7 +16,7 @@ def differences(a: Result, b: Result) -> list[str]:
     Parameters
     ----------
     a, b : Result
-        The results; a failed verdict of either is told too.
+        The results; a failed verdict of either is reported too.
     """
     warnings = []
     for side, result in (("A", a), ("B", b)):
@@ -47,8 +47,8 @@ def differences(a: Result, b: Result) -> list[str]:
         old, new = a.software.get(key), b.software.get(key)
         if old != new:
             name = "the code of levinthal" if key == "code_sha256" else key
-            told = f"{str(old)[:12]} against {str(new)[:12]}" if key == "code_sha256" else f"{old} against {new}"
-            warnings.append(f"software: {name} {told}")
+            change = f"{str(old)[:12]} against {str(new)[:12]}" if key == "code_sha256" else f"{old} against {new}"
+            warnings.append(f"software: {name} {change}")
     return warnings
 
 
@@ -91,6 +91,6 @@ def _machine_warnings(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
     if all(isinstance(size, int | float) for size in memory):
         low, high = sorted(float(size) for size in memory)  # type: ignore[arg-type]
         if high > 1.05 * low:
-            told = " against ".join(f"{float(size) / 1024**3:.0f} GiB" for size in memory)  # type: ignore[arg-type]
-            warnings.append(f"another machine: memory {told}")
+            sizes = " against ".join(f"{float(size) / 1024**3:.0f} GiB" for size in memory)  # type: ignore[arg-type]
+            warnings.append(f"another machine: memory {sizes}")
     return warnings

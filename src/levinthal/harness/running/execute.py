@@ -51,7 +51,7 @@ _GRACE_S = 3.0
 
 
 class Watcher(Protocol):
-    """Who is told what happens while a run is under way."""
+    """What is informed while a run is under way."""
 
     def run_started(self, plan: Plan, folder: Path) -> None:
         """Hear that a run begins or goes on."""
@@ -115,7 +115,7 @@ def start_run(
     out : Path, optional
         The run folder; `results/<workload>-<UTC time>` by default.
     watcher : Watcher, optional
-        Who is told of the progress.
+        What shows the progress.
 
     Raises
     ------
@@ -179,14 +179,14 @@ def resume_run(folder: Path, watcher: Watcher | None = None) -> Result:
         version = load_workload(plan.workload).version
         if version != plan.version:
             raise ResultError(
-                f"{folder} was begun with {plan.workload} version {plan.version}, installed is {version}: run anew"
+                f"{folder} was begun with {plan.workload} version {plan.version}, installed is {version}: run it again"
             )
         begun, here = plan.machine["cpu"], describe_machine()["cpu"]
         for key in ("model", "cores", "threads"):
             if begun[key] != here[key]:
                 raise ResultError(
                     f"{folder} was begun on another machine (its cpu {key} is {begun[key]}, here it is {here[key]}): "
-                    "resume it there, or run anew"
+                    "resume it there, or run it again here"
                 )
         return _execute(plan, folder, watcher, resumed=True)
 
@@ -250,18 +250,18 @@ def _run_repeat(plan: Plan, folder: Path, index: int, events: EventLog, watcher:
         os.close(write_end)
         try:
             while child.poll() is None:
-                _tell(tail, watcher)
+                _report_events(tail, watcher)
                 time.sleep(_POLL_S)
         finally:
             _stop(child)
-        _tell(tail, watcher)
+        _report_events(tail, watcher)
         message = pipe.read()
     if message:
         problem = json.loads(message)
         raise (ResultError if problem["recoverable"] else UsageError)(problem["message"])
     if not (own / REPEAT_FILE).exists():
         _record_crash(plan, folder, index, child.returncode, events)
-        _tell(tail, watcher)
+        _report_events(tail, watcher)
 
 
 def _clear_repeat(own: Path) -> None:
@@ -272,7 +272,7 @@ def _clear_repeat(own: Path) -> None:
             shutil.rmtree(child) if child.is_dir() else child.unlink()
 
 
-def _tell(tail: EventTail, watcher: Watcher) -> None:
+def _report_events(tail: EventTail, watcher: Watcher) -> None:
     for event in tail.poll():
         watcher.event(event)
 
@@ -323,10 +323,10 @@ def _recover(folder: Path, index: int) -> tuple[str, tuple[Phase, ...]]:
 
 
 def _complete_journal(plan: Plan, folder: Path, events: EventLog) -> None:
-    """Tell the end of a repeat whose record was written, but whose last event was not, before a kill."""
-    told = {event.get("repeat") for event in read_events(events.path) if event["event"] == "repeat_stop"}
+    """Add the end of a repeat whose record was written, but whose last event was not, before a kill."""
+    reported = {event.get("repeat") for event in read_events(events.path) if event["event"] == "repeat_stop"}
     for index, path in _finished(plan, folder).items():
-        if index not in told:
+        if index not in reported:
             record = read_repeat(path)
             events.append("repeat_stop", repeat=index, **_ending(record))
 

@@ -23,7 +23,7 @@ from levinthal.harness.contract.run import Run
 from levinthal.harness.contract.settings import Settings, make_settings, parse_assignments
 from levinthal.harness.contract.trains import PREPARED, Prepared, Rank, Trainer, Trains
 from levinthal.harness.engines.processes import die_with_parent
-from levinthal.harness.engines.ranks import pin_rank, place_of_rank
+from levinthal.harness.engines.ranks import device_of_rank, pin_rank
 from levinthal.harness.results.events import EVENTS_FILE, EventLog
 from levinthal.harness.results.scaling_points import PointRecord
 
@@ -61,7 +61,7 @@ def _measure(options: argparse.Namespace) -> None:
         raise UsageError(f"workload {options.workload!r} has no scaling case {options.case!r}")
     overrides = {**parse_assignments(options.set), **workload.scaling_cases[options.case].settings}
     settings = make_settings(workload.Settings, options.size, {**overrides, "batch_size": options.batch_size})
-    place = place_of_rank(options.device)
+    place = device_of_rank(options.device)
     if place.type == "cuda":
         import torch
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from levinthal.harness.engines.built_in.inline import InlineExecutor
 from levinthal.harness.engines.built_in.local import pinned_pool
 from levinthal.simulation.exact.potential import MINIMA
 from levinthal.workloads.sampling.learners.registry import make_learner
+from levinthal.workloads.sampling.loop import progress
 from levinthal.workloads.sampling.loop.campaign import CampaignPlan, run_campaign
 from levinthal.workloads.sampling.loop.task import chunk_seed
 from levinthal.workloads.sampling.policies.registry import make_policy
@@ -36,7 +38,7 @@ PLAN = CampaignPlan(
 class Farthest:
     """Restart from the frame that is farthest from the mean in the embedding, every other time."""
 
-    name, directed = "farthest", False
+    name = "farthest"
 
     def __init__(self):
         self.refreshed = []
@@ -307,3 +309,13 @@ def test_kills_of_coordinator_and_workers_lose_nothing(tmp_path):
     assert found["kills"]["workers_that_outlived_their_coordinator"] == 0
     assert found["chunks_committed_between_kills"] > 0
     assert found["simulated_again"] > 0
+
+
+def test_state_is_changed_by_its_owner_alone():
+    """In the loop nothing sets an attribute of anything but itself."""
+    for path in Path(progress.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            for each in [part for target in targets for part in getattr(target, "elts", [target])]:
+                if isinstance(each, ast.Attribute) and path.name != "progress.py":
+                    assert ast.unparse(each.value) == "self", f"{path}:{each.lineno} changes {ast.unparse(each)}"

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from levinthal.errors import DataError, UsageError
-from levinthal.workloads.sampling.record.reader import FRAMES, STATES, CampaignHeader, CampaignRecord, checksum
+from levinthal.workloads.sampling.record.reader import (
+    DATABASE,
+    FRAMES,
+    STATES,
+    CampaignHeader,
+    CampaignRecord,
+    checksum,
+)
 from levinthal.workloads.sampling.record.rows import ChunkRow, DecisionRow, ModelRow
 from levinthal.workloads.sampling.record.writer import CampaignWriter
 from levinthal.workloads.sampling.study.spending import busy_share, cull_latencies_s, queue_times_s, spending_of
@@ -121,6 +129,40 @@ def test_damage_is_found(folder):
     with (folder / FRAMES).open("r+b") as file:
         file.truncate(7 * 8)
     with pytest.raises(DataError, match="8 frames need"):
+        CampaignRecord(folder)
+
+
+def as_version_1_had_it(folder):
+    """Name things as Levinthal 0.1 did: this is what its tables and header differ in."""
+    with closing(sqlite3.connect(folder / DATABASE)) as database:
+        for table in ("chunks", "decisions", "failures"):
+            database.execute(f"ALTER TABLE {table} RENAME COLUMN walker TO slot")
+        (header,) = database.execute("SELECT value FROM meta WHERE key = 'header'").fetchone()
+        database.execute("UPDATE meta SET value = '1' WHERE key = 'version'")
+        database.execute("UPDATE meta SET value = ? WHERE key = 'header'", (header.replace("n_walkers", "n_slots"),))
+        database.commit()
+
+
+def test_a_record_of_version_1_is_read_and_gone_on_with(folder):
+    now = CampaignRecord(folder)
+    as_version_1_had_it(folder)
+    before = (folder / DATABASE).read_bytes()
+    record = CampaignRecord(folder)
+    record.verify()
+    assert (folder / DATABASE).read_bytes() == before  # a reader changes nothing
+    assert (record.header, record.chunks) == (now.header, now.chunks)
+    with pytest.warns(FutureWarning, match="walker_frames"):
+        assert record.slot_frames(0).tolist() == [0, 1, 4, 5, 6, 7]
+    with CampaignWriter(folder, HEADER, resume=True) as writer:
+        writer.append(chunk(4, 1, 1, 1, 3, 20), *data(4))
+    assert CampaignRecord(folder).walker_frames(1).tolist() == [2, 3, 8, 9]
+
+
+def test_a_record_of_a_later_version_is_refused(folder):
+    with closing(sqlite3.connect(folder / DATABASE)) as database:
+        database.execute("UPDATE meta SET value = '3' WHERE key = 'version'")
+        database.commit()
+    with pytest.raises(DataError, match="record version 3, this Levinthal reads 2"):
         CampaignRecord(folder)
 
 

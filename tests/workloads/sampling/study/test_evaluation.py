@@ -86,7 +86,7 @@ def test_an_event_is_paid_for_when_it_is_seen():
 
 
 def test_segments_are_led_by_the_frame_they_went_on_from():
-    # walkers take turns: segment 1 begins anew, segment 2 goes on from frame 1
+    # walkers take turns: segment 1 begins again, segment 2 goes on from frame 1
     campaign = outcome([5, 6, 7, 8, 9, 4], segment=[0, 0, 1, 2, 1, 2], parents=[-1, -1, 1])
     assert [run.tolist() for run in unbroken_runs(campaign)] == [[0, 1], [2, 4], [1, 3, 5]]
     assert [run.tolist() for run in unbroken_runs(campaign, 4)] == [[0, 1], [2], [1, 3]]

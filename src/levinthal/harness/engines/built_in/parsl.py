@@ -50,7 +50,7 @@ class ParslEngine:
     path : Path
         The configuration.
     folder : Path
-        For Parsl's logs, unless the configuration names a place.
+        For Parsl's logs, unless the configuration names a folder.
 
     Raises
     ------

@@ -28,7 +28,7 @@ from torch import distributed
 from levinthal.errors import DataError, LevinthalError, UsageError
 from levinthal.files.writing import write_whole
 from levinthal.harness.engines.processes import die_with_parent
-from levinthal.harness.engines.ranks import become_launcher, end_ranks, place_of_rank, start_ranks
+from levinthal.harness.engines.ranks import become_launcher, device_of_rank, end_ranks, start_ranks
 from levinthal.proteins.records.cache import RecordCache
 from levinthal.workloads.rgn.data.batches import MAX_LENGTH, ProteinSet
 from levinthal.workloads.rgn.model.config import RGNConfig
@@ -151,7 +151,7 @@ def _train_as_rank(options: argparse.Namespace) -> None:
         seed = int(document.pop("seed", 0))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{options.config} holds no model and training settings: {error}") from None
-    place = place_of_rank(options.device)
+    place = device_of_rank(options.device)
     if place.type == "cuda":
         torch.cuda.set_device(place)
     train_set, validation = (

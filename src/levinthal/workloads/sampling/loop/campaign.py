@@ -48,7 +48,7 @@ def run_campaign(
     """Sample until the budget is spent.
 
     A campaign that was killed goes on by `resume`: every chunk that was committed is there, what was in flight is made
-    again with the same seed from the same frame. Its model is trained anew, on all frames.
+    again with the same seed from the same frame. Its model is trained again, on all frames.
 
     Parameters
     ----------

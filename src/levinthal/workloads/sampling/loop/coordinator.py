@@ -39,7 +39,7 @@ class Coordinator:
     retraining : Retraining or None
         Makes models.
     on_chunk : callable or None
-        Told of each chunk.
+        Called with each chunk.
     clock : callable
         Seconds in which the budget is counted.
     """
@@ -96,16 +96,13 @@ class Coordinator:
 
     def _fill(self) -> None:
         """Submit what can be submitted."""
-        failures = self._failures
         while len(self._flights) < (self._plan.in_flight or self._plan.n_walkers):
             if self._budget.spent() or any(flight.alone for flight in self._flights.values()):
                 return
-            if failures.suspects:
-                if not self._flights:
-                    self._submit(replace(failures.suspects.popleft(), alone=True))
+            if (again := self._failures.next(idle=not self._flights)) is not None:
+                self._submit(again)
+            elif self._failures.waiting:
                 return
-            if failures.retries:
-                self._submit(failures.retries.popleft())
             elif self._ready and self._budget.allows(self._plan.chunk_steps):
                 self._submit(self._next_flight(self._ready.popleft()))
             else:
@@ -129,7 +126,7 @@ class Coordinator:
             first_step=0 if begins else walker.step,
             seed=self._plan.seed,
         )
-        walker.pending, walker.position = None, walker.position + 1
+        self._progress.submitted(walker)
         self._budget.claim(task.n_steps)
         return Flight(task, parent, begins, None if decision is None else decision.number, time.time())
 
@@ -163,10 +160,8 @@ class Coordinator:
             return
         self._failures.none()
         result, walker = future.result(), self._progress.walkers[flight.task.walker]
-        walker.failures = 0
         row = self._row(flight, walker, result, returned)
-        self._progress.place(walker, row)
-        walker.state = result.states[-1]
+        self._progress.came_back(walker, row, result.states[-1])
         if len(self._flights) <= self._plan.n_workers:  # a worker may be waiting: first of all, give it something to do
             if not self._ready:
                 self._ready.append(walker)

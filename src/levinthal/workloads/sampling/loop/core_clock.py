@@ -14,7 +14,7 @@ def own_seconds() -> float:
     """Return seconds on the clock less those in which this thread was ready to run and other programs had its core.
 
     Work and idling count, a neighbour's work does not: so two campaigns that run at different times on a shared machine
-    have the same budget. Only differences mean anything. Where the kernel does not tell (it is Linux's scheduler that
+    have the same budget. Only differences mean anything. Where the kernel does not say (it is Linux's scheduler that
     does) this is `time.monotonic`.
     """
     try:

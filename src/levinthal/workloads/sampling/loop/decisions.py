@@ -105,10 +105,8 @@ class Decisions:
             refresh_s = time.perf_counter() - clock - embed_s
             decision = self._policy.decide(walker.number, view, decision_rng(seed, walker.number, walker.position))
         frame = None if decision.frame is None else int(decision.frame)
-        if frame is not None:
-            if not 0 <= frame < n_frames:
-                raise UsageError(f"policy {self._policy.name} chose frame {frame}: there are {n_frames}")
-            table.use(frame)
+        if frame is not None and not 0 <= frame < n_frames:
+            raise UsageError(f"policy {self._policy.name} chose frame {frame}: there are {n_frames}")
         self.write_down(
             walker,
             frame,
@@ -137,8 +135,7 @@ class Decisions:
             Of embedding, of the policy's look at all frames, and of the decision.
         """
         table = self._progress.table
-        self._progress.restarts += frame is not None
-        walker.pending = DecisionRow(
+        row = DecisionRow(
             number=self._record.n_decisions,
             walker=walker.number,
             position=walker.position,
@@ -155,4 +152,5 @@ class Decisions:
             refresh_s=times_s[1],
             decide_s=times_s[2],
         )
-        self._record.add(walker.pending)
+        self._progress.decided(row)
+        self._record.add(row)

@@ -30,13 +30,6 @@ class Failures:
     ----------
     plan, record, progress, pool, decisions
         Of the campaign.
-
-    Attributes
-    ----------
-    retries : deque of Flight
-        To be submitted again.
-    suspects : deque of Flight
-        To be submitted again, with nothing else beside them.
     """
 
     def __init__(
@@ -49,14 +42,25 @@ class Failures:
     ) -> None:
         self._plan, self._record, self._progress = plan, record, progress
         self._pool, self._decisions = pool, decisions
-        self.retries: deque[Flight] = deque()
-        self.suspects: deque[Flight] = deque()
+        self._retries: deque[Flight] = deque()
+        self._suspects: deque[Flight] = deque()
         self._in_a_row = 0
 
     def none(self) -> None:
         """Hear that a chunk came back."""
         self._in_a_row = 0
         self._pool.works()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is a chunk that is to be made with nothing else beside it."""
+        return bool(self._suspects)
+
+    def next(self, *, idle: bool) -> Flight | None:
+        """Return the next chunk to be submitted again; one that is to run alone only where nothing is in flight."""
+        if self._suspects:
+            return replace(self._suspects.popleft(), alone=True) if idle else None
+        return self._retries.popleft() if self._retries else None
 
     def take(self, flight: Flight, error: BaseException) -> Walker | None:
         """Deal with a chunk that did not come back; return its walker where the chunk was given up.
@@ -81,14 +85,14 @@ class Failures:
         if lost and not flight.alone:
             self._write_down(flight, "lost", message)
             flight = replace(flight, losses=flight.losses + 1)
-            (self.suspects if flight.losses >= _SUSPECT_AFTER else self.retries).append(flight)
+            (self._suspects if flight.losses >= _SUSPECT_AFTER else self._retries).append(flight)
             return None
         self._write_down(flight, "error", message)
         task = replace(flight.task, attempt=flight.task.attempt + 1)
         flight = replace(flight, task=task, tries=flight.tries + 1, losses=0, alone=False)
         if flight.tries >= self._plan.max_attempts:
             return self._quarantine(flight, message)
-        (self.suspects if lost else self.retries).append(flight)
+        (self._suspects if lost else self._retries).append(flight)
         return None
 
     def _write_down(self, flight: Flight, kind: str, message: str) -> None:
@@ -113,10 +117,9 @@ class Failures:
     def _quarantine(self, flight: Flight, message: str) -> Walker:
         """Give a state up; its walker goes back to where the chunk before it began."""
         self._write_down(flight, "quarantined", message)
-        self._progress.quarantined += 1
         task = flight.task
         walker = self._progress.walkers[task.walker]
-        walker.position, walker.failures = task.position, task.attempt
+        self._progress.given_up(walker, task.position, task.attempt)
         before: int | None = None
         if flight.parent is not None:
             chunks = self._record.history()[0]

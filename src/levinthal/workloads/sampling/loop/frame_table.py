@@ -82,7 +82,7 @@ class FrameTable:
         latest = self.latest.copy()
         arrays: list[npt.NDArray[Any]] = [embedding, latest, *parts.values()]
         for array in arrays:
-            array.flags.writeable = False
+            array.setflags(write=False)
         return View(
             embedding=embedding,
             trajectory=parts["segment"],

@@ -67,7 +67,7 @@ class CampaignPlan:
                 raise UsageError(f"{name} is {getattr(self, name)}: it must be at least 1")
         if self.chunk_steps % self.frame_interval:
             raise UsageError(
-                f"chunk_steps {self.chunk_steps} is no multiple of frame_interval {self.frame_interval}: make it one"
+                f"chunk_steps {self.chunk_steps} is not a multiple of frame_interval {self.frame_interval}: make it one"
             )
         if self.max_steps is None and self.max_core_seconds is None:
             raise UsageError("the campaign has no budget: give max_steps or max_core_seconds")

@@ -1,4 +1,4 @@
-"""Where every walker is and what has been done, kept up to date, and told anew by the record after a kill."""
+"""Where every walker is and what has been done: the one owner of that state, which a record restores after a kill."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Progress", "Walker"]
 
 @dataclass(eq=False)
 class Walker:
-    """Where a walker is.
+    """Where a walker is; it is changed by `Progress` alone.
 
     Attributes
     ----------
@@ -83,27 +83,44 @@ class Progress:
             walker = self.walkers[chunk.walker]
             if chunk.position != walker.position:
                 raise DataError(f"{record.folder} is damaged: walker {walker.number} lacks chunk {walker.position}")
-            self.place(walker, chunk)
+            self._place(walker, chunk)
             walker.position += 1
         for walker in self.walkers:
             if walker.latest is not None:
                 walker.state = record.state(walker.latest)
         for decision in decisions:
-            walker = self.walkers[decision.walker]
-            if decision.frame is not None:
-                self.restarts += 1
-                if decision.frame != START:
-                    self.table.use(decision.frame)
-            if decision.position == walker.position:
-                walker.pending = decision
+            self.decided(decision)
         for failure in failures:
             walker = self.walkers[failure.walker]
             self.quarantined += failure.kind == "quarantined"
             walker.failures += failure.kind == "error" and failure.position == walker.position
         self.paid_core_s = max((chunk.core_s for chunk in chunks), default=0.0)
 
-    def place(self, walker: Walker, chunk: ChunkRow) -> None:
-        """Count a chunk; its frames are the newest."""
+    def submitted(self, walker: Walker) -> None:
+        """Hear that the walker's next chunk is on its way."""
+        walker.pending, walker.position = None, walker.position + 1
+
+    def came_back(self, walker: Walker, chunk: ChunkRow, state: npt.NDArray[np.float64]) -> None:
+        """Count a chunk whose frames are the newest; the walker's state is that at the last of them."""
+        self._place(walker, chunk)
+        walker.failures, walker.state = 0, state
+
+    def decided(self, decision: DecisionRow) -> None:
+        """Take a decision, which holds until the chunk that it is about is submitted."""
+        walker = self.walkers[decision.walker]
+        if decision.frame is not None:
+            self.restarts += 1
+            if decision.frame != START:
+                self.table.use(decision.frame)
+        if decision.position == walker.position:
+            walker.pending = decision
+
+    def given_up(self, walker: Walker, position: int, attempt: int) -> None:
+        """Put a walker back to a chunk that cannot be made from where it was to begin."""
+        self.quarantined += 1
+        walker.position, walker.failures = position, attempt
+
+    def _place(self, walker: Walker, chunk: ChunkRow) -> None:
         walker.segment = chunk.segment
         walker.step = chunk.first_step + chunk.n_steps
         self.n_segments = max(self.n_segments, chunk.segment + 1)

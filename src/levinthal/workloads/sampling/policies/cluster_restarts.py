@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from levinthal.plugins import check_range
 from levinthal.workloads.sampling.policies.clusters import Clusters
 from levinthal.workloads.sampling.policies.restarting import Bools, Novelty
-from levinthal.workloads.sampling.policies.settings import RestartSettings, check_range
+from levinthal.workloads.sampling.policies.settings import RestartSettings
 from levinthal.workloads.sampling.policies.view import View
 
 __all__ = ["ClusterSettings", "first_share", "members", "novelty"]

@@ -108,7 +108,7 @@ def noise_radii(points: Doubles, found: Reference) -> Doubles:
     A point is noise where no point within eps of it, itself included, is a core point, that is, has `k` others within
     eps (Ester et al., KDD 1996, with min_samples = k + 1). With c(q) the distance of q to its k-th nearest other, the
     point p is noise just where eps < min over q of max(c(q), |p - q|), q = p included. No q further away than c(p) can
-    give the minimum, so the k nearest suffice. One search for neighbours so tells the outliers for every eps, and the
+    give the minimum, so the k nearest suffice. So one search for neighbours gives the outliers for every eps, and the
     eps for every number of outliers.
 
     Parameters

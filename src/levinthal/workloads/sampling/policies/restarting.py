@@ -20,7 +20,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 class Novelty(Protocol):
-    """Tells which frames are new to a policy, those too that came after its last look at all frames."""
+    """Says which frames are new to a policy, those too that came after its last look at all frames."""
 
     def __call__(self, frames: Indices, view: View, /) -> Bools:
         """Return for each frame whether its segment deserves to go on."""

@@ -1,27 +1,12 @@
-"""What all policies that restart can be told."""
+"""Settings of all policies that restart."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from levinthal.errors import UsageError
+from levinthal.plugins import check_range
 
-__all__ = ["RestartSettings", "check_range"]
-
-
-def check_range(settings: object, name: str, low: float, high: float = math.inf) -> None:
-    """Refuse a setting outside `low` to `high`.
-
-    Raises
-    ------
-    UsageError
-        The value is outside, or not a number.
-    """
-    value = getattr(settings, name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        bounds = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-        raise UsageError(f"policy setting {name} is {value!r}: it must be {bounds}")
+__all__ = ["RestartSettings"]
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ class Policy(Protocol):
     needs_model : bool
         Whether it measures distances in an embedding; without it no model is trained. True where it does not say.
     wants_target : bool
-        Whether it is told where to go: as its setting `target` it is given a frame that the event looks like, and it is
+        Whether it is directed: as its setting `target` it is given a frame that the event looks like, and it is
         reported apart. False where it does not say.
     is_control : bool
         Whether it is what other policies have to beat: each is compared with it. False where it does not say.

@@ -8,13 +8,14 @@
 
 A frame's id is its place in these files and never changes. The data of a chunk are written first, its row last: a
 frame without a row does not exist, so whatever a killed coordinator left behind is not seen by readers, and the next
-one cuts it off. History of the format: 1, the first.
+one cuts it off. Records of earlier versions are read as well; see `versions`.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+import warnings
 import zlib
 from collections.abc import Sequence
 from contextlib import closing
@@ -34,10 +35,10 @@ from levinthal.workloads.sampling.record.rows import (
     SessionRow,
     select,
 )
+from levinthal.workloads.sampling.record.versions import FORMAT_VERSION, upgrade
 
-__all__ = ["DATABASE", "FORMAT_VERSION", "FRAMES", "STATES", "CampaignHeader", "CampaignRecord", "checksum", "mapped"]
+__all__ = ["DATABASE", "FRAMES", "STATES", "CampaignHeader", "CampaignRecord", "checksum", "mapped"]
 
-FORMAT_VERSION = 1
 DATABASE, FRAMES, STATES = "campaign.db", "frames.f32", "states.f64"
 
 Integers = npt.NDArray[np.int64]
@@ -78,13 +79,15 @@ class CampaignHeader:
 
 
 def read_header(database: sqlite3.Connection, folder: Path) -> CampaignHeader:
-    """Return what the database says of its campaign; a `DataError` where it is none, or of another version."""
+    """Return what the database says of its campaign; a `DataError` where it is not one, or of a later version."""
     try:
         found = dict(database.execute("SELECT key, value FROM meta"))
         header = json.loads(found["header"])
         version = int(found["version"])
     except (sqlite3.DatabaseError, KeyError, ValueError) as error:
-        raise DataError(f"{folder / DATABASE} is no record of a campaign ({error}): name a folder of one") from None
+        raise DataError(
+            f"{folder / DATABASE} is not the record of a campaign ({error}): name a folder of one"
+        ) from None
     if version != FORMAT_VERSION:
         raise DataError(
             f"{folder} has the record version {version}, this Levinthal reads {FORMAT_VERSION}: "
@@ -129,7 +132,7 @@ class CampaignRecord:
     Raises
     ------
     DataError
-        No record of a campaign, one of another version, or a damaged one.
+        Not the record of a campaign, one of a later version, or a damaged one.
     """
 
     chunks: Sequence[ChunkRow]
@@ -144,8 +147,12 @@ class CampaignRecord:
         if not path.is_file():
             raise DataError(f"{self.folder} has no {DATABASE}: name the folder of a sampling campaign")
         try:
-            with closing(sqlite3.connect(path.resolve().as_uri() + "?mode=ro", uri=True)) as database:
-                database.execute("BEGIN")  # one snapshot for all tables
+            with (
+                closing(sqlite3.connect(path.resolve().as_uri() + "?mode=ro", uri=True)) as file,
+                closing(sqlite3.connect(":memory:", isolation_level=None)) as database,
+            ):
+                file.backup(database)  # one snapshot of all tables, which may be of an earlier version
+                upgrade(database)
                 self.header = read_header(database, self.folder)
                 self.chunks = select(database, ChunkRow)
                 self.decisions = select(database, DecisionRow)
@@ -195,6 +202,11 @@ class CampaignRecord:
             raise DataError(f"{self.folder} has the walkers 0 to {self.header.n_walkers - 1}, not {walker}")
         own = sorted((chunk for chunk in self.chunks if chunk.walker == walker), key=lambda chunk: chunk.position)
         return _ids([(chunk.first_frame, chunk.first_frame + chunk.n_frames) for chunk in own])
+
+    def slot_frames(self, walker: int) -> Integers:
+        """Return `walker_frames` by its name of version 0.1."""
+        warnings.warn("slot_frames is now walker_frames: use that name", FutureWarning, stacklevel=2)
+        return self.walker_frames(walker)
 
     def lineage(self, frame: int) -> Integers:
         """Return the ids of the frames that led to one, from its walker's start on, itself the last.

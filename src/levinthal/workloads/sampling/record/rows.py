@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 START = -1
-"""As a decision's frame: not a frame but the walker's own start, drawn anew."""
+"""As a decision's frame: not a frame but the walker's own start, drawn again."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class DecisionRow:
     walker, position : int
         The chunk it is about, the next of the walker that is not yet submitted.
     frame : int or None
-        Go on from this frame's full state; None goes on, `START` begins anew.
+        Go on from this frame's full state; None goes on, `START` begins again.
     reason : str
         In words.
     score : float or None

@@ -17,7 +17,6 @@ from levinthal.errors import DataError, UsageError, WriteError
 from levinthal.files.writing import as_write_error, whole_path
 from levinthal.workloads.sampling.record.reader import (
     DATABASE,
-    FORMAT_VERSION,
     FRAMES,
     STATES,
     CampaignHeader,
@@ -35,6 +34,7 @@ from levinthal.workloads.sampling.record.rows import (
     insert,
     select,
 )
+from levinthal.workloads.sampling.record.versions import FORMAT_VERSION, upgrade
 
 __all__ = ["CampaignWriter"]
 
@@ -106,6 +106,7 @@ class CampaignWriter:
             self._database = sqlite3.connect(path, isolation_level=None)
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'OFF'}")
+            upgrade(self._database)
             found = read_header(self._database, self.folder)
             if found != self.header:
                 different = [

@@ -153,8 +153,8 @@ def _show_latent(run: Run, campaign: CampaignSettings, label: str, record: Campa
         except (DataError, ValueError, np.linalg.LinAlgError) as error:
             why = str(error)
     run.metric(
-        f"VAMP-2 of the latent space at {_LATENT_LAG_FRAMES} frames", score, unit="1", better="higher", kind="quality",
-        reason=why,
+        "VAMP-2 of the latent space", score, unit="1", better="higher", kind="quality", reason=why,
+        labels={"policy": outcome.policy, "learner": campaign.learner, "lag": _LATENT_LAG_FRAMES},
     )  # fmt: skip
 
 

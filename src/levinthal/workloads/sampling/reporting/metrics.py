@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from levinthal.harness import Run
+from levinthal.harness.results.labels import Label
 from levinthal.harness.results.result import CANNOT_TELL, Better, Kind, Terms
 from levinthal.simulation.analysis.recurrence import mean_recurrence
 from levinthal.workloads.sampling.study.comparison import PolicyComparison
@@ -18,7 +20,6 @@ from levinthal.workloads.sampling.study.evaluation import (
 )
 from levinthal.workloads.sampling.study.outcome import Outcome
 from levinthal.workloads.sampling.study.result import Divergences, StudyResult
-from levinthal.workloads.sampling.systems.system import System
 
 __all__ = ["report_comparisons", "report_ratios", "report_study", "report_timeline"]
 
@@ -53,19 +54,31 @@ def report_timeline(run: Run, outcome: Outcome, lanes: dict[str, str], clock_off
         )
 
 
-def _median(
-    run: Run, name: str, values: Sequence[float], unit: str, better: Better, kind: Kind = "quality", reason: str = ""
-) -> None:
-    """Record the median of what campaigns have a figure."""
-    finite = [value for value in values if np.isfinite(value)]
-    run.metric(
-        name,
-        float(np.median(finite)) if finite else None,
-        unit=unit,
-        better=better,
-        kind=kind,
-        reason=reason or "no campaign has such a figure",
-    )
+@dataclass(frozen=True)
+class _Policy:
+    """Records figures of one policy: medians over its campaigns, and what each of them had."""
+
+    run: Run
+    name: str
+
+    def median(
+        self,
+        name: str,
+        values: Iterable[float],
+        unit: str,
+        better: Better,
+        kind: Kind = "quality",
+        *,
+        reason: str = "no campaign has such a figure",
+        **labels: Label,
+    ) -> None:
+        finite = [value for value in values if np.isfinite(value)]
+        median = float(np.median(finite)) if finite else None
+        more = {"policy": self.name, **labels}
+        self.run.metric(name, median, unit=unit, better=better, kind=kind, reason=reason, labels=more)
+
+    def samples(self, name: str, values: Iterable[float], unit: str, **labels: Label) -> None:
+        self.run.samples(name, values, unit=unit, labels={"policy": self.name, **labels})
 
 
 def report_study(
@@ -87,81 +100,77 @@ def report_study(
         Whether each campaign had all workers, which then may have idled, and chunks waited for them.
     """
     report_ratios(run, comparisons, study.baseline, study.controls)
-    _report_policies(run, study.system, study.outcomes, study.budgets["core-seconds"], divergence)
+    _report_found(run, study, divergence)
     _report_costs(run, study.outcomes, spread=spread)
     report_comparisons(run, comparisons, study.controls)
     for policy, declared in study.declared.items():
         if declared.wants_target:
-            run.note(f"The policy {policy} is told the target: it is not a match for policies that are not.")
+            run.note(f"The policy {policy} is given the target: do not compare it with policies that are not.")
 
 
-def _report_policies(
-    run: Run,
-    system: System,
-    outcomes: Mapping[str, Sequence[Outcome]],
-    budget: float,
-    divergence: Divergences,
-) -> None:
-    """Record what each policy found: medians over its campaigns, at the budget of core-seconds."""
+def _report_found(run: Run, study: StudyResult, divergence: Divergences) -> None:
+    """Record what each policy found, at the budget of core-seconds."""
+    budget, stationary = study.budgets["core-seconds"], study.system.stationary
     grid = np.linspace(0.0, budget, _CURVE_POINTS)
-    for policy, side in outcomes.items():
+    for name, side in study.outcomes.items():
+        policy = _Policy(run, name)
         curves = [coverage_curve(outcome, "core-seconds", grid) for outcome in side]
         run.curve("cells seen", grid, np.mean(curves, axis=0), x_name="core-seconds of a campaign",
-                  x_unit="core-second", unit="cell", labels={"policy": policy})  # fmt: skip
-        covered = [float(coverage_at(outcome, "core-seconds", budget)) for outcome in side]
-        _median(run, f"cells seen, {policy}", covered, "1", "higher")
-        if system.stationary is not None:
-            masses = [float(system.stationary[np.unique(outcome.cell)].sum()) for outcome in side]
-            _median(run, f"stationary mass covered, {policy}", masses, "1", "higher")
-        if system.observables.event:
-            _report_event(run, policy, side, budget)
+                  x_unit="core-second", unit="cell", labels={"policy": name})  # fmt: skip
+        policy.median("cells seen", [coverage_at(each, "core-seconds", budget) for each in side], "1", "higher")
+        if stationary is not None:
+            masses = [float(stationary[np.unique(outcome.cell)].sum()) for outcome in side]
+            policy.median("stationary mass covered", masses, "1", "higher")
+        if study.system.observables.event:
+            _report_event(policy, side, budget)
         if divergence:
-            _median(run, f"divergence, {policy}", [pair[0] for pair in divergence[policy]], "nat", "lower")
-            _median(run, f"divergence reweighted, {policy}", [pair[1] for pair in divergence[policy]], "nat", "lower")
-        if system.molecule is not None and np.isfinite(side[0].schlitter):
-            _median(run, f"Schlitter entropy, {policy}", [each.schlitter for each in side], "J/mol/K", "higher")
+            plain, reweighted = zip(*divergence[name], strict=True)
+            policy.median("divergence", plain, "nat", "lower", weighting="none")
+            model = "Markov state model"
+            policy.median("divergence", reweighted, "nat", "lower", weighting=model, lag=study.lag)
+        if study.system.molecule is not None and np.isfinite(side[0].schlitter):
+            entropy = "configurational entropy"
+            policy.median(entropy, [each.schlitter for each in side], "J/mol/K", "higher", estimate="Schlitter")
             harmonic = [each.quasi_harmonic for each in side]
-            _median(run, f"quasi-harmonic entropy, {policy}", harmonic, "J/mol/K", "higher")
+            policy.median(entropy, harmonic, "J/mol/K", "higher", estimate="quasi-harmonic")
 
 
-def _report_event(run: Run, policy: str, side: Sequence[Outcome], budget: float) -> None:
+def _report_event(policy: _Policy, side: Sequence[Outcome], budget: float) -> None:
     arrivals = [first_arrival(outcome, "core-seconds") for outcome in side]
-    run.samples(f"core-seconds to the event/{policy}", arrivals, unit="core-second")
-    met = float(np.mean([arrival <= budget for arrival in arrivals]))
-    run.metric(f"campaigns that met the event, {policy}", met, unit="1", better="higher", kind="quality")
+    policy.samples("spent before the event", arrivals, "core-second")
+    policy.median(
+        "campaigns that met the event", [float(np.mean([each <= budget for each in arrivals]))], "1", "higher"
+    )
     recurrence = []
     for outcome in side:
         marks = [outcome.arrived[frames] for frames in unbroken_runs(outcome)]
         recurrence.append(mean_recurrence(marks, outcome.frame_interval).value)
-    _median(run, f"recurrence of the event, {policy}", recurrence, "step", "lower",
-            reason="it came back in no simulation")  # fmt: skip
+    policy.median("recurrence of the event", recurrence, "step", "lower", reason="it came back in no simulation")
 
 
 def _report_costs(run: Run, outcomes: Mapping[str, Sequence[Outcome]], *, spread: bool) -> None:
     """Record where the core-seconds of each policy went, and how promptly it acted on how old a model."""
-    for policy, side in outcomes.items():
-        spent = [outcome.spending for outcome in side]
+    for name, side in outcomes.items():
+        policy, spent = _Policy(run, name), [outcome.spending for outcome in side]
         rates = [outcome.n_steps / outcome.spending.total for outcome in side]
-        _median(run, f"simulation, {policy}", rates, "step/core-second", "higher", "speed")
+        policy.median("simulation rate", rates, "step/core-second", "higher", "speed")
         simulating = [each.simulate / each.total for each in spent]
-        _median(run, f"simulation's share of the core-seconds, {policy}", simulating, "1", "higher", "speed")
-        for name in _SHARES:
-            run.samples(f"core-seconds/{policy}/{name}", [getattr(each, name) for each in spent], unit="core-second")
+        policy.median("share of the core-seconds", simulating, "1", "higher", "speed", share="simulate")
+        for share in _SHARES:
+            policy.samples("core-seconds spent", [getattr(each, share) for each in spent], "core-second", share=share)
         if spread:
-            busy = [each.busy_share for each in spent]
-            _median(run, f"simulation cores busy, {policy}", busy, "1", "higher", "speed")
-            busy = [each.busy_cpu_share for each in spent]
-            _median(run, f"simulation cores busy by processor time, {policy}", busy, "1", "higher", "speed")
-            _median(run, f"queue time, {policy}", [1e3 * each.queue_s for each in spent], "ms", "lower", "speed")
+            for clock, busy in (("wall", "busy_share"), ("processor", "busy_cpu_share")):
+                shares = [getattr(each, busy) for each in spent]
+                policy.median("simulation cores busy", shares, "1", "higher", "speed", clock=clock)
+            policy.median("queue time", [1e3 * each.queue_s for each in spent], "ms", "lower", "speed")
         if not any(outcome.n_restarts for outcome in side):
             continue
-        run.samples(f"restarts/{policy}", [outcome.n_restarts for outcome in side], unit="1")
-        latencies = [1e3 * each.cull_latency_s for each in spent]
-        _median(run, f"cull latency, {policy}", latencies, "ms", "lower", "speed")
+        policy.samples("restarts", [outcome.n_restarts for outcome in side], "1")
+        policy.median("cull latency", [1e3 * each.cull_latency_s for each in spent], "ms", "lower", "speed")
         if any(outcome.n_models for outcome in side):
-            run.samples(f"models/{policy}", [outcome.n_models for outcome in side], unit="1")
+            policy.samples("models", [outcome.n_models for outcome in side], "1")
             unseen = [each.frames_unseen_by_model for each in spent]
-            _median(run, f"frames that the model had not seen, {policy}", unseen, "frame", "lower", "speed")
+            policy.median("frames that the model had not seen", unseen, "frame", "lower", "speed")
     every = [outcome for side in outcomes.values() for outcome in side]
     failed = sum(outcome.n_failures for outcome in every)
     if failed:
@@ -176,32 +185,36 @@ def report_ratios(run: Run, comparisons: Sequence[PolicyComparison], baseline: s
     for each in sorted(comparisons, key=lambda each: each.candidate in controls):
         if each.baseline == baseline and each.cost == "core-seconds":
             run.metric(
-                f"{each.name}, {each.candidate} / {each.baseline}",
+                each.name,
                 None if each.ratio is None else each.ratio.value,
                 unit="1",
                 better="higher",
                 reason=each.reason,
+                labels={"policy": each.candidate, "baseline": each.baseline, "cost": each.unit},
             )
 
 
 def report_comparisons(run: Run, comparisons: Sequence[PolicyComparison], controls: Collection[str]) -> None:
     """Record every ratio, and say in words what must not be overlooked."""
     for each in comparisons:
-        ratio = each.ratio
-        terms = Terms(amount=each.budget, unit=each.cost)
-        if ratio is None:
-            run.comparison(
-                each.name, candidate=each.candidate, baseline=each.baseline, terms=terms, value=None, interval=None,
-                n=0, verdict=CANNOT_TELL, reason=each.reason,
-            )  # fmt: skip
-            continue
-        missed = ratio.n_missed_baseline + ratio.n_missed_candidate
-        late = f"; within the budget {ratio.n_missed_baseline} of {each.baseline} and {ratio.n_missed_candidate} of "
+        ratio, method = each.ratio, ""
+        if ratio is not None:
+            missed = ratio.n_missed_baseline, ratio.n_missed_candidate
+            late = "; within the budget {} of {} and {} of {} did not arrive"
+            method = ratio.method + late.format(missed[0], each.baseline, missed[1], each.candidate) * any(missed)
         run.comparison(
-            each.name, candidate=each.candidate, baseline=each.baseline, terms=terms, value=ratio.value,
-            interval=(ratio.low, ratio.high), n=ratio.n_pairs, verdict=ratio.verdict,
-            method=ratio.method + (f"{late}{each.candidate} did not arrive" if missed else ""),
-        )  # fmt: skip
+            each.name,
+            candidate=each.candidate,
+            baseline=each.baseline,
+            terms=Terms(amount=each.budget, unit=each.cost),
+            value=None if ratio is None else ratio.value,
+            interval=None if ratio is None else (ratio.low, ratio.high),
+            n=0 if ratio is None else ratio.n_pairs,
+            verdict=CANNOT_TELL if ratio is None else ratio.verdict,
+            method=method,
+            reason=each.reason,
+            labels={"cost": each.unit},
+        )
     _report_controls(run, comparisons, controls)
 
 

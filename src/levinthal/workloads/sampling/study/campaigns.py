@@ -110,7 +110,7 @@ def run_on_cores(
     make_executor : callable
         Gives another one where it breaks.
     on_outcome : callable
-        Told of each that is done.
+        Called with each that is done.
 
     Returns
     -------

@@ -34,6 +34,11 @@ class PolicyComparison:
     ratio: PolicyRatio | None
     reason: str = ""
 
+    @property
+    def unit(self) -> str:
+        """The unit of the cost: `core-second` or `step`."""
+        return self.cost.removesuffix("s")
+
 
 def _ratio(make: Callable[[], PolicyRatio | str]) -> tuple[PolicyRatio | None, str]:
     """Return a ratio, or why there is none."""

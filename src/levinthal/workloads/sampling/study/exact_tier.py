@@ -20,13 +20,13 @@ from levinthal.simulation.analysis.recurrence import mean_recurrence
 from levinthal.simulation.analysis.survival import restricted_mean_duration
 from levinthal.simulation.exact.folding_landscape import FoldingLandscape, folding_landscape
 
-__all__ = ["ExactCheck", "check_metrics"]
+__all__ = ["CONFIDENCE", "ExactCheck", "check_metrics"]
 
 Walk: TypeAlias = npt.NDArray[np.int32]
 
 _DEPTH_KT = 5.0
 _OTHER_DEPTH_KT = 2.5
-_CONFIDENCE = 0.999
+CONFIDENCE = 0.999
 _PASSAGE_STEPS = 5_000
 _STEPS = 40_000
 
@@ -89,12 +89,12 @@ def check_metrics(n_walks: int, seed: int) -> tuple[ExactCheck, ...]:
     return (
         ExactCheck(
             "recurrence of a state",
-            mean_recurrence([walk == state for walk in even], confidence=_CONFIDENCE),
+            mean_recurrence([walk == state for walk in even], confidence=CONFIDENCE),
             mean_recurrence_steps(stationary, [state]),
         ),
         ExactCheck(
             "first passage, restricted mean",
-            restricted_mean_duration(first_passage_durations(native), _PASSAGE_STEPS, _CONFIDENCE),
+            restricted_mean_duration(first_passage_durations(native), _PASSAGE_STEPS, CONFIDENCE),
             float(survival[:_PASSAGE_STEPS].sum()),
         ),
         ExactCheck(
@@ -102,7 +102,7 @@ def check_metrics(n_walks: int, seed: int) -> tuple[ExactCheck, ...]:
             jackknife(
                 trapped,
                 lambda part: float(markov_model_of_counts(sum(part[1:], part[0])).stationary[landscape.native].sum()),
-                confidence=_CONFIDENCE,
+                confidence=CONFIDENCE,
             ),
             float(stationary[landscape.native].sum()),
         ),
@@ -111,7 +111,7 @@ def check_metrics(n_walks: int, seed: int) -> tuple[ExactCheck, ...]:
             jackknife(
                 [state_counts(walk, n_states) for walk in even],
                 partial(_divergence, other=other),
-                confidence=_CONFIDENCE,
+                confidence=CONFIDENCE,
                 limits=(0.0, float(np.log(2.0))),
             ),
             jensen_shannon_nats(stationary, other),

@@ -66,7 +66,7 @@ class CampaignTask:
         return self.folder / "outcome.npz"
 
     def make_policy(self) -> Policy:
-        """Return the policy; one that wants a target is told the system's."""
+        """Return the policy; one that wants a target is given the system's."""
         options = dict(self.policy_options)
         if self.system.target is not None and POLICIES.declared(self.policy, "wants_target"):
             options.setdefault("target", self.system.target)
@@ -162,7 +162,7 @@ def campaign_tasks(
     first = []
     for policy in policies:
         task = CampaignTask(system, policy, options[policy], "", {}, 0, plan, folder, keep_record=True)
-        # mistakes are told before anything long begins
+        # mistakes are reported before anything long begins
         if declared_by(task.make_policy()).needs_model:
             task = replace(task, learner=settings.learner, learner_options=learner_options(settings, device))
             task.make_learner()

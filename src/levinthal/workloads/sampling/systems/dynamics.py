@@ -1,7 +1,7 @@
 """Systems as the sampling loop sees them: a full state and a seed go in, frames and full states come out.
 
 A frame is what models and policies look at; a full state is a vector from which the system goes on as if it had never
-stopped. The molecular dynamics is in `molecular_dynamics`, which needs OpenMM.
+stopped. Molecules are in `particles`, which needs OpenMM.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ State = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class DynamicsChunk:
-    """What a dynamics did.
+    """A piece of a trajectory.
 
     Attributes
     ----------
     frames : ndarray of float32, shape (n_frames, *frame_shape)
-        What is to be seen.
+        What models and policies see.
     states : ndarray of float64, shape (n_frames, state_width)
         The full state at each frame.
     end_state : ndarray of float64, shape (state_width,)

@@ -128,7 +128,7 @@ def all_atom_system(
     request : SystemRequest
         Event and platform.
     notes : tuple of str
-        To be told beside size and force field.
+        Beside size and force field.
     with_event : bool
         Whether reaching the native structure is an event: not where walkers begin there.
 

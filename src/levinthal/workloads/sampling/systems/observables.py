@@ -1,6 +1,6 @@
 """What sampling is measured with: coordinates, cells and an event, all frozen before anything is compared.
 
-A observables may know the native structure. Policies never see it.
+Observables may know the native structure; policies never see them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FRAMES_AT_ONCE = 20_000
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """Frames as the observables sees them.
+    """Frames as the observables see them.
 
     Attributes
     ----------

@@ -67,7 +67,7 @@ def backbone_torsions(topology_pdb: str) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True, eq=False)
 class TorsionDynamics:
-    """A molecular dynamics whose frames are cosines and sines of torsions.
+    """The dynamics of a molecule whose frames are cosines and sines of torsions.
 
     Attributes
     ----------

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from levinthal.plugins import check_range
 from levinthal.workloads.sampling.learners.features import (
     Embedding,
     Frames,
@@ -15,7 +16,6 @@ from levinthal.workloads.sampling.learners.features import (
     next_version,
     pair_distances,
 )
-from levinthal.workloads.sampling.policies.settings import check_range
 
 __all__ = ["LEARNER", "CoordinatesLearner", "CoordinatesModel"]
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from levinthal.errors import DataError, UsageError
+from levinthal.plugins import check_range
 from levinthal.proteins.contact_maps.maps import pack_contacts
 from levinthal.workloads.cvae.data.maps import PackedMaps, split_by_block
 from levinthal.workloads.cvae.model.config import CVAEConfig
@@ -24,7 +25,6 @@ from levinthal.workloads.sampling.learners.features import (
     next_version,
     training_frames,
 )
-from levinthal.workloads.sampling.policies.settings import check_range
 
 __all__ = ["LEARNER", "CVAELatentModel", "CVAELearner"]
 

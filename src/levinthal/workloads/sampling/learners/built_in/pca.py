@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError, UsageError
+from levinthal.plugins import check_range
 from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
 from levinthal.workloads.sampling.learners.features import (
     Embedding,
@@ -20,7 +21,6 @@ from levinthal.workloads.sampling.learners.features import (
     pair_distances,
     training_frames,
 )
-from levinthal.workloads.sampling.policies.settings import check_range
 
 __all__ = ["LEARNER", "ComponentsModel", "PCALearner"]
 
@@ -108,7 +108,7 @@ class PCALearner:
         check_range(self, "min_separation", 1)
         check_range(self, "most_frames", 2)
         if self.features not in ("distances", "contacts"):
-            raise UsageError(f"learner setting features is {self.features!r}: choose distances or contacts")
+            raise UsageError(f"setting features is {self.features!r}: choose distances or contacts")
 
     def fit(self, frames: Frames, previous: Any, seed: int, /) -> ComponentsModel:
         """Fit to a sample of the frames.

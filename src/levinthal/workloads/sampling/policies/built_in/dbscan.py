@@ -10,10 +10,11 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from levinthal.errors import UsageError
+from levinthal.plugins import check_range
 from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
 from levinthal.workloads.sampling.policies.density import noise_radii, reference
 from levinthal.workloads.sampling.policies.restarting import Bools, Novelty, Ranking, Restarting
-from levinthal.workloads.sampling.policies.settings import RestartSettings, check_range
+from levinthal.workloads.sampling.policies.settings import RestartSettings
 from levinthal.workloads.sampling.policies.view import View
 
 __all__ = ["POLICY", "DbscanPolicy", "DbscanSettings", "choose_eps"]
@@ -62,7 +63,7 @@ class DbscanSettings(RestartSettings):
         check_range(self, "reference_frames", 100, 50_000)
         check_range(self, "newest_share", 0.01, 1.0)
         if self.order not in ("random", "furthest", "contacts"):
-            raise UsageError(f"policy setting order is {self.order!r}: choose random, furthest or contacts")
+            raise UsageError(f"setting order is {self.order!r}: choose random, furthest or contacts")
 
 
 def choose_eps(radii: Doubles, n_outliers: int, least: float) -> float:

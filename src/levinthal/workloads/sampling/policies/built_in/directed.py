@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import UsageError
+from levinthal.plugins import check_range
 from levinthal.proteins.similarity.fractions import rmsd
 from levinthal.workloads.sampling.policies.restarting import Bools, Ranking, Restarting
-from levinthal.workloads.sampling.policies.settings import RestartSettings, check_range
+from levinthal.workloads.sampling.policies.settings import RestartSettings
 from levinthal.workloads.sampling.policies.view import View
 
 __all__ = ["POLICY", "DirectedPolicy", "DirectedSettings"]

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import UsageError
+from levinthal.plugins import check_range
 from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
 from levinthal.proteins.similarity.fractions import radius_of_gyration
 from levinthal.workloads.sampling.policies.cluster_restarts import ClusterSettings, first_share, members, novelty
 from levinthal.workloads.sampling.policies.clusters import k_centers
 from levinthal.workloads.sampling.policies.restarting import Ranking, Restarting
-from levinthal.workloads.sampling.policies.settings import check_range
 from levinthal.workloads.sampling.policies.view import View
 
 __all__ = ["POLICY", "FastPolicy", "FastSettings", "scaled"]
@@ -43,7 +43,7 @@ class FastSettings(ClusterSettings):
         super().__post_init__()
         check_range(self, "alpha", 0.0)
         if self.term not in ("auto", "contacts", "compactness", "spread"):
-            raise UsageError(f"policy setting term is {self.term!r}: choose auto, contacts, compactness or spread")
+            raise UsageError(f"setting term is {self.term!r}: choose auto, contacts, compactness or spread")
 
 
 def scaled(values: Doubles) -> Doubles:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.plugins import check_range
 from levinthal.workloads.sampling.policies.density import (
     Reference,
     local_outlier_factors,
@@ -15,7 +16,7 @@ from levinthal.workloads.sampling.policies.density import (
     reference,
 )
 from levinthal.workloads.sampling.policies.restarting import Bools, Novelty, Ranking, Restarting
-from levinthal.workloads.sampling.policies.settings import RestartSettings, check_range
+from levinthal.workloads.sampling.policies.settings import RestartSettings
 from levinthal.workloads.sampling.policies.view import View
 
 __all__ = ["POLICY", "LofPolicy", "LofSettings"]

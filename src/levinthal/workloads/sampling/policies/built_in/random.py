@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from levinthal.workloads.sampling.policies.settings import check_range
+from levinthal.plugins import check_range
 from levinthal.workloads.sampling.policies.view import Decision, View
 
 __all__ = ["POLICY", "RandomPolicy", "RandomSettings"]

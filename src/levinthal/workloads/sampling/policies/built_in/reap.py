@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.plugins import check_range
 from levinthal.workloads.sampling.policies.cluster_restarts import ClusterSettings, first_share, members, novelty
 from levinthal.workloads.sampling.policies.clusters import k_centers
 from levinthal.workloads.sampling.policies.restarting import Ranking, Restarting
-from levinthal.workloads.sampling.policies.settings import check_range
 from levinthal.workloads.sampling.policies.view import View
 
 __all__ = ["POLICY", "ReapPolicy", "ReapSettings", "adapt_weights"]

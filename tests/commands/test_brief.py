@@ -1,0 +1,132 @@
+"""The headline: twelve lines whatever a run measured, the figures that the workload names, and one table of many."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from levinthal.commands import brief
+from levinthal.commands.brief import MOST_LINES, headline_lines, main_figures, table_lines
+from levinthal.harness.results.result import Comparison, Dataset, Gate, Metric, Repeat, Result, Terms, WorkloadId
+from levinthal.harness.results.summary import summarise
+
+POLICIES = ("plain", "random", "dbscan", "lof", "fast", "reap", "least-counts")
+
+
+def repeat(index: int = 0, *, passed: bool = True, error: str | None = None, notes: tuple[str, ...] = ()) -> Repeat:
+    """Return a repeat of 7 policies with 2 figures and a comparison each."""
+    metrics = [
+        Metric(name=name, labels={"policy": policy}, value=10.0 * k + index, unit=unit, better="higher")
+        for name, unit in (("cells seen", "cell"), ("simulation", "step/s"))
+        for k, policy in enumerate(POLICIES)
+    ]
+    return Repeat(
+        index=index,
+        seed=index,
+        started_utc="2026-01-02T03:04:05+00:00",
+        duration_s=61.5,
+        metrics=(*metrics, Metric(name="energy", value=None, unit="J", better="lower", reason="no counter")),
+        gates=(
+            Gate(name="detailed balance", value=0.1, at_most=0.5, passed=True),
+            Gate(name="frames", labels={"policy": "lof"}, value=9.0 if passed else 3.0, at_least=5.0, passed=passed),
+        ),
+        comparisons=tuple(
+            Comparison(
+                name="faster sampling", candidate=policy, baseline="plain", terms=Terms(amount=60, unit="core-seconds"),
+                value=1.5 + index, low=1.2, high=2.5, n=16, verdict="faster",
+            )
+            for policy in POLICIES[1:]
+        ),
+        notes=notes,
+        error=error,
+        verdict="passed" if passed and error is None else "failed",
+    )  # fmt: skip
+
+
+def result(*repeats: Repeat) -> Result:
+    return Result(
+        workload=WorkloadId(name="not-installed", version=1),
+        dataset=Dataset(name="none", version="0", synthetic=True),
+        size="tiny",
+        division="closed",
+        settings={},
+        machine={},
+        software={},
+        repeats=repeats,
+        summary=summarise(list(repeats)),
+        verdict="passed" if all(each.verdict == "passed" for each in repeats) else "failed",
+    )
+
+
+class Named:
+    """A workload that names its main figures."""
+
+    main_figures = (("simulation", {"policy": "dbscan"}), "no such figure", "energy", "cells seen")
+
+
+@pytest.fixture
+def lines(tmp_path):
+    return lambda made: headline_lines(made, tmp_path / "r", tmp_path / "r/report.html")
+
+
+def test_it_has_verdict_gates_five_figures_comparisons_and_where_the_rest_is(lines):
+    found = lines(result(repeat()))
+    assert found[0] == "not-installed tiny (closed division, synthetic data): passed, 1 of 1 repeats passed"
+    assert found[1] == "  gates: 2 of 2 met"
+    assert [line.split("  ")[1] for line in found[2:7]] == [f"cells seen (policy {p})" for p in POLICIES[:5]]
+    assert found[7] == ("  faster sampling, random / plain, 60 core-seconds each: 1.5  [1.2, 2.5]  faster")
+    assert found[9] == "  ... 4 more comparisons"
+    assert "r/report.html; all 15 figures: " in found[10]
+    assert found[10].endswith("r/result.json, or --verbose")
+    assert len(found) == 11
+
+
+def test_whatever_happened_it_has_at_most_twelve_lines_and_no_very_long_one(lines):
+    notes = tuple(f"Note {k}: {'words ' * 40}" for k in range(5))
+    broken = [repeat(k, passed=k == 0, error=None if k < 2 else "boom " * 99, notes=notes) for k in range(4)]
+    found = lines(result(*broken))
+    assert len(found) == MOST_LINES
+    assert found[1].startswith("  gates: 5 of 8 met; missed in repeat 2: frames (policy lof) is 3, must be at least 5")
+    assert found[2].startswith("  failed: boom")
+    assert "more lines of notes" in found[-2]
+    assert max(map(len, found[:-1])) <= 140
+
+
+def test_of_several_repeats_a_comparison_says_how_often_which_verdict(lines):
+    found = lines(result(*(repeat(k) for k in range(3))))
+    assert "  faster sampling, random / plain, 60 core-seconds each: 2.5, faster in 3 of 3 repeats" in found
+
+
+def test_a_note_is_never_hidden_by_comparisons(lines):
+    assert any("note: Take care." in line for line in lines(result(repeat(notes=("Take care.",)))))
+
+
+def test_the_workload_names_its_main_figures_in_order(monkeypatch):
+    monkeypatch.setattr(brief, "load_workload", lambda name: Named())
+    chosen = [str(each) for each in main_figures(result(repeat()))]
+    assert chosen == [
+        "simulation (policy dbscan)", "energy", *(f"cells seen (policy {each})" for each in POLICIES[:3])
+    ]  # fmt: skip
+
+
+def test_several_workloads_are_one_table():
+    table = table_lines([(Path("a"), result(repeat(), repeat(1))), (Path("b"), result(repeat(passed=False)))])
+    assert table[0].split() == ["workload", "verdict", "gates", "time", "main", "figure"]
+    assert table[1].split("  ")[:2] == ["not-installed", "passed"]
+    assert "4 of 4" in table[1]
+    assert "2 min 3 s" in table[1]
+    assert "cells seen (policy plain): " in table[1]
+    assert "failed" in table[2]
+    assert "1 of 2" in table[2]
+    assert len({line.index(word) for line, word in zip(table, ("main", "cells", "cells"), strict=True)}) == 1
+
+
+def test_in_the_terminal_a_run_is_short_and_verbose_is_not(levinthal):
+    short = levinthal("run", "probe", "--out", "r")
+    assert short.stdout.splitlines()[2].split()[:2] == ["rate", short.stdout.splitlines()[2].split()[1]]
+    assert "energy" not in short.stdout
+    assert short.stdout.splitlines()[-1].startswith("report: r/report.html; all 3 figures: r/result.json")
+    full = levinthal("resume", "r", "--verbose").stdout
+    assert "energy  not measured: no counter" in full
+    assert "report: r/report.html" in full
