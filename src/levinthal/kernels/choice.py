@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-__all__ = ["Implementation", "chosen", "implementation", "kernels_allowed"]
+__all__ = ["Implementation", "choose", "chosen", "implementation", "kernels_allowed"]
 
 Implementation = Literal["auto", "torch"]
 """auto: compiled loops wherever there is one for the device; torch: nothing but numpy, torch and Python."""
@@ -20,11 +20,16 @@ def kernels_allowed() -> bool:
     return os.environ.get(_VARIABLE) != "torch"
 
 
+def choose(name: Implementation) -> None:
+    """Compute as `name` says from now on, in this process and in those that it starts."""
+    os.environ[_VARIABLE] = name
+
+
 @contextmanager
 def implementation(name: Implementation) -> Iterator[None]:
-    """Compute as `name` says within the block, in this process and in those that it starts."""
+    """Compute as `name` says within the block only; see `choose`."""
     before = os.environ.get(_VARIABLE)
-    os.environ[_VARIABLE] = name
+    choose(name)
     try:
         yield
     finally:
