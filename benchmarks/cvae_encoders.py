@@ -41,9 +41,11 @@ def main() -> None:
     from levinthal.proteins.contact_maps.maps import unpack_pairs
     from levinthal.workloads.cvae.data.maps import LaggedMaps, PackedMaps, SelectedMaps, lagged_pairs
     from levinthal.workloads.cvae.evaluation.scores import pca_embedding, tica_embedding, vamp2_held_out
+    from levinthal.workloads.cvae.inference import encode
     from levinthal.workloads.cvae.model.config import CVAEConfig
     from levinthal.workloads.cvae.model.network import CVAEModel
-    from levinthal.workloads.cvae.training.loop import encode, train
+    from levinthal.workloads.cvae.training.loop import train
+    from levinthal.workloads.cvae.training.settings import TrainingSettings
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=8, help="runs, and folds")
@@ -82,7 +84,7 @@ def main() -> None:
         }
         for name, source in sources.items():
             model = CVAEModel(config, seed=fold)
-            train(model, source, epochs=arguments.epochs, batch_size=64, seed=fold, precision="fp32")
+            train(model, source, TrainingSettings(arguments.epochs, batch_size=64, seed=fold, precision="fp32"))
             points[name] = encode(model, maps)[0].astype(np.float64)
         for name, each in points.items():
             score = vamp2_held_out([each[block] for block in fit], [each[blocks[fold]]], arguments.lag)

@@ -67,6 +67,7 @@ def serve(size: int, strides: str, rows: int, recompute: bool, batch: int, epoch
     from levinthal.workloads.cvae.model.network import CVAEModel
     from levinthal.workloads.cvae.training.batch_search import available_bytes
     from levinthal.workloads.cvae.training.loop import train
+    from levinthal.workloads.cvae.training.settings import TrainingSettings
 
     chosen = strides_for(size) if strides == "auto" else tuple(map(int, strides.split(",")))
     config = CVAEConfig(size=size, strides=chosen, latent=10)
@@ -83,7 +84,7 @@ def serve(size: int, strides: str, rows: int, recompute: bool, batch: int, epoch
         ends: list[float] = []
         ends_cpu: list[float] = []
         history = train(
-            model, source, steps=EPOCH_STEPS * epochs, batch_size=batch, precision="fp32",
+            model, source, TrainingSettings(steps=EPOCH_STEPS * epochs, batch_size=batch, precision="fp32"),
             on_step=lambda step, loss: (ends.append(time.perf_counter()), ends_cpu.append(time.process_time())),
         )  # fmt: skip
     seconds = np.diff(ends)[EPOCH_STEPS - 1 :]

@@ -37,10 +37,13 @@ def frames(seed: int) -> list[np.ndarray]:
 
 
 def main() -> None:
-    from levinthal.workloads.cvae.data.maps import PackedMaps, split_by_block
+    from levinthal.workloads.cvae.data.maps import PackedMaps
+    from levinthal.workloads.cvae.data.split import split_by_block
+    from levinthal.workloads.cvae.inference import evaluate
     from levinthal.workloads.cvae.model.config import CVAEConfig
     from levinthal.workloads.cvae.model.network import CVAEModel
-    from levinthal.workloads.cvae.training.loop import evaluate, train
+    from levinthal.workloads.cvae.training.loop import train
+    from levinthal.workloads.cvae.training.settings import TrainingSettings
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
@@ -60,10 +63,10 @@ def main() -> None:
         for precision in ("fp32", "bf16"):
             model = CVAEModel(config, seed=seed)
             start = time.perf_counter()
-            history = train(
-                model, train_maps, epochs=arguments.epochs, batch_size=arguments.batch, seed=seed,
-                device=arguments.device, precision=precision,
-            )  # fmt: skip
+            settings = TrainingSettings(
+                epochs=arguments.epochs, batch_size=arguments.batch, seed=seed, precision=precision
+            )
+            history = train(model, train_maps, settings, device=arguments.device)
             loss = evaluate(model, held_out, seed=seed)
             losses[precision].append(loss.total)
             rates[precision].append(history.epochs[-1].frames / sum(e.train_s for e in history.epochs))

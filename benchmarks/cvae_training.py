@@ -100,10 +100,12 @@ def batches(frames: np.ndarray, batch: int):
 
 def serve_ours(data: Any, batch: int, latent: int) -> None:
     from levinthal.workloads.cvae.data.maps import PackedMaps
+    from levinthal.workloads.cvae.inference import evaluate
     from levinthal.workloads.cvae.model.config import CVAEConfig
     from levinthal.workloads.cvae.model.network import CVAEModel
     from levinthal.workloads.cvae.model.precision import choose_execution
-    from levinthal.workloads.cvae.training.loop import evaluate, train
+    from levinthal.workloads.cvae.training.loop import train
+    from levinthal.workloads.cvae.training.settings import TrainingSettings
 
     size = int(data["size"])
     model = CVAEModel(CVAEConfig(size=size, latent=latent))
@@ -116,7 +118,8 @@ def serve_ours(data: Any, batch: int, latent: int) -> None:
         return {"reconstruction": loss.reconstruction, "kl": loss.kl}
 
     turns = Turns(losses)
-    train(model, train_maps, steps=10**6, batch_size=batch, on_step=lambda step, loss: turns.after_step())
+    settings = TrainingSettings(steps=10**6, batch_size=batch)
+    train(model, train_maps, settings, on_step=lambda step, loss: turns.after_step())
 
 
 def serve_plain(data: Any, batch: int, latent: int) -> None:

@@ -48,12 +48,12 @@ def measure(rows: int, batch: int, rounds: int, variants: list[str]) -> dict[str
 
     from levinthal.proteins.contact_maps.maps import packed_size
     from levinthal.workloads.cvae.data.maps import PackedMaps
-    from levinthal.workloads.cvae.model.allocator import keep_freed_memory
     from levinthal.workloads.cvae.model.config import CVAEConfig
     from levinthal.workloads.cvae.model.network import CVAEModel
     from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
     from levinthal.workloads.cvae.model.precision import Execution
     from levinthal.workloads.cvae.training.stepper import Stepper
+    from levinthal.workloads.training.allocator import keep_freed_memory
 
     die_with_parent()
     keep_freed_memory()

@@ -21,6 +21,7 @@ from levinthal.workloads.cvae.model.precision import Execution
 from levinthal.workloads.cvae.training import stepper as stepper_module
 from levinthal.workloads.cvae.training.history import History
 from levinthal.workloads.cvae.training.loop import train
+from levinthal.workloads.cvae.training.settings import TrainingSettings
 from levinthal.workloads.cvae.training.stepper import Stepper
 
 PROGRAM = """
@@ -28,13 +29,15 @@ import json, sys
 from pathlib import Path
 from safetensors.torch import save_file
 from torch import distributed
+from levinthal.workloads.training.checkpoint import Keeping
 import test_ranks as t
 
 distributed.init_process_group("gloo")
 out = Path(sys.argv[1])
 options = json.loads(sys.argv[2])
 gradients = t.gradients(options.get("batch_size", 15))
-history = t.fit(**options, checkpoint_folder=out)
+keep = Keeping(out, options.pop("resume", False))
+history = t.fit(**options, keep=keep)
 if distributed.get_rank() == 0:
     save_file(gradients, out / "gradients.safetensors")
     (out / "losses.json").write_text(json.dumps(t.losses(history)))
@@ -47,8 +50,13 @@ def fit(**options: object) -> History:
     maps = example_maps(120)
     # batches of 15 frames: the shares of two ranks differ in size
     arguments = {"steps": 16, "batch_size": 15, "seed": 7, "deterministic": True} | options
+    keep = arguments.pop("keep", None)
     return train(
-        CVAEModel(CONFIG, seed=2), DenseMaps(maps[:100], 14), validation=DenseMaps(maps[100:], 14), **arguments
+        CVAEModel(CONFIG, seed=2),
+        DenseMaps(maps[:100], 14),
+        TrainingSettings(**arguments),
+        validation=DenseMaps(maps[100:], 14),
+        keep=keep,
     )
 
 
@@ -67,7 +75,9 @@ def losses(history: History) -> list[list[float]]:
 
 def fit_on_ranks(n_ranks: int, out: Path, **options: object) -> list[list[float]]:
     (out / "ranks_program.py").write_text(PROGRAM)
-    path = os.pathsep.join([str(out), str(Path(__file__).parent), str(Path(__file__).parents[2])])
+    path = os.pathsep.join(
+        [str(out), str(Path(__file__).parent), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    )
     with (out / "log").open("wb") as log, pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", path)
         launcher = start_ranks(n_ranks, "ranks_program", [str(out), json.dumps(options)], log=log)

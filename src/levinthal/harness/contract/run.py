@@ -18,6 +18,7 @@ import numpy as np
 
 from levinthal.errors import UsageError
 from levinthal.files.writing import write_whole
+from levinthal.harness.contract.seeds import low_bits, seed_of
 from levinthal.harness.engines.contract import Engine
 from levinthal.harness.engines.open import open_engine
 from levinthal.harness.results.events import EventLog
@@ -139,9 +140,7 @@ class Run:
         bits : int
             How many bits: libraries that take a signed 32-bit seed want 31.
         """
-        sequence = np.random.SeedSequence([self.seed, zlib.crc32(name.encode())])
-        seed = int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
-        return seed & (1 << bits) - 1
+        return low_bits(seed_of(self.seed, zlib.crc32(name.encode())), bits)
 
     def rng(self, name: str) -> np.random.Generator:
         """Return a random generator of its own for each use, so that one use never shifts another's numbers."""

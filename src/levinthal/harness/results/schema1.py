@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from levinthal.harness.results.figures import Terms
+from levinthal.harness.results.former_names import former_identity
 from levinthal.harness.results.labels import Key
 from levinthal.harness.results.scaling_points import FIGURES
 
@@ -64,6 +65,8 @@ def _identity(name: Any) -> dict[str, Any]:
     if isinstance(name, str) and (found := _POINT.fullmatch(name)):
         labels = {"case": found["case"], "batch size": int(found["batch"]), "ranks": int(found["ranks"])}
         return {"name": found["name"], "labels": labels}
+    if isinstance(name, str) and (known := former_identity(name)):
+        return {"name": known[0], "labels": known[1]}
     return {"name": name, "labels": {}}
 
 

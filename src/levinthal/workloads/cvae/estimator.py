@@ -17,10 +17,13 @@ from sklearn.exceptions import NotFittedError
 from levinthal.errors import DataError, LevinthalError, UsageError
 from levinthal.files.writing import whole_path
 from levinthal.workloads.cvae.data.maps import MapSource, as_source
+from levinthal.workloads.cvae.inference import Floats, decode, encode, evaluate
 from levinthal.workloads.cvae.model.config import CVAEConfig
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
-from levinthal.workloads.cvae.training.loop import Floats, History, decode, encode, evaluate, train
+from levinthal.workloads.cvae.training.history import History
+from levinthal.workloads.cvae.training.loop import train
+from levinthal.workloads.cvae.training.settings import TrainingSettings
 
 __all__ = ["CVAE"]
 
@@ -51,7 +54,7 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     clip_norm : float, optional
         Largest norm of the gradient.
     device, precision, deterministic
-        See `training.train`.
+        See `training.settings.TrainingSettings`.
     seed : int
         Of the weights, the order of frames and the noise.
 
@@ -118,7 +121,7 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         y : None
             Ignored, as scikit-learn wants it.
         validation : MapSource or ndarray, optional
-            Frames to evaluate on after each epoch; take them from other blocks than X (`data.split_by_block`).
+            Frames to evaluate on after each epoch; take them from other blocks than X (`data.split.split_by_block`).
         """
         source = self._source(X)
         config = CVAEConfig(
@@ -128,14 +131,16 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.history_: History = train(
             model,
             source,
+            TrainingSettings(
+                epochs=self.epochs,
+                batch_size=self.batch_size,
+                optimizer=OptimizerSettings(self.learning_rate, clip_norm=self.clip_norm),
+                seed=self.seed,
+                precision=self.precision,
+                deterministic=self.deterministic,
+            ),
             validation=None if validation is None else self._source(validation),
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            optimizer=OptimizerSettings(self.learning_rate, clip_norm=self.clip_norm),
-            seed=self.seed,
             device=self.device,
-            precision=self.precision,
-            deterministic=self.deterministic,
         )
         self.model_ = model
         self.n_features_in_ = source.size**2

@@ -17,6 +17,7 @@ import torch
 
 from levinthal.errors import UsageError
 from levinthal.harness import Run, Settings
+from levinthal.harness.contract.seeds import low_bits
 from levinthal.metrics.process import process_tree_usage
 from levinthal.workloads.docking.agent.checkpoint import load_policy
 from levinthal.workloads.docking.agent.learning import TrainedPolicy, obtain_policy
@@ -364,7 +365,7 @@ def _screen(run: Run, settings: DockingSettings, inputs: Inputs) -> None:
     seed = run.seed_for("screening", bits=31)
 
     def search(problem: Problem, number: int) -> SearchOutcome:
-        return random_restarts(problem, _SCREENING, seed=(seed + number) % 2**31)
+        return random_restarts(problem, _SCREENING, seed=low_bits(seed + number))
 
     with run.phase("screen", items=len(prepared), total=len(prepared)) as phase:
         screening = screen(

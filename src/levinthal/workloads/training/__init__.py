@@ -1,1 +1,1 @@
-"""What the trainings of all workloads share."""
+"""What the trainings of all workloads share: checkpoints, ranks, determinism, the allocator, and what is reported."""

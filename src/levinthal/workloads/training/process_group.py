@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, distributed
 
-__all__ = ["rank_and_size", "sum_over_ranks"]
+__all__ = ["choice_of_first", "largest_of_ranks", "rank_and_size", "sum_over_ranks"]
 
 
 def rank_and_size() -> tuple[int, int]:
@@ -23,3 +23,21 @@ def sum_over_ranks(values: Tensor, device: torch.device) -> Tensor:
     shared = values.to(device)
     distributed.all_reduce(shared)
     return shared.to(values.device)
+
+
+def largest_of_ranks(value: int, device: torch.device) -> int:
+    """Return the largest of the ranks' numbers: what they agree on where each may have found another."""
+    if rank_and_size()[1] == 1:
+        return value
+    shared = torch.tensor(value, device=device)
+    distributed.all_reduce(shared, distributed.ReduceOp.MAX)
+    return int(shared)
+
+
+def choice_of_first(value: int, device: torch.device) -> int:
+    """Return the number of the first rank: what all of them do where each has measured for itself."""
+    if rank_and_size()[1] == 1:
+        return value
+    shared = torch.tensor(value, device=device)
+    distributed.broadcast(shared, 0)
+    return int(shared)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from levinthal.errors import DataError, LevinthalError, UsageError
 from levinthal.proteins.contact_maps.maps import packed_size
-from levinthal.workloads.cvae.data.maps import DenseMaps, PackedMaps, as_source, split_by_block
+from levinthal.workloads.cvae.data.maps import DenseMaps, PackedMaps, as_source
+from levinthal.workloads.cvae.data.split import split_by_block
 
 
 @given(

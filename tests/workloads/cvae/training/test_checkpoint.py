@@ -18,12 +18,15 @@ from levinthal.errors import DataError, UsageError
 from levinthal.workloads.cvae.data.maps import DenseMaps
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings, RMSprop
-from levinthal.workloads.cvae.training.checkpoint import CHECKPOINT, load_checkpoint
+from levinthal.workloads.cvae.training.checkpoint import FORM, Progress
 from levinthal.workloads.cvae.training.history import History
 from levinthal.workloads.cvae.training.loop import train
+from levinthal.workloads.cvae.training.settings import TrainingSettings
+from levinthal.workloads.training.checkpoint import CHECKPOINT, Checkpoint, Keeping, load_checkpoint
 
 MODEL = dataclasses.replace(CONFIG, dropout=0.2)
 STEPS, EPOCH = 14, 6  # two whole epochs and a part
+OPTIONS = {"steps": STEPS, "batch_size": 10, "seed": 3, "deterministic": True, "checkpoint_interval": 4}
 
 PROGRAM = """
 import sys
@@ -38,9 +41,15 @@ print("end", history.resumed_at, last.train.total.hex(), last.validation.total.h
 
 def fit(folder: Path | None = None, **options: object) -> tuple[CVAEModel, History]:
     model, maps = CVAEModel(MODEL), example_maps(80)
-    arguments = {"steps": STEPS, "batch_size": 10, "seed": 3, "deterministic": True, "checkpoint_interval": 4} | options
-    validation = DenseMaps(maps[64:], 14)
-    return model, train(model, DenseMaps(maps[:64], 14), validation=validation, checkpoint_folder=folder, **arguments)
+    keep = None if folder is None else Keeping(folder, bool(options.pop("resume", False)))
+    on_step = options.pop("on_step", None)
+    settings = TrainingSettings(**{**OPTIONS, **options})  # type: ignore[arg-type]
+    source, validation = DenseMaps(maps[:64], 14), DenseMaps(maps[64:], 14)
+    return model, train(model, source, settings, validation=validation, on_step=on_step, keep=keep)  # type: ignore[arg-type]
+
+
+def kept(folder: Path) -> Checkpoint[Progress]:
+    return load_checkpoint(folder, FORM)
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +85,15 @@ def test_training_goes_on_as_if_it_had_never_stopped(
     found = fit(tmp_path, resume=True)
     assert same(found, whole)
     assert found[1].resumed_at == max(0, step - 1) // 4 * 4  # the state is written after the step is told
-    assert load_checkpoint(tmp_path).steps == STEPS
+    assert kept(tmp_path).progress.steps == STEPS
 
 
 def test_killed_by_the_kernel_at_any_step_it_resumes_to_the_same_loss(
     tmp_path: Path, whole: tuple[CVAEModel, History]
 ) -> None:
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
-    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[3])])
+    here = Path(__file__)
+    path = os.pathsep.join([str(here.parent), str(here.parents[3]), os.environ.get("PYTHONPATH", "")])
     for victim in (5, 10):  # killed twice
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
@@ -95,7 +105,7 @@ def test_killed_by_the_kernel_at_any_step_it_resumes_to_the_same_loss(
                     break
             run.stdout.read()
         assert run.returncode == -signal.SIGKILL
-    assert load_checkpoint(tmp_path).steps in (8, 12)
+    assert kept(tmp_path).progress.steps in (8, 12)
     ended = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": path})
     _, resumed_at, *losses = ended.stdout.splitlines()[-1].split()
     assert int(resumed_at) in (8, 12)
@@ -118,8 +128,9 @@ def test_what_is_of_another_training_or_damaged_is_refused(tmp_path: Path) -> No
         with pytest.raises(DataError, match="another training"):
             fit(tmp_path, resume=True, **options)
     source = DenseMaps(np.roll(example_maps(80), 1, axis=0)[:64], 14)
+    settings = TrainingSettings(steps=1, batch_size=10, seed=3)
     with pytest.raises(DataError, match=r"another training .frames"):
-        train(CVAEModel(MODEL), source, steps=1, batch_size=10, seed=3, checkpoint_folder=tmp_path, resume=True)
+        train(CVAEModel(MODEL), source, settings, keep=Keeping(tmp_path, resume=True))
     file = tmp_path / CHECKPOINT
     data = bytearray(file.read_bytes())
     data[-5] ^= 1
@@ -129,8 +140,6 @@ def test_what_is_of_another_training_or_damaged_is_refused(tmp_path: Path) -> No
     file.write_bytes(data[: len(data) // 2])
     with pytest.raises(DataError, match=r"^[^\n]+$"):
         fit(tmp_path, resume=True)
-    with pytest.raises(UsageError, match="checkpoint_folder"):
-        fit(resume=True)
     with pytest.raises(UsageError, match="at least 1"):
         fit(tmp_path, checkpoint_interval=0)
 

@@ -10,11 +10,14 @@ import torch
 
 from levinthal.errors import DataError, UsageError
 from levinthal.workloads.cvae.data.maps import DenseMaps
+from levinthal.workloads.cvae.inference import decode, encode, evaluate, reconstruct
 from levinthal.workloads.cvae.model.config import CVAEConfig
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings, RMSprop
 from levinthal.workloads.cvae.model.precision import Execution
-from levinthal.workloads.cvae.training.loop import History, decode, encode, evaluate, reconstruct, train
+from levinthal.workloads.cvae.training.history import History
+from levinthal.workloads.cvae.training.loop import train
+from levinthal.workloads.cvae.training.settings import TrainingSettings
 
 CONFIG = CVAEConfig(size=14, filters=(16, 16, 16), kernels=(3, 3, 3), strides=(1, 2, 1), dense=32, latent=2)
 
@@ -27,9 +30,9 @@ def sources(two_states: tuple[np.ndarray, np.ndarray]) -> tuple[DenseMaps, Dense
 
 def fit(sources: tuple[DenseMaps, DenseMaps], **arguments: object) -> tuple[CVAEModel, History]:
     model = CVAEModel(arguments.pop("config", CONFIG))  # type: ignore[arg-type]
-    return model, train(
-        model, sources[0], validation=sources[1], **{"batch_size": 50, "precision": "fp32", **arguments}
-    )
+    options = {name: arguments.pop(name) for name in ("on_step", "on_epoch") if name in arguments}
+    settings = TrainingSettings(**{"batch_size": 50, "precision": "fp32", **arguments})  # type: ignore[arg-type]
+    return model, train(model, sources[0], settings, validation=sources[1], **options)  # type: ignore[arg-type]
 
 
 def test_it_learns_the_two_states(
@@ -131,9 +134,9 @@ def test_mistakes(sources: tuple[DenseMaps, DenseMaps]) -> None:
         with pytest.raises(UsageError):
             fit(sources, **arguments)
     with pytest.raises(DataError, match="pad the maps"):
-        train(CVAEModel(CONFIG), DenseMaps(np.zeros((3, 5, 5)), 5), steps=1)
+        train(CVAEModel(CONFIG), DenseMaps(np.zeros((3, 5, 5)), 5), TrainingSettings(steps=1))
     with pytest.raises(DataError, match="no frames"):
-        train(CVAEModel(CONFIG), DenseMaps(np.zeros((0, 14, 14)), 14), steps=1)
+        train(CVAEModel(CONFIG), DenseMaps(np.zeros((0, 14, 14)), 14), TrainingSettings(steps=1))
     for settings in ({"learning_rate": 0.0}, {"rho": 1.0}, {"epsilon": 0.0}, {"clip_norm": -1.0}):
         with pytest.raises(UsageError):
             OptimizerSettings(**settings)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.records import read_text, write_cache
 from levinthal.proteins.records.cache import RecordCache
-from levinthal.workloads.rgn.data.batches import ProteinSet, make_batch, plan_epoch, protein_from_record, share_of_rank
+from levinthal.workloads.rgn.data.batches import make_batch, plan_epoch, share_of_rank
+from levinthal.workloads.rgn.data.proteins import ProteinSet, protein_from_record
 from rgn_examples import make_records
 
 

@@ -19,21 +19,17 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from levinthal.errors import DataError, LevinthalError
-from levinthal.workloads.rgn.data.batches import ProteinSet
+from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import RGNModel
-from levinthal.workloads.rgn.training.checkpoint import (
-    CHECKPOINT,
-    Provenance,
-    load_checkpoint,
-    load_weights,
-    save_weights,
-)
+from levinthal.workloads.rgn.training.checkpoint import FORM, Progress
 from levinthal.workloads.rgn.training.curriculum import Curriculum
 from levinthal.workloads.rgn.training.history import History
 from levinthal.workloads.rgn.training.loop import BEST_WEIGHTS, train
 from levinthal.workloads.rgn.training.optimiser import OptimiserSettings
 from levinthal.workloads.rgn.training.settings import TrainingSettings
 from levinthal.workloads.rgn.training.validation import evaluate
+from levinthal.workloads.rgn.training.weights import Provenance, load_weights, save_weights
+from levinthal.workloads.training.checkpoint import CHECKPOINT, Keeping, load_checkpoint
 from rgn_examples import TINY, make_records
 
 MODEL = dataclasses.replace(TINY, input_dropout=0.3)
@@ -51,12 +47,13 @@ SETTINGS = TrainingSettings(
 PROGRAM = """
 import sys
 from pathlib import Path
-from levinthal.workloads.rgn.data.batches import ProteinSet
+from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.training.loop import train
+from levinthal.workloads.training.checkpoint import Keeping
 import test_checkpoint as t
 print("ready", flush=True)
-train(RGNModel(t.MODEL), *t.sets()[:1], t.SETTINGS, validation=t.sets()[1], checkpoint_folder=Path(sys.argv[1]),
+train(RGNModel(t.MODEL), *t.sets()[:1], t.SETTINGS, validation=t.sets()[1], keep=Keeping(Path(sys.argv[1])),
       on_step=lambda step: print(step.step, flush=True))
 """
 
@@ -72,7 +69,12 @@ def fit(folder: Path | None = None, **options: object) -> tuple[RGNModel, Histor
     model = RGNModel(MODEL)
     train_set, validation = sets()
     chosen = options.pop("settings", SETTINGS)
-    return model, train(model, train_set, chosen, validation=validation, checkpoint_folder=folder, **options)  # type: ignore[arg-type]
+    keep = None if folder is None else Keeping(folder, bool(options.pop("resume", False)))
+    return model, train(model, train_set, chosen, validation=validation, keep=keep, **options)  # type: ignore[arg-type]
+
+
+def kept(folder: Path) -> Progress:
+    return load_checkpoint(folder, FORM).progress
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +119,7 @@ def test_training_goes_on_as_if_it_had_never_stopped(
     found = fit(tmp_path, resume=True)
     assert same(found, whole)
     assert found[1].elapsed_s > 0
-    assert load_checkpoint(tmp_path).steps == found[1].steps
+    assert kept(tmp_path).steps == found[1].steps
     again = fit(tmp_path, resume=True)
     assert same(again, whole)
 
@@ -126,7 +128,10 @@ def test_training_goes_on_after_a_kill(tmp_path: Path, whole: tuple[RGNModel, Hi
     here = Path(__file__).resolve()
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(here.parent), str(here.parents[3])])},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(here.parent), str(here.parents[3]), os.environ.get("PYTHONPATH", "")]),
+        },
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -139,7 +144,7 @@ def test_training_goes_on_after_a_kill(tmp_path: Path, whole: tuple[RGNModel, Hi
                 process.send_signal(signal.SIGKILL)
                 break
     assert process.returncode == -signal.SIGKILL
-    assert 0 < len(load_checkpoint(tmp_path).steps) <= SETTINGS.steps  # type: ignore[operator]
+    assert 0 < len(kept(tmp_path).steps) <= SETTINGS.steps  # type: ignore[operator]
     assert same(fit(tmp_path, resume=True), whole)
 
 
@@ -150,16 +155,10 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
             fit(tmp_path, resume=True, settings=dataclasses.replace(SETTINGS, **changes))
     train_set, _ = sets()
     with pytest.raises(DataError, match="another training"):
-        train(RGNModel(MODEL), train_set.subset(range(20)), SETTINGS, checkpoint_folder=tmp_path, resume=True)
+        train(RGNModel(MODEL), train_set.subset(range(20)), SETTINGS, keep=Keeping(tmp_path, True))
     with pytest.raises(DataError, match="another model"):
-        train(
-            RGNModel(dataclasses.replace(MODEL, n_hidden=8)),
-            train_set,
-            SETTINGS,
-            checkpoint_folder=tmp_path,
-            resume=True,
-        )
-    # without resume it begins anew
+        train(RGNModel(dataclasses.replace(MODEL, n_hidden=8)), train_set, SETTINGS, keep=Keeping(tmp_path, True))
+    # without resume it begins again
     assert len(fit(tmp_path)[1].steps) == 14
 
 
@@ -208,7 +207,7 @@ def test_damaged_files_are_refused_in_one_line(files: Path, tmp_path: Path, data
     (tmp_path / name).write_bytes(content)
     wrong = None
     try:
-        load_checkpoint(tmp_path) if name == CHECKPOINT else load_weights(tmp_path / name)
+        kept(tmp_path) if name == CHECKPOINT else load_weights(tmp_path / name)
     except LevinthalError as error:
         wrong = str(error)
     if wrong is not None:
@@ -228,7 +227,7 @@ def test_files_of_other_kinds_are_refused(files: Path, tmp_path: Path) -> None:
         load_weights(files / CHECKPOINT)
     (tmp_path / CHECKPOINT).write_bytes((files / BEST_WEIGHTS).read_bytes())
     with pytest.raises(DataError, match="format"):
-        load_checkpoint(tmp_path)
+        kept(tmp_path)
     with pytest.raises(DataError, match="cannot write"):
         save_weights(files / BEST_WEIGHTS / "below-a-file", RGNModel(TINY), Provenance())
 

@@ -12,7 +12,8 @@ from torch import nn
 
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.geometry.distance_rmsd import distance_rmsd
-from levinthal.workloads.rgn.data.batches import ProteinSet, make_batch, plan_epoch
+from levinthal.workloads.rgn.data.batches import make_batch, plan_epoch
+from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import Prediction, RGNModel
 from levinthal.workloads.rgn.training.curriculum import Curriculum, window_drmsd_nm
 from levinthal.workloads.rgn.training.history import History, Step
@@ -225,8 +226,6 @@ def test_settings_survive_json_and_mistakes_are_named() -> None:
 def test_empty_sets_are_refused(sets: tuple[ProteinSet, ProteinSet]) -> None:
     with pytest.raises(DataError, match="at least one record"):
         train(RGNModel(TINY), sets[0].subset([]), TrainingSettings(steps=1))
-    with pytest.raises(UsageError, match="checkpoint_folder"):
-        train(RGNModel(TINY), sets[0], TrainingSettings(steps=1), resume=True)
 
 
 def test_figures_of_a_history_that_can_be_counted_by_hand() -> None:

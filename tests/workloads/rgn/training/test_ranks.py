@@ -14,15 +14,15 @@ from torch import distributed
 
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.records import RecordCache, write_cache
-from levinthal.workloads.rgn.data.batches import ProteinSet
+from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.training import ranks
-from levinthal.workloads.rgn.training.checkpoint import load_weights
 from levinthal.workloads.rgn.training.curriculum import Curriculum
 from levinthal.workloads.rgn.training.history import Step, Validation
 from levinthal.workloads.rgn.training.loop import train
 from levinthal.workloads.rgn.training.optimiser import OptimiserSettings
 from levinthal.workloads.rgn.training.settings import TrainingSettings
+from levinthal.workloads.rgn.training.weights import load_weights
 from rgn_examples import TINY, make_records
 
 # 25 examples in sevens: shares differ in size, and a batch of 4 leaves ranks 2 each
@@ -47,9 +47,13 @@ def test_two_ranks_train_as_one_process_does(caches: tuple[Path, Path], tmp_path
     steps: list[Step] = []
     held_out: list[Validation] = []
     model, shared = ranks.train_on_ranks(
-        2, TINY, SETTINGS, data=caches[0], validation=caches[1], out=tmp_path, label="synthetic", seed=5, device="cpu",
-        on_step=steps.append, on_validation=held_out.append,
-    )  # fmt: skip
+        2,
+        ranks.RankedTraining(
+            TINY, SETTINGS, caches[0], tmp_path, validation=caches[1], label="synthetic", seed=5, device="cpu"
+        ),
+        on_step=steps.append,
+        on_validation=held_out.append,
+    )
     alone = RGNModel(TINY, seed=5)
     train_set, validation = (ProteinSet.from_cache(RecordCache(path)) for path in caches)
     single = train(alone, train_set, SETTINGS, validation=validation)
@@ -79,7 +83,8 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> Non
 
 
 def start(caches: tuple[Path, Path], out: Path, **options: object) -> None:
-    ranks.train_on_ranks(2, TINY, SETTINGS, data=caches[0], out=out, device="cpu", **options)  # type: ignore[arg-type]
+    training = ranks.RankedTraining(TINY, SETTINGS, caches[0], out, device="cpu")
+    ranks.train_on_ranks(2, training, **options)  # type: ignore[arg-type]
 
 
 def is_alive(process_id: int) -> bool:
@@ -126,7 +131,7 @@ def test_what_went_wrong_in_a_rank_is_said_in_one_line(
     with pytest.raises(DataError, match=r"2 ranks failed: .*ranks\.log"):
         start(caches, tmp_path / "out")
     with pytest.raises(UsageError, match="at least 1"):
-        ranks.train_on_ranks(0, TINY, SETTINGS, data=caches[0], out=tmp_path)
+        ranks.train_on_ranks(0, ranks.RankedTraining(TINY, SETTINGS, caches[0], tmp_path))
 
 
 @pytest.fixture

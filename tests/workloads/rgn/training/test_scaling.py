@@ -11,7 +11,7 @@ from levinthal.errors import DataError
 from levinthal.harness import Rank
 from levinthal.harness.contract.trains import Trains
 from levinthal.proteins.records import write_cache
-from levinthal.workloads.rgn.data.batches import ProteinSet
+from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.training.loop import train
 from levinthal.workloads.rgn.training.scaling import RGNTrainer

@@ -19,16 +19,8 @@ from levinthal.proteins.contact_maps.maps import n_pairs, pack_contacts
 from levinthal.proteins.similarity.fractions import fraction_native_contacts, rmsd
 from levinthal.proteins.similarity.secondary_structure import helical_fraction
 from levinthal.simulation.dynamics.frame_store import FrameStore, FrameWriter, StoreHeader
-from levinthal.workloads.cvae.data.maps import (
-    Indices,
-    LaggedMaps,
-    MapSource,
-    PackedMaps,
-    SelectedMaps,
-    Split,
-    lagged_pairs,
-    split_by_block,
-)
+from levinthal.workloads.cvae.data.maps import Indices, LaggedMaps, MapSource, PackedMaps, SelectedMaps, lagged_pairs
+from levinthal.workloads.cvae.data.split import Split, split_by_block
 
 if TYPE_CHECKING:
     from levinthal.harness import Run
@@ -105,9 +97,9 @@ class Features:
     split : Split
     pairs : PairSample
     properties : mapping of str to ndarray of float64, shape (n_frames,)
-        What the latent space should tell of; the first colours its picture.
+        What the latent space should reflect; the first colours its picture.
     helical : ndarray of bool, shape (n_frames,), or None
-        Whether at least half of the residues are helix; None where there are no coordinates to tell by.
+        Whether at least half of the residues are helix; None where there are no coordinates.
     """
 
     maps: PackedMaps

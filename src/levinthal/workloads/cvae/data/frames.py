@@ -131,7 +131,7 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
     duration_s = run.duration_s("simulate", lane="main")
     simulated_ns = settings.replicas * settings.steps * system.timestep_fs / _FEMTOSECONDS_PER_NANOSECOND
     run.metric(
-        "simulation",
+        "simulation rate",
         None if settings.residues else simulated_ns / duration_s * _SECONDS_PER_DAY,
         unit="ns/day",
         better="higher",

@@ -12,9 +12,9 @@ from levinthal.harness import Run
 from levinthal.workloads.cvae.data.features import Features
 from levinthal.workloads.cvae.evaluation import scores as evaluation
 from levinthal.workloads.cvae.evaluation.figures import contact_map_figure, latent_figure
+from levinthal.workloads.cvae.inference import decode, evaluate
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.settings import CVAESettings
-from levinthal.workloads.cvae.training.loop import decode, evaluate
 
 __all__ = ["Space", "embed_and_cluster", "interpret", "reconstruct_held_out"]
 
@@ -62,10 +62,10 @@ def reconstruct_held_out(
     auc = evaluation.area_under_curve(pair_logits[:, far], truth[:, far])
     mean_map_auc = evaluation.area_under_curve(mean_map[far], truth[:, far])
     why = "all pairs of the test frames are alike"
-    run.metric("held-out bits per contact", bits, unit="bit", better="lower", kind="quality")
-    run.metric("held-out bits per contact (mean map)", mean_map_bits, unit="bit", better="lower", kind="quality")
-    run.metric("held-out AUC", auc, unit="1", better="higher", kind="quality", reason=why)
-    run.metric("held-out AUC (mean map)", mean_map_auc, unit="1", better="higher", kind="quality", reason=why)
+    for name, its_bits, its_auc in ((settings.model_name, bits, auc), ("mean map", mean_map_bits, mean_map_auc)):
+        of = {"predictor": name}
+        run.metric("held-out bits per contact", its_bits, unit="bit", better="lower", kind="quality", labels=of)
+        run.metric("held-out AUC", its_auc, unit="1", better="higher", kind="quality", reason=why, labels=of)
     run.metric("held-out loss", held_out.total, unit="nat/frame", better="lower", kind="quality")
     run.metric("KL divergence", held_out.kl, unit="nat/frame", better="lower", kind="quality")
     run.gate(
@@ -103,7 +103,7 @@ def embed_and_cluster(run: Run, settings: CVAESettings, data: Features, latent: 
 
 
 def interpret(run: Run, settings: CVAESettings, data: Features, spaces: Mapping[str, Space]) -> None:
-    """Compare what the latent spaces of the model, PCA and tICA tell of the molecule."""
+    """Compare what the latent spaces of the model, PCA and tICA say of the molecule."""
     for name, space in spaces.items():
         _correlate(run, settings, data, name, space.points)
         _describe_states(run, settings, data, name, space)
@@ -141,12 +141,13 @@ def _correlate(run: Run, settings: CVAESettings, data: Features, name: str, poin
         if points is not None:
             found = evaluation.linear_correlation(points[fit], values[fit], points[test], values[test])
         run.metric(
-            f"correlation with {what} ({name})",
+            "correlation with a property",
             found,
             unit="1",
             better="higher",
             kind="quality",
             reason=_missing(settings, points) or "it does not vary",
+            labels={"space": name, "property": what},
         )
     score = None
     if points is not None:
@@ -154,31 +155,36 @@ def _correlate(run: Run, settings: CVAESettings, data: Features, name: str, poin
         fitted, scored = ([points[block] for block in data.stretches(frames)] for frames in (fit, held_out))
         score = evaluation.vamp2_held_out(fitted, scored, settings.lag)
     run.metric(
-        f"VAMP-2 ({name})",
+        "VAMP-2",
         score,
         unit="1",
         better="higher",
         kind="quality",
         reason=_missing(settings, points)
         or f"its space does not vary, or no block held out is longer than the lag of {settings.lag} frames",
+        labels={"space": name},
     )
 
 
 def _describe_states(run: Run, settings: CVAESettings, data: Features, name: str, space: Space) -> None:
     points, labels = space
     missing = _missing(settings, points)
-    agreement, why = None, "maps have no coordinates to tell helix from coil by"
+    agreement, why = None, "maps have no coordinates to distinguish helix from coil"
     if data.helical is not None:
         states = data.helical.astype(np.int64)
         agreement = None if labels is None else evaluation.state_agreement(labels, states)
-        why = f"all frames are {'helix' if states.all() else 'coil'}: there are no two states to tell"
-    run.metric(f"state agreement ({name})", agreement, unit="1", better="higher", kind="quality", reason=missing or why)
+        why = f"all frames are {'helix' if states.all() else 'coil'}: there are no two states to compare"
+    of = {"space": name}
+    run.metric(
+        "state agreement", agreement, unit="1", better="higher", kind="quality", reason=missing or why, labels=of
+    )
     seed = run.seed_for("clusters", bits=31)
     run.metric(
-        f"silhouette ({name})",
+        "silhouette",
         None if points is None or labels is None else evaluation.silhouette(points, labels, seed),
         unit="1",
         better="higher",
         kind="quality",
         reason=missing or "there is one cluster only",
+        labels=of,
     )

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from levinthal.errors import UsageError
+from levinthal.workloads.training.plain_data import from_plain
 
 __all__ = ["PRESETS", "CVAEConfig", "flops_per_frame", "strides_for"]
 
@@ -106,15 +107,7 @@ class CVAEConfig:
         UsageError
             A key that is unknown, missing, or has a value out of range.
         """
-        known = {f.name for f in fields(cls)}
-        if unknown := sorted(set(data) - known):
-            raise UsageError(
-                f"CVAE architecture has unknown keys {', '.join(unknown)}: the keys are {', '.join(known)}"
-            )
-        try:
-            return cls(**data)
-        except TypeError as error:
-            raise UsageError(f"CVAE architecture is incomplete or has a value of the wrong type: {error}") from None
+        return from_plain(cls, data, "CVAE architecture")
 
 
 def strides_for(size: int, n_layers: int = 4) -> tuple[int, ...]:

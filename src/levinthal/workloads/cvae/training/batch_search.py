@@ -13,10 +13,10 @@ import torch
 
 from levinthal.metrics.limits import read_cgroup_limits
 from levinthal.metrics.process import process_tree_usage
-from levinthal.workloads.cvae.model.allocator import keep_freed_memory
 from levinthal.workloads.cvae.model.network import CVAEModel, evidence_loss
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings, RMSprop
 from levinthal.workloads.cvae.model.precision import Execution, execution_context
+from levinthal.workloads.training.allocator import keep_freed_memory
 
 __all__ = ["BatchSearch", "Trial", "available_bytes", "search_batch_size"]
 
@@ -69,9 +69,9 @@ class BatchSearch:
 
 def available_bytes(device: str | torch.device) -> int:
     """Return how much memory a process may still take on a device: free, and within its control group's limit."""
-    place = torch.device(device)
-    if place.type == "cuda":
-        return int(torch.cuda.mem_get_info(place)[0])
+    where = torch.device(device)
+    if where.type == "cuda":
+        return int(torch.cuda.mem_get_info(where)[0])
     free = int(psutil.virtual_memory().available)
     limit = read_cgroup_limits().memory_bytes
     return free if limit is None else max(0, min(free, limit - process_tree_usage().rss_bytes))

@@ -1,41 +1,35 @@
-"""The state of a training on disk: killed at any step, it goes on as if it had never stopped.
-
-Order of frames, noise and dropout depend on (seed, step) alone, so that no state of a random generator is kept.
-"""
+"""What a training of the CVAE keeps beside weights and moments, and when it does."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from levinthal.errors import DataError
 from levinthal.workloads.cvae.training.history import Epoch
-from levinthal.workloads.training.tensor_file import DAMAGED, below, read_tensors, write_tensors
+from levinthal.workloads.cvae.training.stepper import Stepper, fingerprint_of
+from levinthal.workloads.training.checkpoint import (
+    Checkpoint,
+    ForeignCheckpointError,
+    Form,
+    Keeping,
+    resume,
+    save_checkpoint,
+)
+from levinthal.workloads.training.process_group import sum_over_ranks
 
-__all__ = ["CHECKPOINT", "Checkpoint", "ForeignCheckpointError", "has_checkpoint", "load_checkpoint", "save_checkpoint"]
-
-CHECKPOINT = "training.safetensors"
-"""File in the checkpoint folder that holds the state of training."""
-
-_FORMAT = "levinthal.cvae.training/1"
+__all__ = ["FORM", "Keeper", "Progress"]
 
 
-class ForeignCheckpointError(DataError):
-    """A checkpoint is whole, but of another training."""
-
-
-@dataclass(frozen=True, eq=False)
-class Checkpoint:
-    """All that training needs to go on.
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is.
 
     Attributes
     ----------
-    fingerprint : mapping
-        Settings and data that must be the same to go on.
     steps : int
         Optimiser steps taken.
     sums : tuple of float
@@ -44,66 +38,106 @@ class Checkpoint:
         Seconds of the epoch under way.
     epochs : tuple of Epoch
         Those that are complete.
-    weights : mapping of str to Tensor
-    moments : sequence of Tensor
-        Of the optimiser, in the order of the model's parameters.
     """
 
-    fingerprint: Mapping[str, Any]
     steps: int
     sums: tuple[float, float, float]
     train_s: float
     epochs: tuple[Epoch, ...]
-    weights: Mapping[str, Tensor]
-    moments: tuple[Tensor, ...]
 
 
-def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write the state to a folder, which is made if need be; a reader sees the old state or the new one.
+def _unpack(about: Mapping[str, Any], _: Mapping[str, Tensor]) -> Progress:
+    total, reconstruction, kl = (float(each) for each in about["sums"])
+    epochs = tuple(Epoch.from_dict(each) for each in about["epochs"])
+    return Progress(int(about["steps"]), (total, reconstruction, kl), float(about["train_s"]), epochs)
 
-    Raises
-    ------
-    DataError
-        The folder cannot be written to.
+
+FORM = Form("levinthal.cvae.training/1", lambda progress: (asdict(progress), {}), _unpack)
+
+
+class Keeper:
+    """What of the training under way is not in the weights, and the file that holds all of it.
+
+    Parameters
+    ----------
+    stepper : Stepper
+    keep : Keeping or None
+        Without it nothing is kept.
+    interval : int or None
+        Steps between two states.
+
+    Attributes
+    ----------
+    epochs : list of Epoch
+        Those that are complete.
+    sums : Tensor, shape (3,)
+        Losses of this rank's frames, summed over the steps of the epoch under way.
+    train_s : float
+        Seconds of the epoch under way before this process went on with it.
     """
-    tensors = {f"weights/{name}": tensor for name, tensor in checkpoint.weights.items()}
-    tensors |= {f"moments/{number}": tensor for number, tensor in enumerate(checkpoint.moments)}
-    about = {
-        "fingerprint": dict(checkpoint.fingerprint),
-        "steps": checkpoint.steps,
-        "sums": list(checkpoint.sums),
-        "train_s": checkpoint.train_s,
-        "epochs": [asdict(epoch) for epoch in checkpoint.epochs],
-    }
-    write_tensors(folder / CHECKPOINT, tensors, _FORMAT, about)
 
+    def __init__(self, stepper: Stepper, keep: Keeping | None, interval: int | None) -> None:
+        self.stepper, self.keep, self.interval = stepper, keep, interval
+        self.epochs: list[Epoch] = []
+        self.sums = torch.zeros(3, device=stepper.device, dtype=torch.float64)
+        self.train_s = 0.0
 
-def has_checkpoint(folder: Path) -> bool:
-    """Return whether there is something in the folder to go on from."""
-    return (folder / CHECKPOINT).is_file()
+    @property
+    def due(self) -> bool:
+        """Whether the state is to be kept after the step that was taken last."""
+        return self.interval is not None and self.stepper.taken % self.interval == 0
 
+    def close_epoch(self, epoch: Epoch) -> None:
+        """Begin the next epoch."""
+        self.epochs.append(epoch)
+        self.sums.zero_()
+        self.train_s = 0.0
 
-def load_checkpoint(folder: Path) -> Checkpoint:
-    """Read what `save_checkpoint` wrote.
-
-    Raises
-    ------
-    DataError
-        The file is missing, damaged or of another kind.
-    """
-    path = folder / CHECKPOINT
-    tensors, about = read_tensors(path, _FORMAT)
-    try:
-        total, reconstruction, kl = (float(each) for each in about["sums"])
-        moments = below("moments/", tensors)
-        return Checkpoint(
-            fingerprint=dict(about["fingerprint"]),
-            steps=int(about["steps"]),
-            sums=(total, reconstruction, kl),
-            train_s=float(about["train_s"]),
-            epochs=tuple(Epoch.from_dict(each) for each in about["epochs"]),
-            weights=below("weights/", tensors),
-            moments=tuple(moments[str(number)] for number in range(len(moments))),
+    def write(self, train_s: float) -> None:
+        """Write the state, by the first rank; `train_s` is the time of the epoch under way."""
+        if self.keep is None:
+            return
+        stepper = self.stepper
+        total, reconstruction, kl = sum_over_ranks(self.sums.clone(), stepper.device).tolist()
+        if stepper.rank != 0:
+            return
+        progress = Progress(stepper.taken, (total, reconstruction, kl), train_s, tuple(self.epochs))
+        moments = {str(number): moment for number, moment in enumerate(stepper.optimizer.state())}
+        save_checkpoint(
+            self.keep.folder, FORM, Checkpoint(self._fingerprint(), progress, stepper.model.state_dict(), moments)
         )
-    except (KeyError, TypeError, ValueError):
-        raise DataError(f"{path} lacks parts of a checkpoint: {DAMAGED}") from None
+
+    def resume(self) -> None:
+        """Take up the state in the folder, if that is wanted and there is one.
+
+        Raises
+        ------
+        DataError
+            The checkpoint is damaged or (`ForeignCheckpointError`) of another training.
+        """
+        stepper = self.stepper
+        if self.keep is None or not self.keep.resume:
+            return
+        kept = resume(self.keep.folder, FORM, self._fingerprint(), stepper.model)
+        if kept is None:
+            return
+        try:
+            stepper.optimizer.load_state([kept.moments[str(number)] for number in range(len(kept.moments))])
+        except (KeyError, ValueError):
+            raise ForeignCheckpointError(
+                f"the checkpoint in {self.keep.folder} is of another optimiser: do not resume"
+            ) from None
+        progress = kept.progress
+        stepper.taken, self.epochs, self.train_s = progress.steps, list(progress.epochs), progress.train_s
+        if stepper.rank == 0:  # the other ranks add nothing to a sum that is whole
+            self.sums += torch.tensor(progress.sums, device=self.sums.device, dtype=torch.float64)
+
+    def _fingerprint(self) -> dict[str, Any]:
+        stepper = self.stepper
+        return {
+            "architecture": stepper.model.config.to_dict(),
+            "optimizer": asdict(stepper.optimizer.settings),
+            "batch_size": stepper.batch_size,
+            "seed": stepper.seed,
+            "frames": fingerprint_of(stepper.source),
+        }

@@ -6,18 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from levinthal.workloads.cvae.inference import Evaluation
 from levinthal.workloads.cvae.model.precision import Execution
 
-__all__ = ["Epoch", "Evaluation", "History"]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Loss on frames, in nats a frame; ``total = reconstruction + beta * kl``."""
-
-    total: float
-    reconstruction: float
-    kl: float
+__all__ = ["Epoch", "History"]
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,16 @@ import numpy as np
 from torch import Tensor
 
 from levinthal.harness import Rank, Run, ScalingCase
+from levinthal.harness.contract.seeds import low_bits
 from levinthal.simulation.dynamics.frame_store import FrameStore, FrameWriter, StoreHeader
 from levinthal.workloads.cvae.data.frames import TrajectorySet
 from levinthal.workloads.cvae.data.maps import PackedMaps
-from levinthal.workloads.cvae.model.allocator import keep_freed_memory
 from levinthal.workloads.cvae.model.config import CVAEConfig
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
 from levinthal.workloads.cvae.training.loop import execution_of_ranks
 from levinthal.workloads.cvae.training.stepper import Stepper
+from levinthal.workloads.training.allocator import keep_freed_memory
 
 __all__ = ["CASES", "EPOCH_FRAMES", "CVAETrainer", "store_frames"]
 
@@ -81,7 +82,7 @@ class CVAETrainer:
         packed = np.asarray(store.contacts)
         self.n_items = max(len(packed), EPOCH_FRAMES)
         source = PackedMaps(np.resize(packed, (self.n_items, packed.shape[1])), store.header.n_residues, config.size)
-        model = CVAEModel(config, seed=rank.seed % 2**31).to(rank.device)
+        model = CVAEModel(config, seed=low_bits(rank.seed)).to(rank.device)
         execution = execution_of_ranks(model, rank.precision, batch_size)
         self.execution = execution.name
         self._stepper = Stepper(model, source, batch_size, optimizer, rank.seed, execution)

@@ -1,7 +1,7 @@
 """Optimiser steps on batches of a source, by one process or shared by the ranks of a process group.
 
-What a step does depends on (seed, step) alone: the order of frames, the latent noise and dropout are drawn anew for
-each. Training that was killed goes on at any step, and ranks need not tell each other anything but gradients: each
+What a step does depends on (seed, step) alone: the order of frames, the latent noise and dropout are drawn again for
+each. Training that was killed goes on at any step, and ranks exchange nothing but gradients: each
 takes its share of every batch and of its noise, and the sum over the ranks is the gradient of the whole batch.
 """
 
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from levinthal.errors import UsageError
+from levinthal.harness.contract.seeds import seed_of
 from levinthal.workloads.cvae.data.loader import Batch, Loader, shuffled
 from levinthal.workloads.cvae.data.maps import Indices, MapSource
 from levinthal.workloads.cvae.model.network import CVAEModel, evidence_loss
@@ -111,11 +112,11 @@ class Stepper:
         batch = next(self._batches)
         maps = torch.from_numpy(batch.maps).to(self.device, non_blocking=True)
         targets = maps if batch.targets is batch.maps else torch.from_numpy(batch.targets).to(self.device)
-        generator = torch.Generator(self.device).manual_seed(self._seed(_NOISE, self.taken))
+        generator = torch.Generator(self.device).manual_seed(seed_of(self.seed, _NOISE, self.taken))
         # the noise of the whole batch, so that it does not depend on how many ranks share it
         noise = torch.randn(self.batch_size, self.model.config.latent, device=self.device, generator=generator)
         if self.model.config.dropout > 0:
-            torch.manual_seed(self._seed(_DROPOUT, self.taken, self.rank))
+            torch.manual_seed(seed_of(self.seed, _DROPOUT, self.taken, self.rank))
         self.model.train()
         self.optimizer.zero_grad()
         share = len(maps) / self.batch_size
@@ -145,10 +146,6 @@ class Stepper:
                 # in ascending order before they are shared, as a single process reads them
                 yield np.sort(order[at * n : (at + 1) * n])[self._share]
             step += self.steps_per_epoch - k
-
-    def _seed(self, *numbers: int) -> int:
-        sequence = np.random.SeedSequence([self.seed, *numbers])
-        return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def fingerprint_of(source: MapSource) -> dict[str, int]:

@@ -18,6 +18,7 @@ from openmm import app, unit
 from sklearn.cluster import KMeans
 
 from levinthal.errors import DataError
+from levinthal.harness.contract.seeds import low_bits
 from levinthal.proteins.residues import HEAVY_ATOMS
 from levinthal.simulation.dynamics.replica import advance, start_replica
 from levinthal.simulation.systems.molecular_system import MolecularSystem
@@ -109,7 +110,7 @@ def simulate_pocket(
         raise AssertionError("full states were asked for")
     moving = mobile[ours]
     snapshots = 10.0 * frames.states[:, 0][:, theirs[moving]]
-    groups = KMeans(count, n_init=4, random_state=seed % 2**31).fit(snapshots.reshape(len(snapshots), -1))
+    groups = KMeans(count, n_init=4, random_state=low_bits(seed)).fit(snapshots.reshape(len(snapshots), -1))
     shares = np.bincount(groups.labels_, minlength=count) / len(snapshots)
     distances = groups.transform(snapshots.reshape(len(snapshots), -1))
     found = []

@@ -20,7 +20,7 @@ from levinthal.errors import DataError
 from levinthal.files.writing import write_whole
 from levinthal.proteins.records import FaultPolicy, ProteinRecord, RecordCache, read_records
 from levinthal.proteins.records import write_cache as write_record_cache
-from levinthal.workloads.rgn.data.batches import ProteinSet
+from levinthal.workloads.rgn.data.proteins import ProteinSet
 
 __all__ = ["Corpus", "Origin", "keep_records", "read_corpus"]
 
@@ -56,7 +56,7 @@ class Corpus:
     origin : Origin
     train, validation : RecordCache
     test : RecordCache or None
-        Records that no choice is made on; their names tell their class.
+        Records that no choice is made on; their names say their class.
     held_out : bool
         Whether the validation records are others than the training records.
     faults : mapping of str to int
@@ -198,6 +198,6 @@ def _cached(path: Path, split: str | None, on_fault: Literal["skip", "refuse"], 
         faults[fault] = faults.get(fault, 0) + number
     cache = RecordCache(kept)
     if len(cache) == 0:
-        told = ", ".join(f"{number} with {fault}" for fault, number in faults.items()) or "it is empty"
-        raise DataError(f"{path} has no record to learn from: {told}")
+        why = ", ".join(f"{number} with {fault}" for fault, number in faults.items()) or "it is empty"
+        raise DataError(f"{path} has no record to learn from: {why}")
     return cache

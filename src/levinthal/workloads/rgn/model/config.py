@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
 from levinthal.errors import UsageError
+from levinthal.workloads.training.plain_data import from_plain
 
 __all__ = ["N_FEATURES", "PRESETS", "RGNConfig", "flops_per_residue"]
 
@@ -81,13 +82,7 @@ class RGNConfig:
         UsageError
             A key that is unknown, or a value of the wrong type or out of range.
         """
-        known = {field.name for field in fields(cls)}
-        if unknown := sorted(set(data) - known):
-            raise UsageError(f"RGN architecture has unknown keys {', '.join(unknown)}: the keys are {', '.join(known)}")
-        try:
-            return cls(**data)
-        except TypeError as error:
-            raise UsageError(f"RGN architecture has a value of the wrong type: {error}") from None
+        return from_plain(cls, data, "RGN architecture")
 
 
 def flops_per_residue(config: RGNConfig, *, training: bool = False) -> int:

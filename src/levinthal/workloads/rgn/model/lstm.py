@@ -131,7 +131,7 @@ class BidirectionalLSTM(nn.Module):
         ]
 
     def _weights_to_predict(self) -> _Directions:
-        """Return the repacked weights, anew when they have changed."""
+        """Return the repacked weights, repacked again when they have changed."""
         parameters = list(self.recurrence.parameters())
         integers = self.inference_precision == "int16" and parameters[0].dtype == torch.float32
         state = (integers, *((p.data_ptr(), -1 if p.is_inference() else p._version) for p in parameters))

@@ -20,7 +20,7 @@ from levinthal.proteins.structures.structure_files import write_pdb
 from levinthal.workloads.rgn.data.features import features_of
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.prediction.predictor import predict, predicted_chain
-from levinthal.workloads.rgn.training.checkpoint import Provenance
+from levinthal.workloads.rgn.training.weights import Provenance
 
 __all__ = ["Request", "read_requests", "warning_of", "write_predictions"]
 
@@ -65,9 +65,10 @@ def read_requests(run: Run, fasta: str, database: str) -> tuple[Request, ...]:
         found = search_profiles(
             [(each.name, each.sequence) for each in sequences], SequenceDatabase.read(database), n_workers=run.n_workers
         )
-    run.samples("profile search", [profile.duration_s for profile in found], unit="s")
+    run.samples("profile search time", [profile.duration_s for profile in found], unit="s")
     rate = len(found) / run.duration_s("profile")
-    run.metric("profile search", rate, unit="sequence/s", better="higher")
+    labels = {"sequences": "given"}
+    run.metric("profile search rate", rate, unit="sequence/s", better="higher", labels=labels)
     alone = sum(profile.query_alone for profile in found)
     if alone:
         run.note(

@@ -18,6 +18,7 @@ from torch.nn import functional
 from levinthal.errors import UsageError
 from levinthal.proteins.geometry.backbone import internal_coordinates
 from levinthal.proteins.geometry.distance_rmsd import distance_rmsd
+from levinthal.workloads.training.plain_data import from_plain
 
 __all__ = ["Curriculum", "cut_in_windows", "torsion_distance", "window_drmsd_nm"]
 
@@ -78,10 +79,7 @@ class Curriculum:
         UsageError
             A key that is unknown, or a value of the wrong type or out of range.
         """
-        try:
-            return cls(**data)
-        except TypeError as error:
-            raise UsageError(f"curriculum: {error}") from None
+        return from_plain(cls, data, "curriculum")
 
 
 def cut_in_windows(values: Tensor, window: int) -> Tensor:

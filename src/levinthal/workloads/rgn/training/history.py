@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.workloads.training.reporting import first_time
+
 __all__ = ["History", "Step", "Validation", "steps_as_rows", "steps_from_rows"]
 
 _RECENT_STEPS = 50
@@ -135,8 +137,8 @@ class History:
 
     def time_to_s(self, target_drmsd_nm: float) -> float | None:
         """Return the seconds until a validation was at or below the target, or None where none was."""
-        reached = (v.elapsed_s for v in self.validations if v.drmsd_nm <= target_drmsd_nm)
-        return next(reached, None)
+        drmsd_nm = [validation.drmsd_nm for validation in self.validations]
+        return first_time([validation.elapsed_s for validation in self.validations], drmsd_nm, target_drmsd_nm)
 
     def step_percentile_s(self, percentile: float) -> float:
         """Return a percentile, 0 to 100, of the seconds of a step; the first, which compiles, is left out."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from levinthal.errors import DataError, UsageError
+from levinthal.workloads.training.plain_data import from_plain
 
 __all__ = ["OPTIMISERS", "Adam", "OptimiserSettings", "Update"]
 
@@ -93,13 +94,7 @@ class OptimiserSettings:
         UsageError
             A key that is unknown, or a value of the wrong type or out of range.
         """
-        known = {field.name for field in fields(cls)}
-        if unknown := sorted(set(data) - known):
-            raise UsageError(f"optimiser has unknown keys {', '.join(unknown)}: the keys are {', '.join(known)}")
-        try:
-            return cls(**data)
-        except TypeError as error:
-            raise UsageError(f"optimiser has a value of the wrong type: {error}") from None
+        return from_plain(cls, data, "optimiser")
 
 
 OPTIMISERS: Mapping[str, OptimiserSettings] = MappingProxyType(

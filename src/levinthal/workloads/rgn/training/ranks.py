@@ -18,7 +18,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,17 @@ from levinthal.files.writing import write_whole
 from levinthal.harness.engines.processes import die_with_parent
 from levinthal.harness.engines.ranks import become_launcher, device_of_rank, end_ranks, start_ranks
 from levinthal.proteins.records.cache import RecordCache
-from levinthal.workloads.rgn.data.batches import MAX_LENGTH, ProteinSet
+from levinthal.workloads.rgn.data.proteins import MAX_LENGTH, ProteinSet
 from levinthal.workloads.rgn.model.config import RGNConfig
 from levinthal.workloads.rgn.model.network import RGNModel
-from levinthal.workloads.rgn.training.checkpoint import Provenance, load_checkpoint, load_weights, save_weights
+from levinthal.workloads.rgn.training.checkpoint import FORM
 from levinthal.workloads.rgn.training.history import History, Step, Validation
 from levinthal.workloads.rgn.training.loop import train
 from levinthal.workloads.rgn.training.settings import TrainingSettings
+from levinthal.workloads.rgn.training.weights import Provenance, load_weights, save_weights
+from levinthal.workloads.training.checkpoint import Keeping, load_checkpoint
 
-__all__ = ["WEIGHTS", "main", "train_on_ranks"]
+__all__ = ["WEIGHTS", "RankedTraining", "main", "train_on_ranks"]
 
 WEIGHTS = "weights.safetensors"
 """File in the output folder that holds the weights at the end of training."""
@@ -46,29 +48,12 @@ WEIGHTS = "weights.safetensors"
 _SUMMARY, _ERROR, _LOG, _CONFIG = "summary.json", "error.txt", "ranks.log", "config.json"
 
 
-def train_on_ranks(
-    n_ranks: int,
-    config: RGNConfig,
-    settings: TrainingSettings,
-    *,
-    data: Path,
-    out: Path,
-    validation: Path | None = None,
-    label: str = "unlabelled",
-    max_length: int = MAX_LENGTH,
-    seed: int = 0,
-    device: str = "auto",
-    resume: bool = False,
-    on_step: Callable[[Step], object] | None = None,
-    on_validation: Callable[[Validation], object] | None = None,
-) -> tuple[RGNModel, History]:
-    """Start ranks on this machine, train, and return the model and what happened.
+@dataclass(frozen=True)
+class RankedTraining:
+    """A training for ranks to do.
 
-    The processes end with the caller's, however it ends.
-
-    Parameters
+    Attributes
     ----------
-    n_ranks : int
     config : RGNConfig
     settings : TrainingSettings
         Batch sizes are over all ranks.
@@ -85,6 +70,45 @@ def train_on_ranks(
     device : {"auto", "cpu", "cuda"}
     resume : bool
         Go on from the checkpoint in `out`, if there is one.
+    """
+
+    config: RGNConfig
+    settings: TrainingSettings
+    data: Path
+    out: Path
+    validation: Path | None = None
+    label: str = "unlabelled"
+    max_length: int = MAX_LENGTH
+    seed: int = 0
+    device: str = "auto"
+    resume: bool = False
+
+    def arguments(self) -> list[str]:
+        """Write the settings beside what the ranks will write, and return the command line of a rank."""
+        document = {"model": self.config.to_dict(), "training": self.settings.to_dict(), "seed": self.seed}
+        write_whole(self.out / _CONFIG, json.dumps(document, indent=1) + "\n")
+        words: list[object] = ["--data", self.data, "--out", self.out, "--config", self.out / _CONFIG, "--report"]
+        words += ["--label", self.label, "--device", self.device, "--max-length", self.max_length]
+        words += ["--validation", self.validation] if self.validation is not None else []
+        words += ["--resume"] if self.resume else []
+        return [str(word) for word in words]
+
+
+def train_on_ranks(
+    n_ranks: int,
+    training: RankedTraining,
+    *,
+    on_step: Callable[[Step], object] | None = None,
+    on_validation: Callable[[Validation], object] | None = None,
+) -> tuple[RGNModel, History]:
+    """Start ranks on this machine, train, and return the model and what happened.
+
+    The processes end with the caller's, however it ends.
+
+    Parameters
+    ----------
+    n_ranks : int
+    training : RankedTraining
     on_step, on_validation : callable, optional
         Called in this process after each; what they return means nothing.
 
@@ -97,24 +121,19 @@ def train_on_ranks(
     Raises
     ------
     LevinthalError
-        What went wrong in a rank; its log is in `out`.
+        What went wrong in a rank; its log is in `training.out`.
     """
     if n_ranks < 1:
         raise UsageError(f"ranks is {n_ranks}: it must be at least 1")
+    out = training.out
     out.mkdir(parents=True, exist_ok=True)
     (out / _ERROR).unlink(missing_ok=True)
-    document = {"model": config.to_dict(), "training": settings.to_dict(), "seed": seed}
-    write_whole(out / _CONFIG, json.dumps(document, indent=1) + "\n")
-    arguments = ["--data", data, "--out", out, "--config", out / _CONFIG, "--label", label, "--device", device]
-    arguments += ["--max-length", max_length, "--report"]
-    arguments += ["--validation", validation] if validation is not None else []
-    arguments += ["--resume"] if resume else []
     with (out / _LOG).open("wb") as log:
-        launcher = start_ranks(n_ranks, __name__, [str(argument) for argument in arguments], log=log)
+        launcher = start_ranks(n_ranks, __name__, training.arguments(), log=log)
         try:
             assert launcher.stdout is not None
             for line in launcher.stdout:
-                _tell(line, on_step, on_validation)
+                _report(line, on_step, on_validation)
             status = launcher.wait()
         finally:
             end_ranks(launcher)
@@ -122,13 +141,13 @@ def train_on_ranks(
         known = (out / _ERROR).read_text() if (out / _ERROR).exists() else ""
         raise DataError(known or f"training on {n_ranks} ranks failed: the reason is at the end of {out / _LOG}")
     model, _ = load_weights(out / WEIGHTS)
-    kept = load_checkpoint(out)
+    kept = load_checkpoint(out, FORM).progress
     summary = json.loads((out / _SUMMARY).read_text())
     history = History(kept.steps, kept.validations, summary["precision"], summary["elapsed_s"], summary["stopped_by"])
     return model, history
 
 
-def _tell(
+def _report(
     line: str, on_step: Callable[[Step], object] | None, on_validation: Callable[[Validation], object] | None
 ) -> None:
     try:
@@ -151,9 +170,9 @@ def _train_as_rank(options: argparse.Namespace) -> None:
         seed = int(document.pop("seed", 0))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{options.config} holds no model and training settings: {error}") from None
-    place = device_of_rank(options.device)
-    if place.type == "cuda":
-        torch.cuda.set_device(place)
+    device = device_of_rank(options.device)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     train_set, validation = (
         None
         if path is None
@@ -162,7 +181,7 @@ def _train_as_rank(options: argparse.Namespace) -> None:
     )
     assert train_set is not None
     model = RGNModel(config, seed=seed)
-    distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         first = distributed.get_rank() == 0
         report = first and options.report
@@ -171,16 +190,13 @@ def _train_as_rank(options: argparse.Namespace) -> None:
             train_set,
             settings,
             validation=validation,
-            device=place,
+            device=device,
             on_step=(lambda step: _print({"step": step})) if report else None,
             on_validation=(lambda held_out: _print({"validation": asdict(held_out)})) if report else None,
-            checkpoint_folder=options.out,
-            resume=options.resume,
+            keep=Keeping(options.out, options.resume),
         )
         if first:
-            held_out = history.validations[-1].drmsd_nm if history.validations else None
-            origin = Provenance(train_set.label, len(history.steps), history.recent_loss_nm, held_out)
-            save_weights(options.out / WEIGHTS, model, origin)
+            save_weights(options.out / WEIGHTS, model, Provenance.of(history, train_set.label))
             write_whole(options.out / _SUMMARY, json.dumps(history.summary(), indent=1) + "\n")
         distributed.barrier()
     finally:

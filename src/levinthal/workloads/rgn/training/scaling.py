@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from types import MappingProxyType
 
+import torch
 from torch import Tensor
 
 from levinthal.errors import DataError
@@ -13,11 +14,11 @@ from levinthal.files.writing import write_whole
 from levinthal.harness import Rank, Run, ScalingCase
 from levinthal.harness.results.store import read_json
 from levinthal.proteins.records.cache import RecordCache
-from levinthal.workloads.rgn.data.batches import ProteinSet
 from levinthal.workloads.rgn.data.corpus import Corpus
+from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import RGNModel
-from levinthal.workloads.rgn.training.loop import TrainingSteps
 from levinthal.workloads.rgn.training.settings import TrainingSettings
+from levinthal.workloads.rgn.training.stepper import Stepper
 
 __all__ = ["CASES", "RGNTrainer", "store_records"]
 
@@ -57,22 +58,22 @@ class RGNTrainer:
         self.n_items = len(train_set)
         if self.n_items < settings.batch_size:
             raise DataError(f"a batch of {settings.batch_size} of {self.n_items} proteins: choose a smaller batch")
-        self._steps = TrainingSteps(model.to(rank.device), train_set, settings)
+        self._stepper = Stepper(model.to(rank.device), train_set, settings)
         self._n_ranks = rank.n_ranks
-        self.execution = f"{self._steps.precision} torch"
+        self.execution = f"{self._stepper.precision} torch"
 
     @property
     def loading_s(self) -> float:
         """How long steps have spent on making batches so far."""
-        return self._steps.loading_s
+        return self._stepper.loading_s
 
     def step(self, *, synchronise: bool = True) -> Tensor:
         """Take a step; the loss is known for the whole batch, and this rank's part of it is an equal one."""
-        return self._steps.take(synchronise=synchronise) / self._n_ranks
+        return torch.tensor(self._stepper.step(synchronise=synchronise).loss_nm / self._n_ranks)
 
     def parameters(self) -> Iterable[Tensor]:
         """Return the model's parameters."""
-        return self._steps.model.parameters()
+        return self._stepper.model.parameters()
 
     def close(self) -> None:
         """Nothing works in the background."""

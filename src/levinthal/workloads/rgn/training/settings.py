@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from levinthal.errors import UsageError
 from levinthal.workloads.rgn.training.curriculum import Curriculum
 from levinthal.workloads.rgn.training.optimiser import OptimiserSettings
+from levinthal.workloads.training.plain_data import from_plain
 
 __all__ = ["TrainingSettings"]
 
@@ -97,15 +98,9 @@ class TrainingSettings:
         UsageError
             A key that is unknown, or a value of the wrong type or out of range.
         """
-        known = {each.name for each in fields(cls)}
-        if unknown := sorted(set(data) - known):
-            raise UsageError(f"training has unknown keys {', '.join(unknown)}: the keys are {', '.join(known)}")
         given = dict(data)
-        try:
-            if "optimiser" in given:
-                given["optimiser"] = OptimiserSettings.from_dict(given["optimiser"])
-            if given.get("curriculum") is not None:
-                given["curriculum"] = Curriculum.from_dict(given["curriculum"])
-            return cls(**given)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"training has a value of the wrong type: {error}") from None
+        if "optimiser" in given:
+            given["optimiser"] = OptimiserSettings.from_dict(given["optimiser"])
+        if given.get("curriculum") is not None:
+            given["curriculum"] = Curriculum.from_dict(given["curriculum"])
+        return from_plain(cls, given, "training")

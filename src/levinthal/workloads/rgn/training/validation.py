@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from levinthal.proteins.geometry.distance_rmsd import distance_rmsd
-from levinthal.workloads.rgn.data.batches import Batch, ProteinSet, make_batch
+from levinthal.workloads.rgn.data.batches import Batch, make_batch
+from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import Prediction
 from levinthal.workloads.training.process_group import rank_and_size, sum_over_ranks
 

@@ -13,11 +13,14 @@ import torch
 from levinthal.errors import DataError, UsageError
 from levinthal.plugins import check_range
 from levinthal.proteins.contact_maps.maps import pack_contacts
-from levinthal.workloads.cvae.data.maps import PackedMaps, split_by_block
+from levinthal.workloads.cvae.data.maps import PackedMaps
+from levinthal.workloads.cvae.data.split import split_by_block
+from levinthal.workloads.cvae.inference import Evaluation, encode
 from levinthal.workloads.cvae.model.config import CVAEConfig
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
-from levinthal.workloads.cvae.training.loop import Evaluation, encode, train
+from levinthal.workloads.cvae.training.loop import train
+from levinthal.workloads.cvae.training.settings import TrainingSettings
 from levinthal.workloads.sampling.learners.features import (
     Embedding,
     Frames,
@@ -176,14 +179,16 @@ class CVAELearner:
         history = train(
             network,
             maps,
+            TrainingSettings(
+                epochs=self.warm_epochs if warm else self.epochs,
+                batch_size=self.batch_size,
+                optimizer=OptimizerSettings(self.learning_rate, clip_norm=10.0),
+                seed=seed,
+                precision="fp32",
+                deterministic=self.deterministic,
+            ),
             validation=held_out,
-            epochs=self.warm_epochs if warm else self.epochs,
-            batch_size=self.batch_size,
-            optimizer=OptimizerSettings(self.learning_rate, clip_norm=10.0),
-            seed=seed,
             device=self.device,
-            precision="fp32",
-            deterministic=self.deterministic,
         )
         return CVAELatentModel(
             config,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError, UsageError
+from levinthal.harness.contract.seeds import low_bits
 from levinthal.plugins import check_range
 from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
 from levinthal.workloads.sampling.learners.features import (
@@ -132,7 +133,7 @@ class PCALearner:
             )
         solver = "covariance_eigh" if data.shape[1] <= _PAIRS_OF_COVARIANCE else "randomized"
         count = min(self.components, *data.shape)
-        fitted = PCA(count, svd_solver=solver, random_state=seed % 2**32).fit(data)
+        fitted = PCA(count, svd_solver=solver, random_state=low_bits(seed, 32)).fit(data)
         return ComponentsModel(
             tuple(frames.shape[1:]),
             contacts,

@@ -1,0 +1,140 @@
+"""The phase in which the workload trains its network, and what it reports of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from levinthal.harness import Run
+from levinthal.metrics.peaks import Peaks
+from levinthal.workloads.rgn.data.corpus import Corpus
+from levinthal.workloads.rgn.model.config import PRESETS, flops_per_residue
+from levinthal.workloads.rgn.model.network import RGNModel
+from levinthal.workloads.rgn.settings import RGNSettings
+from levinthal.workloads.rgn.training.curriculum import Curriculum
+from levinthal.workloads.rgn.training.history import History, Step
+from levinthal.workloads.rgn.training.loop import train
+from levinthal.workloads.rgn.training.optimiser import OPTIMISERS
+from levinthal.workloads.rgn.training.ranks import RankedTraining, train_on_ranks
+from levinthal.workloads.rgn.training.settings import TrainingSettings
+from levinthal.workloads.rgn.training.weights import Provenance, save_weights
+from levinthal.workloads.training.checkpoint import Keeping
+from levinthal.workloads.training.reporting import report_arithmetic, report_time_to_target
+from levinthal.workloads.training.reproducible import on_threads
+
+__all__ = ["Learned", "learn", "report_updates", "training_settings"]
+
+_ANGSTROM_PER_NM = 10.0
+_FEW_UNITS = 128
+
+
+class Learned(NamedTuple):
+    """A network, where its weights come from, and what happened in its training; null where it was not trained here."""
+
+    model: RGNModel
+    provenance: Provenance
+    history: History | None
+
+
+def training_settings(settings: RGNSettings, *, seed: int, precision: str) -> TrainingSettings:
+    """Return how the network is to be trained, from the workload's settings."""
+    return TrainingSettings(
+        steps=max(1, settings.steps),
+        batch_size=settings.batch_size,
+        optimiser=OPTIMISERS[settings.preset],
+        seed=seed,
+        precision="bf16" if precision == "bf16" else "fp32" if precision == "fp32" else "auto",
+        deterministic=settings.deterministic,
+        validation_interval=settings.validation_interval,
+        curriculum=Curriculum() if settings.preset == "fast" else None,
+    )
+
+
+def learn(run: Run, settings: RGNSettings, corpus: Corpus, peaks: Peaks) -> Learned:
+    """Train a network, here or on ranks, report how that went and leave its weights in the run's folder."""
+    config = PRESETS[settings.preset]
+    if settings.steps == 0:
+        untrained = RGNModel(config, seed=run.seed_for("weights", bits=31)).to(run.device).eval()
+        return Learned(untrained, Provenance(), None)
+    # Two threads of so small a network gain a fifth on an idle machine and lose fivefold beside a neighbour.
+    alone = run.device == "cpu" and config.n_hidden <= _FEW_UNITS
+    with run.phase("train", total=settings.steps) as phase, on_threads(1 if alone else torch.get_num_threads()):
+
+        def on_step(_: Step) -> None:
+            phase.advance()
+
+        how = training_settings(settings, seed=run.seed_for("training", bits=31), precision=run.precision)
+        weights_seed = run.seed_for("weights", bits=31)
+        if settings.ranks > 1:
+            training = RankedTraining(
+                config,
+                how,
+                data=corpus.train.path,
+                validation=corpus.validation.path,
+                out=run.folder / "training",
+                label=corpus.origin.label,
+                max_length=settings.max_length,
+                seed=weights_seed,
+                device=run.device.partition(":")[0],
+            )
+            model, history = train_on_ranks(settings.ranks, training, on_step=on_step)
+            model.to(run.device)
+        else:
+            model = RGNModel(config, seed=weights_seed)
+            history = train(
+                model,
+                corpus.examples(corpus.train, settings.max_length),
+                how,
+                validation=corpus.examples(corpus.validation, settings.max_length),
+                device=run.device,
+                on_step=on_step,
+                keep=Keeping(run.folder / "training"),
+            )
+        phase.items = int(history.column("residues").sum())
+    run.use_precision(history.precision)
+    _report_training(run, settings, history, peaks)
+    provenance = Provenance.of(history, corpus.origin.label)
+    if not corpus.held_out:
+        provenance = replace(provenance, validation_drmsd_nm=None)
+    save_weights(run.folder / "weights.safetensors", model, provenance)
+    return Learned(model, provenance, history)
+
+
+def _report_training(run: Run, settings: RGNSettings, history: History, peaks: Peaks) -> None:
+    reached_s = history.time_to_s(settings.target_drmsd / _ANGSTROM_PER_NM)
+    report_time_to_target(run, reached_s, f"{settings.target_drmsd:g} A not reached in {settings.steps} steps")
+    rate = history.residues_per_s
+    run.metric("training rate", rate, unit="residue/s", better="higher")
+    for percentile in (50, 90):
+        duration_ms = 1e3 * history.step_percentile_s(percentile)
+        run.metric("training step", duration_ms, unit="ms", better="lower", labels={"percentile": percentile})
+    flops = flops_per_residue(PRESETS[settings.preset], training=True)
+    report_arithmetic(run, "training", rate * flops, peaks, history.precision)
+    run.metric("padding efficiency", history.padding_efficiency, unit="1", better="higher")
+    validations = history.validations
+    lines = [
+        ({"split": "training"}, [_since_validation(history, number) for number in range(len(validations))]),
+        ({"split": "held out"}, [_ANGSTROM_PER_NM * each.drmsd_nm for each in validations]),
+    ]
+    for group in validations[-1].drmsd_nm_by_group:
+        values = [_ANGSTROM_PER_NM * each.drmsd_nm_by_group[group] for each in validations]
+        lines.append(({"split": "held out", "class": group}, values))
+    steps = [validation.step for validation in validations]
+    for labels, values in lines:
+        run.curve("dRMSD", steps, values, x_name="training step", x_unit="1", unit="A", labels=labels)
+
+
+def _since_validation(history: History, number: int) -> float:
+    """Return the mean training loss in A of the steps since the validation before."""
+    first = history.validations[number - 1].step if number else 0
+    losses = history.column("loss_nm")[first : history.validations[number].step]
+    return _ANGSTROM_PER_NM * float(np.nanmean(losses))
+
+
+def report_updates(run: Run, history: History) -> None:
+    """Report how many updates of the weights were clipped or left out."""
+    run.metric("clipped updates", history.clip_rate, unit="1", better="lower", kind="quality")
+    run.metric("updates without a finite gradient", history.n_skipped, unit="1", better="lower", kind="quality")

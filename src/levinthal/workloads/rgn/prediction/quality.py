@@ -1,0 +1,134 @@
+"""Predictions against known structures, and against predictors that do not look at the sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from levinthal.harness import Run
+from levinthal.proteins.records import ProteinRecord
+from levinthal.proteins.similarity.structure_scores import StructureScores, score_structure
+from levinthal.workloads.rgn.data.corpus import Corpus
+from levinthal.workloads.rgn.data.features import features_of
+from levinthal.workloads.rgn.model.network import RGNModel
+from levinthal.workloads.rgn.prediction.evaluation import (
+    IDEAL_HELIX_RAD,
+    best_constant_torsions,
+    constant_backbones,
+    mean_torsions,
+    median_by_group,
+)
+from levinthal.workloads.rgn.prediction.figures import score_figure
+from levinthal.workloads.rgn.prediction.predictor import predict
+from levinthal.workloads.rgn.settings import RGNSettings
+
+__all__ = ["measure_quality"]
+
+_ANGSTROM_PER_NM = 10.0
+_FAR_BELOW = 0.75
+"""Held-out dRMSD of a trained network against the best of the predictors that know nothing of the sequence."""
+_NETWORK = "network"
+_MOST_FOR_GRID, _MOST_FOR_TORSIONS = 30, 1_000
+
+Floats = npt.NDArray[np.float32]
+
+
+def measure_quality(run: Run, settings: RGNSettings, model: RGNModel, corpus: Corpus, *, trained: bool) -> None:
+    """Predict the records that were held out, and those for testing, and score them; phases `predict` and `evaluate`.
+
+    Parameters
+    ----------
+    run : Run
+    settings : RGNSettings
+    model : RGNModel
+    corpus : Corpus
+    trained : bool
+        Whether the weights must have learned something: gates are reported.
+    """
+    held_out = [record for record in corpus.validation if len(record) <= settings.max_length]
+    with run.phase("predict", items=len(held_out)):
+        structures = _predicted(model, held_out)
+    with run.phase("evaluate", items=len(held_out)):
+        lengths = [len(record) for record in held_out]
+        predictors = {_NETWORK: structures, **_without_sequence(corpus, settings.max_length, lengths)}
+        scores = {name: _scores(predicted, held_out) for name, predicted in predictors.items()}
+    split = "held out" if corpus.held_out else "training set"
+    drmsd = {name: np.array([_ANGSTROM_PER_NM * each.drmsd_nm for each in found]) for name, found in scores.items()}
+    means = {name: float(np.nanmean(values)) for name, values in drmsd.items()}
+    for name, mean in means.items():
+        run.metric(
+            "mean dRMSD", mean, unit="A", better="lower", kind="quality", labels={"split": split, "predictor": name}
+        )
+    _report_scores(run, {"split": split}, median_by_group(scores[_NETWORK], [""] * len(held_out)))
+    if corpus.test is not None:
+        test = list(corpus.test)
+        found = _scores(_predicted(model, test), test)
+        _report_scores(run, {"split": "test"}, median_by_group(found, [record.group or "" for record in test]))
+    n_broken = sum(not np.isfinite(atoms_nm).all() for atoms_nm in structures)
+    run.gate("structures with a coordinate that is not finite", float(n_broken), at_most=0.0)
+    if trained:
+        trivial = min(mean for name, mean in means.items() if name != _NETWORK)
+        run.gate("mean dRMSD in A", means[_NETWORK], at_most=settings.target_drmsd, labels={"split": split})
+        run.gate(
+            "mean dRMSD over that of the best trivial predictor",
+            means[_NETWORK] / trivial,
+            at_most=_FAR_BELOW,
+            labels={"split": split},
+        )
+    run.artifact(
+        "scores.svg",
+        score_figure({name: values[np.isfinite(values)] for name, values in drmsd.items()}),
+        f"dRMSD of the {'held-out' if corpus.held_out else split} proteins: the network, and three predictors that do "
+        "not look at the sequence.",
+    )
+
+
+def _predicted(model: RGNModel, records: Sequence[ProteinRecord]) -> list[Floats]:
+    return predict(model, [features_of(record.sequence, record.profile) for record in records])
+
+
+def _without_sequence(corpus: Corpus, max_length: int, lengths: Sequence[int]) -> dict[str, list[Floats]]:
+    """Return what predictors that learn torsions from the training records, the same for every residue, predict."""
+    spread = max(1, len(corpus.train) // _MOST_FOR_TORSIONS)
+    torsions = mean_torsions(corpus.train[number] for number in range(0, len(corpus.train), spread))
+    spread = max(1, len(corpus.train) // _MOST_FOR_GRID)
+    some = (corpus.train[number] for number in range(0, len(corpus.train), spread))
+    sample = [record for record in some if record.coordinates_nm is not None and len(record) <= max_length]
+    return {
+        "mean torsions": constant_backbones(torsions, lengths),
+        "ideal helix": constant_backbones(IDEAL_HELIX_RAD, lengths),
+        "best constant torsions": constant_backbones(best_constant_torsions(sample), lengths),
+    }
+
+
+def _scores(predicted: Sequence[Floats], records: Sequence[ProteinRecord]) -> list[StructureScores]:
+    """Score CA traces; NaN for a record without coordinates."""
+    nothing = np.zeros((0, 3))
+    found = []
+    for atoms_nm, record in zip(predicted, records, strict=True):
+        truth_nm, mask = record.coordinates_nm, record.resolved
+        if truth_nm is None:
+            found.append(score_structure(nothing, nothing, np.zeros(0, np.bool_)))
+        else:
+            found.append(score_structure(atoms_nm[:, 1], truth_nm[:, 1], mask))
+    return found
+
+
+def _report_scores(run: Run, of: Mapping[str, str], medians: Mapping[str, tuple[StructureScores, int]]) -> None:
+    """Report the median of each score, by class of target where there are classes."""
+    why = "no protein has three resolved residues"
+    for group, (median, count) in medians.items():
+        labels = {**of, "class": group} if group else dict(of)
+        run.metric("proteins scored", count, unit="1", better="higher", kind="quality", labels=labels)
+        for name, value_nm in (("median dRMSD", median.drmsd_nm), ("median RMSD", median.rmsd_nm)):
+            value = _ANGSTROM_PER_NM * value_nm
+            run.metric(name, value, unit="A", better="lower", kind="quality", reason=why, labels=labels)
+        for name, value in (
+            ("median TM-score", median.tm_score),
+            ("median GDT_TS", median.gdt_ts),
+            ("median lDDT-CA", median.lddt_ca),
+            ("median handedness", median.handedness),
+        ):
+            run.metric(name, value, unit="1", better="higher", kind="quality", reason=why, labels=labels)
