@@ -48,6 +48,7 @@ from levinthal.workloads.docking.search.problem import Problem
 from levinthal.workloads.docking.search.restarts import RestartSettings, random_restarts
 from levinthal.workloads.docking.search.vina_engine import VinaSettings, has_vina
 from levinthal.workloads.docking.settings import DockingSettings
+from levinthal.workloads.implementation import use_implementation
 
 __all__ = ["DockingWorkload"]
 
@@ -68,6 +69,7 @@ class DockingWorkload:
 
     def run(self, run: Run, settings: DockingSettings) -> None:
         """Prepare, make maps, train, dock and rescore; screen a library where one is given."""
+        use_implementation(run, settings)
         if run.device == "cpu":
             # Batches are small: a second thread gains little on an idle machine and loses much beside a neighbour.
             torch.set_num_threads(1)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from levinthal.harness import Run, Settings
 from levinthal.metrics.process import process_tree_usage
+from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.sampling.reporting.artifacts import present
 from levinthal.workloads.sampling.reporting.metrics import report_study, report_timeline
 from levinthal.workloads.sampling.settings import SamplingSettings
@@ -44,6 +45,7 @@ class SamplingWorkload:
 
     def run(self, run: Run, settings: SamplingSettings) -> None:
         """Sample by every policy, compare, and show what was found."""
+        use_implementation(run, settings)
         sampled, campaign, comparison = settings.split()
         policies = comparison.chosen_policies
         on_cores = campaign.on_cores(len(policies) * comparison.replicas)
