@@ -5,11 +5,12 @@ BIN    := $(VENV)/bin
 OUT    ?= results/bench-$(shell date -u +%Y%m%dT%H%M%SZ)
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: bench test lint types tests coverage format lock clean help
+.PHONY: bench test lint types tests check-all coverage format lock clean help
 
 help:
 	@echo "make bench   set up, run every workload at size tiny, write and name the report"
 	@echo "make test    set up, then lint, types and tests;  make coverage  tests with coverage, one by one"
+	@echo "make check-all  what takes longer than the tests and must hold too: mutated inputs are read or refused"
 	@echo "make format  format the code;  make lock  pin the versions installed;  make clean  remove what was made"
 
 bench: $(VENV)/.bench
@@ -27,6 +28,12 @@ types: $(VENV)/.test
 tests: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 -m "not alone"
 	$(BIN)/python -m pytest -m alone
+
+# Each script ends with status 1 where an input was neither read nor refused.
+check-all: $(VENV)/.test
+	$(BIN)/python benchmarks/fuzz_records.py --count 4000
+	$(BIN)/python benchmarks/fuzz_contact_maps.py --count 1000
+	$(BIN)/python benchmarks/fuzz_docking.py --count 1000
 
 coverage: $(VENV)/.test
 	rm -f .coverage .coverage.*

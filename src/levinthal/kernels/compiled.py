@@ -33,7 +33,36 @@ def _package_stamp() -> str:
     return digest.hexdigest()
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]  # numba has no types
+class _Files(IndexDataCacheFile):  # type: ignore[misc]  # numba has no types
+    """A file for each signature and processor, named by all that its code depends on.
+
+    numba keeps an index of numbered files instead, which processes that compile at once take from each other.
+    """
+
+    def _name(self, key: Any) -> str:
+        digest = hashlib.sha256(repr((self._version, self._source_stamp, key)).encode()).hexdigest()
+        return f"{self._prefix}{digest[:24]}.nbc"
+
+    @property
+    def _prefix(self) -> str:
+        stamp = hashlib.sha256(repr((self._version, self._source_stamp)).encode()).hexdigest()
+        return f"{Path(self._index_name).stem}.{stamp[:8]}."
+
+    def load(self, key: Any) -> Any:
+        """Return what was kept under a key, or None."""
+        with contextlib.suppress(OSError):
+            return self._load_data(self._name(key))
+        return None
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep what was compiled, and remove what other versions of the files left."""
+        for path in Path(self._cache_path).glob(f"{Path(self._index_name).stem}.*.nbc"):
+            if not path.name.startswith(self._prefix):
+                path.unlink(missing_ok=True)
+        self._save_data(self._name(key), data)
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
     """Machine code beside the source, or in the user's cache folder where that cannot be written.
 
     It is out of date when any file of this package has changed (numba compares only the file of the function), and
@@ -44,7 +73,7 @@ class _Cache(FunctionCache):  # type: ignore[misc]  # numba has no types
         super().__init__(function)
         locator, name = self._impl.locator, self._impl.filename_base
         stamp = locator.get_source_stamp(), _package_stamp()
-        self._cache_file = IndexDataCacheFile(self._cache_path, f"{name}-checked" if CHECKED else name, stamp)
+        self._cache_file = _Files(self._cache_path, f"{name}-checked" if CHECKED else name, stamp)
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep what was compiled; a full disk costs only the next compilation."""
