@@ -48,6 +48,7 @@ class RepeatView:
     duration: str
     device: str
     precision: str
+    implementation: str
     verdict: str
     error: str
     missed: tuple[str, ...]
@@ -235,6 +236,7 @@ def _repeat(position: int, repeat: Repeat, time: WallTime, axis_s: float, keys: 
         duration=duration(repeat.duration_s) if repeat.duration_s is not None else "not recorded",
         device=repeat.device,
         precision=repeat.precision,
+        implementation=repeat.implementation or "not recorded",
         verdict=repeat.verdict,
         error=repeat.error or "",
         missed=tuple(missed_gates(repeat)),
