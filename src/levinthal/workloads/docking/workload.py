@@ -11,6 +11,7 @@ from typing import ClassVar
 import torch
 
 from levinthal.harness import Run, Settings
+from levinthal.harness.contract.workload import MainFigure
 from levinthal.workloads.docking.inputs import read_inputs
 from levinthal.workloads.docking.redocking.redock import redock
 from levinthal.workloads.docking.screening.run import screen_library
@@ -27,6 +28,13 @@ class DockingWorkload:
     name: ClassVar[str] = "docking"
     version: ClassVar[int] = 1
     Settings: ClassVar[type[Settings]] = DockingSettings
+    main_figures: ClassVar[tuple[MainFigure, ...]] = (
+        "best known score",
+        ("success", {"search": "trained policy"}),
+        ("docking time", {"search": "trained policy"}),
+        "poses scored with gradient",
+        "screening",
+    )
 
     def run(self, run: Run, settings: DockingSettings) -> None:
         """Prepare, make maps, train, dock and rescore; screen a library where one is given."""
