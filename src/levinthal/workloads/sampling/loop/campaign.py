@@ -75,10 +75,6 @@ def run_campaign(
     durable : bool
         Whether a power cut, and not only a kill, is survived; see `CampaignWriter`.
 
-    Returns
-    -------
-    CampaignResult
-
     Raises
     ------
     SimulationError
