@@ -17,6 +17,7 @@ from levinthal.workloads.docking.redocking.redock import redock
 from levinthal.workloads.docking.screening.run import screen_library
 from levinthal.workloads.docking.search.agent.checkpoint import load_policy
 from levinthal.workloads.docking.settings import DockingSettings
+from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.training.reporting import report_peak_memory
 
 __all__ = ["DockingWorkload"]
@@ -38,6 +39,7 @@ class DockingWorkload:
 
     def run(self, run: Run, settings: DockingSettings) -> None:
         """Prepare, make maps, train, dock and rescore; screen a library where one is given."""
+        use_implementation(run, settings)
         if run.device == "cpu":
             # Batches are small: a second thread gains little on an idle machine and loses much beside a neighbour.
             torch.set_num_threads(1)
