@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict
 
 from levinthal.errors import ResultError, UsageError
 from levinthal.files.writing import write_whole
-from levinthal.harness.results.scaling_points import Scaling
+from levinthal.harness.results.grid import StudyPlan
+from levinthal.harness.results.schema1 import upgrade_plan
 from levinthal.harness.results.store import RESULT_FILE, read_json, validated
 
 __all__ = [
@@ -52,7 +53,7 @@ class Plan(BaseModel):
     created_utc: str
     machine: Mapping[str, Any]
     software: Mapping[str, Any]
-    scaling: Scaling | None = None
+    study: StudyPlan | None = None
 
 
 def default_folder(name: str) -> Path:
@@ -109,7 +110,8 @@ def read_plan(folder: Path) -> Plan:
     """
     if not (folder / PLAN_FILE).is_file():
         raise ResultError(f"{folder} is not a run folder: it has no {PLAN_FILE}")
-    return validated(Plan, read_json(folder / PLAN_FILE), folder / PLAN_FILE)
+    document = read_json(folder / PLAN_FILE)
+    return validated(Plan, upgrade_plan(document) if isinstance(document, dict) else document, folder / PLAN_FILE)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,8 @@ History of the file format
 - 1: the first. `notes` and `comparisons` of a repeat came later; files without them have none. So did `scaling`, which
   says what a scaling study varied; files without it are of ordinary runs.
 - 2: metrics, samples, gates, comparisons and the summary have labels beside their names; curves, the terms of a
-  comparison and values withheld have fields of their own. Files of version 1 are read through `schema1`.
+  comparison and values withheld have fields of their own. `study` says what any study varied, in place of `scaling`.
+  Files of version 1 are read through `schema1`.
 
 A figure that was not measured is `None` and carries a `reason`. Environment variables are never stored.
 """
@@ -31,8 +32,8 @@ from levinthal.harness.results.figures import (
     Summary,
     Terms,
 )
+from levinthal.harness.results.grid import StudyPlan
 from levinthal.harness.results.labels import Finite, Record
-from levinthal.harness.results.scaling_points import Scaling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,6 +128,7 @@ class Repeat(Record):
     dataset: Dataset | None = None
     notes: tuple[str, ...] = ()
     peaks: Mapping[str, Any] | None = None
+    study: StudyPlan | None = None
     error: str | None = None
     verdict: Verdict
 
@@ -142,8 +144,8 @@ class Result(Record):
         What was run, on which data, with which settings.
     machine, software : mapping
         Where it was run.
-    scaling : Scaling or None
-        What a scaling study varied; null for an ordinary run.
+    study : StudyPlan or None
+        What a study varied and how it is drawn; null for an ordinary run.
     repeats : tuple of Repeat
         Every execution with its raw samples.
     summary : Summaries
@@ -158,7 +160,7 @@ class Result(Record):
     size: str
     division: Literal["closed", "open"]
     settings: Mapping[str, Any]
-    scaling: Scaling | None = None
+    study: StudyPlan | None = None
     machine: Mapping[str, Any]
     software: Mapping[str, Any]
     repeats: tuple[Repeat, ...]
