@@ -26,11 +26,9 @@ import numpy as np
 import torch
 
 from levinthal.datasets.structures import real_complex
-from levinthal.workloads.docking.conformations import make_conformations
-from levinthal.workloads.docking.judging.plausibility import check_pose
-from levinthal.workloads.docking.judging.rescoring import rescore
-from levinthal.workloads.docking.judging.verdicts import CrystalPose, judge
+from levinthal.workloads.docking.molecules.atom_types import ELEMENTS
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
+from levinthal.workloads.docking.molecules.rmsd import CrystalPose
 from levinthal.workloads.docking.preparation import (
     ligand_to_pdbqt,
     prepare_ligand,
@@ -39,14 +37,18 @@ from levinthal.workloads.docking.preparation import (
     read_receptor_pdbqt,
     receptor_to_pdbqt,
 )
+from levinthal.workloads.docking.preparation.conformations import make_conformations
+from levinthal.workloads.docking.redocking.comparison import judge
+from levinthal.workloads.docking.redocking.plausibility import check_pose
 from levinthal.workloads.docking.scoring import build_grids
-from levinthal.workloads.docking.scoring.atom_types import ELEMENTS
-from levinthal.workloads.docking.search.enumeration import enumerate_poses
-from levinthal.workloads.docking.search.evolution import evolve
+from levinthal.workloads.docking.search.built_in.cma_es import Evolution
+from levinthal.workloads.docking.search.built_in.enumeration import Enumeration
+from levinthal.workloads.docking.search.built_in.restarts import RandomRestarts
+from levinthal.workloads.docking.search.built_in.vina import Vina
+from levinthal.workloads.docking.search.built_in.vina_tuned import TunedVina
+from levinthal.workloads.docking.search.contract import Problem, Search
 from levinthal.workloads.docking.search.outcome import SearchOutcome
-from levinthal.workloads.docking.search.problem import Problem
-from levinthal.workloads.docking.search.restarts import RestartSettings, random_restarts
-from levinthal.workloads.docking.search.vina_engine import VINA_DEFAULT, VINA_TUNED, VinaSettings, dock_with_vina
+from levinthal.workloads.docking.search.rescoring import rescore
 
 CORES = len(os.sched_getaffinity(0))
 COMPLEXES = {
@@ -61,7 +63,6 @@ PADDING_ANGSTROM = 4.0
 N_CONFORMATIONS = 8
 
 Run = dict[str, Any]
-Search = Callable[[Problem, int], SearchOutcome]
 
 
 def ours(search: Search) -> Callable[[Path, Path, int], Run]:
@@ -75,7 +76,7 @@ def ours(search: Search) -> Callable[[Path, Path, int], Run]:
         clock.append(time.perf_counter())
         grids = build_grids(receptor, ligand.scored_types, box_of(ligand))
         clock.append(time.perf_counter())
-        outcome = search(Problem(grids, ligand), seed)
+        outcome = search.search(Problem(grids, ligand), seed=seed)
         clock.append(time.perf_counter())
         final = rescore([receptor], ligand, outcome)
         clock.append(time.perf_counter())
@@ -84,21 +85,21 @@ def ours(search: Search) -> Callable[[Path, Path, int], Run]:
     return run
 
 
-def vina(settings: VinaSettings) -> Callable[[Path, Path, int], Run]:
+def vina(search: Vina) -> Callable[[Path, Path, int], Run]:
     """Return a run of Vina; its parts are timed inside, around its own calls."""
 
     def run(receptor_file: Path, ligand_file: Path, seed: int) -> Run:
         receptor, ligand = read_receptor_pdbqt(receptor_file), read_ligand_pdbqt(ligand_file)
-        done = dock_with_vina(receptor, ligand, box_of(ligand), settings, seed=seed, threads=CORES)
-        clock = np.cumsum([0.0, done.receptor_s, done.ligand_s, done.maps_s, done.search_s, 0.0]).tolist()
-        final = rescore([receptor], ligand, done.outcome, polished=False)
-        return finished([receptor], ligand, final.coordinates[0], 0, final.energies_kcal_mol[0], clock, done.outcome)
+        outcome = search.dock([receptor], ligand, box_of(ligand), seed=seed)
+        clock = np.cumsum([0.0, *outcome.setup_s.values(), outcome.duration_s, 0.0]).tolist()
+        final = rescore([receptor], ligand, outcome, polished=False)
+        return finished([receptor], ligand, final.coordinates[0], 0, final.energies_kcal_mol[0], clock, outcome)
 
     return run
 
 
 def box_of(ligand: Ligand) -> Box:
-    return Box.around(ligand.source_coordinates_angstrom[ligand.heavy_atoms], PADDING_ANGSTROM)
+    return ligand.box(PADDING_ANGSTROM)
 
 
 def finished(
@@ -214,19 +215,19 @@ def ensemble(files: dict[str, tuple[Path, Path]], seeds: int) -> list[Run]:
         receptor, ligand = read_receptor_pdbqt(files[name][0]), read_ligand_pdbqt(files[name][1])
         box, crystal = box_of(ligand), CrystalPose.of(ligand)
         receptors = make_conformations(receptor, box, "modes", N_CONFORMATIONS, seed=1)
-        random_restarts(Problem(build_grids(receptors, ligand.scored_types, box), ligand), seed=0)
+        RandomRestarts().search(Problem(build_grids(receptors, ligand.scored_types, box), ligand))
         times: dict[str, list[float]] = {"ours": [], "Vina tuned": []}
         successes = {"ours": 0, "Vina tuned": 0}
         best: dict[str, list[float]] = {"ours": [], "Vina tuned": []}
         for seed in range(seeds):
             began = time.perf_counter()
             grids = build_grids(receptors, ligand.scored_types, box)
-            outcome = random_restarts(Problem(grids, ligand), seed=seed)
+            outcome = RandomRestarts().search(Problem(grids, ligand), seed=seed)
             final = rescore(receptors, ligand, outcome)
             times["ours"].append(time.perf_counter() - began)
-            done = dock_with_vina(receptors, ligand, box, VINA_TUNED, seed=seed, threads=CORES)
-            times["Vina tuned"].append(done.total_s)
-            theirs = rescore(receptors, ligand, done.outcome, polished=False)
+            done = TunedVina(threads=CORES).dock(receptors, ligand, box, seed=seed)
+            times["Vina tuned"].append(sum(done.setup_s.values()) + done.duration_s)
+            theirs = rescore(receptors, ligand, done, polished=False)
             for way, found in (("ours", final), ("Vina tuned", theirs)):
                 successes[way] += bool(crystal.rmsd(found.coordinates[:1])[0] <= 2.0)
                 best[way].append(float(found.energies_kcal_mol[0]))
@@ -259,7 +260,7 @@ def cross(data: Path, seeds: int) -> list[Run]:
         found = []
         for seed in range(seeds):
             began = time.perf_counter()
-            outcome = random_restarts(Problem(grids, ligand), seed=seed)
+            outcome = RandomRestarts().search(Problem(grids, ligand), seed=seed)
             final = rescore(receptors, ligand, outcome)
             found.append(
                 (
@@ -347,20 +348,19 @@ def main() -> None:
 def all_methods(policy: Path | None, spread: bool) -> dict[str, Any]:
     """Return the searches of the table."""
     methods: dict[str, Any] = {
-        "Vina default": vina(VINA_DEFAULT),
-        "Vina tuned": vina(VINA_TUNED),
-        "restarts": ours(lambda problem, seed: random_restarts(problem, RestartSettings(), seed=seed)),
+        "Vina default": vina(Vina(threads=CORES)),
+        "Vina tuned": vina(TunedVina(threads=CORES)),
+        "restarts": ours(RandomRestarts()),
     }
     if policy is not None:
-        from levinthal.workloads.docking.agent.checkpoint import load_policy
-        from levinthal.workloads.docking.agent.search import PolicySearchSettings, policy_search
+        from levinthal.workloads.docking.search.agent.checkpoint import load_policy
+        from levinthal.workloads.docking.search.agent.policy import TrainedPolicy
+        from levinthal.workloads.docking.search.built_in.policy import PolicySearch
 
-        trained, _ = load_policy(policy)
-        how = PolicySearchSettings(n_evaluations=0)
-        methods["policy"] = ours(lambda problem, seed: policy_search(problem, trained, how, seed=seed))
+        methods["policy"] = ours(PolicySearch(TrainedPolicy(load_policy(policy)[0])))
     if spread:
-        methods["enumeration"] = ours(lambda problem, _: enumerate_poses(problem))
-        methods["CMA-ES"] = ours(lambda problem, seed: evolve(problem, seed=seed))
+        methods["enumeration"] = ours(Enumeration())
+        methods["CMA-ES"] = ours(Evolution())
     return methods
 
 

@@ -23,18 +23,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from levinthal.workloads.docking.agent.checkpoint import load_policy, save_policy
-from levinthal.workloads.docking.agent.environment import DockingEnvironment, EpisodeSettings
-from levinthal.workloads.docking.agent.gymnasium_faces import default_problem
-from levinthal.workloads.docking.agent.policy import DockingPolicy, PolicySettings
-from levinthal.workloads.docking.agent.ppo import PPOSettings, Training, train
-from levinthal.workloads.docking.agent.search import PolicySearchSettings, policy_search
-from levinthal.workloads.docking.molecules.molecule import Box
 from levinthal.workloads.docking.preparation import read_ligand_pdbqt, read_receptor_pdbqt
 from levinthal.workloads.docking.scoring import build_grids
+from levinthal.workloads.docking.search.agent.checkpoint import load_policy, save_policy
+from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
+from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings
+from levinthal.workloads.docking.search.agent.gymnasium_faces import default_problem
+from levinthal.workloads.docking.search.agent.policy import DockingPolicy, PolicySettings, TrainedPolicy
+from levinthal.workloads.docking.search.agent.ppo import PPOSettings, Training, train
+from levinthal.workloads.docking.search.built_in.policy import PolicySearch
+from levinthal.workloads.docking.search.built_in.restarts import RandomRestarts
+from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.search.outcome import SearchOutcome
-from levinthal.workloads.docking.search.problem import Problem
-from levinthal.workloads.docking.search.restarts import RestartSettings, random_restarts
 
 COMPLEXES = {
     "1iep": ("1iep_receptor", "1iep_ligand"),
@@ -57,7 +57,7 @@ def problems_of(data: Path) -> dict[str, Problem]:
     found = {}
     for name, (receptor, ligand) in COMPLEXES.items():
         guest = read_ligand_pdbqt(data / name / f"{ligand}.pdbqt")
-        box = Box.around(guest.source_coordinates_angstrom[guest.heavy_atoms], PADDING_ANGSTROM)
+        box = guest.box(PADDING_ANGSTROM)
         host = read_receptor_pdbqt(data / name / f"{receptor}.pdbqt")
         found[name] = Problem(build_grids(host, guest.scored_types, box), guest)
     return {**found, "t4l": default_problem()}
@@ -87,13 +87,16 @@ def episode_of(options: argparse.Namespace) -> EpisodeSettings:
     return EpisodeSettings(horizon=options.horizon)
 
 
-def by(policy: DockingPolicy, size: PolicySearchSettings) -> Round:
-    return lambda problem, seed: policy_search(problem, policy, size, seed=seed)
+def by(policy: DockingPolicy, options: argparse.Namespace) -> Round:
+    search = PolicySearch(
+        TrainedPolicy(policy, episode_of(options)), *POLICY_ROUND, n_last=N_LAST, last_steps=LAST_STEPS
+    )
+    return lambda problem, seed: search.search(problem, seed=seed)
 
 
 def restarts(drawn: int, starts: int) -> Round:
-    how = RestartSettings(n_drawn=drawn, n_starts=starts, n_last=N_LAST, last_steps=LAST_STEPS)
-    return lambda problem, seed: random_restarts(problem, how, seed=seed)
+    search = RandomRestarts(n_drawn=drawn, n_starts=starts, n_last=N_LAST, last_steps=LAST_STEPS)
+    return lambda problem, seed: search.search(problem, seed=seed)
 
 
 def evaluations_to_success(search: Round, problem: Problem, target: float, seeds: int, most: int) -> Counts:
@@ -121,7 +124,7 @@ def ratio_of(peer: Counts, ours: Counts) -> tuple[float, float, float]:
 
 
 def overall(cases: list[dict[str, Any]], peer: str) -> tuple[float, float, float]:
-    """Return the geometric mean over the complexes, its interval from seeds drawn anew within each."""
+    """Return the geometric mean over the complexes, its interval from seeds drawn again within each."""
     generator = np.random.default_rng(1)
 
     def one(draw: bool) -> float:
@@ -155,10 +158,6 @@ def main() -> None:
     torch.set_num_threads(1)
     problems = problems_of(options.data)
     held_out = [name for name in options.held_out.split(",") if name] or list(problems)
-    size = PolicySearchSettings(
-        n_drawn=POLICY_ROUND[0], n_starts=POLICY_ROUND[1], n_last=N_LAST, last_steps=LAST_STEPS, n_evaluations=0,
-        episode=episode_of(options),
-    )  # fmt: skip
     untrained = DockingPolicy(architecture(options), seed=0)
     cases = []
     for name in held_out:
@@ -171,14 +170,14 @@ def main() -> None:
             if file is not None:
                 save_policy(file, policy, cost)
         problem = problems[name]
-        best = min(float(random_restarts(problem, seed=10**6 + k).energies_kcal_mol[0]) for k in range(4))
+        best = min(float(RandomRestarts().search(problem, seed=10**6 + k).energies_kcal_mol[0]) for k in range(4))
 
         target = best + TOLERANCE_KCAL_MOL
         counts = {
             which: evaluations_to_success(search, problem, target, options.seeds, options.most)
             for which, search in {
-                "trained": by(policy, size),
-                "untrained": by(untrained, size),
+                "trained": by(policy, options),
+                "untrained": by(untrained, options),
                 **{f"restarts {drawn}/{starts}": restarts(drawn, starts) for drawn, starts in ROUNDS},
             }.items()
         }
@@ -205,7 +204,7 @@ def main() -> None:
         print(f"{name}: evaluations to success: {told}; ratio to {peer} {gain:.2f} [{low:.2f}, {high:.2f}]", flush=True)
     against_restarts, against_untrained = overall(cases, "restarts"), overall(cases, "untrained")
     verdict = (
-        "a gain" if against_restarts[1] > 1 else "a loss" if against_restarts[2] < 1 else "no gain that can be told"
+        "a gain" if against_restarts[1] > 1 else "a loss" if against_restarts[2] < 1 else "no gain that can be measured"
     )
     print(
         f"evaluations of restarts over those of the trained policy: {against_restarts[0]:.2f} "

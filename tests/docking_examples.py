@@ -6,7 +6,7 @@ import numpy as np
 
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.scoring import VINA_TYPES, build_grids
-from levinthal.workloads.docking.search.problem import Problem
+from levinthal.workloads.docking.search.contract import Problem
 
 TYPES = {"C": "C_H", "OA": "O_A", "N": "N_P"}
 

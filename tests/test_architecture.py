@@ -58,6 +58,7 @@ def test_the_largest_packages_have_few_rooms_on_few_floors():
     for package, most_rooms, most_arrows, most_floors in (
         ("levinthal.workloads.sampling", 9, 23, 7),
         ("levinthal.harness", 7, 16, 5),
+        ("levinthal.workloads.docking", 10, 27, 6),
     ):
         graph = rooms_of(package)
         assert len(graph) <= most_rooms, (package, sorted(graph))

@@ -30,7 +30,7 @@ from typing import Any
 
 from levinthal.errors import LevinthalError, MissingExtraError, UsageError
 
-__all__ = ["Registry", "check_range", "unknown"]
+__all__ = ["Registry", "check_values", "unknown"]
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
@@ -41,18 +41,32 @@ def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
     return UsageError(f"{what} {name!r} is unknown: {hint}")
 
 
-def check_range(settings: object, name: str, low: float, high: float = math.inf) -> None:
-    """Refuse a setting of a thing outside `low` to `high`.
+def check_values(settings: object, **allowed: float | tuple[Any, ...]) -> None:
+    """Refuse settings of a thing that are out of range.
+
+    Parameters
+    ----------
+    settings : object
+        With an attribute for each key.
+    **allowed
+        A number is the least value, two are the least and the largest, words are the choices.
 
     Raises
     ------
     UsageError
-        The value is outside, or not a number.
+        A value is not allowed, or not a number.
     """
-    value = getattr(settings, name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        bounds = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-        raise UsageError(f"setting {name} is {value!r}: it must be {bounds}")
+    for name, bounds in allowed.items():
+        value = getattr(settings, name)
+        given = bounds if isinstance(bounds, tuple) else (bounds, math.inf)
+        if isinstance(given[0], str):
+            wrong, what = value not in given, f"choose {', '.join(given[:-1])} or {given[-1]}"
+        else:
+            low, high = given
+            wrong = isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high
+            what = f"it must be at least {low:g}" if high == math.inf else f"it must be from {low:g} to {high:g}"
+        if wrong:
+            raise UsageError(f"setting {name} is {value!r}: {what}")
 
 
 def _no_problem(name: str, thing: object) -> list[str]:
@@ -117,6 +131,19 @@ class Registry:
     def names(self) -> tuple[str, ...]:
         """Return all names, the package's own first; nothing is imported."""
         return (*self.built_in(), *self.plug_ins())
+
+    def check(self, names: Iterable[str]) -> None:
+        """Refuse names that are not known; nothing is imported.
+
+        Raises
+        ------
+        UsageError
+            For the first of them, with the nearest name.
+        """
+        known = self.names()
+        for name in names:
+            if name not in known:
+                raise unknown(self.kind, name, known)
 
     def load(self, name: str) -> Any:
         """Import a thing: a class or another factory.

@@ -61,7 +61,7 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> StandIn:
 def test_gpus_are_described(nvml: StandIn) -> None:
     (first, second), reason = describe_gpus()
     assert reason is None
-    assert first == {
+    assert first.model_dump() == {
         "name": "NVIDIA H200",
         "driver": "570.86.15",
         "memory_bytes": 1024**3,
@@ -71,7 +71,7 @@ def test_gpus_are_described(nvml: StandIn) -> None:
         "max_memory_clock_mhz": 1900 + real.NVML_CLOCK_MEM,
         "power_limit_w": 700.0,
     }
-    assert (second["name"], second["power_limit_w"]) == ("Tesla K80", None)
+    assert (second.name, second.power_limit_w) == ("Tesla K80", None)
     assert nvml.shut == 1
 
 

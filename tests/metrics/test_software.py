@@ -14,10 +14,11 @@ from levinthal.metrics.software import PACKAGES, code_hash, git_commit, software
 
 def test_versions_are_those_that_are_imported() -> None:
     versions = software()
-    assert versions["numpy"] == numpy.__version__
-    assert versions["python"] == ".".join(str(part) for part in sys.version_info[:3])
-    assert set(PACKAGES) < set(versions)
-    assert re.fullmatch(r"[0-9a-f]{64}", versions["code_sha256"])
+    assert versions.packages["numpy"] == numpy.__version__
+    assert versions.python == ".".join(str(part) for part in sys.version_info[:3])
+    assert set(PACKAGES) == set(versions.packages)
+    assert versions.levinthal
+    assert re.fullmatch(r"[0-9a-f]{64}", versions.code_sha256)
 
 
 def test_nothing_heavy_is_imported() -> None:

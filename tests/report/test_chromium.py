@@ -60,7 +60,9 @@ def page(
     )
     phases = (*make_repeat().phases, Phase(name=LONG, lane=LONG, start_s=8.0, duration_s=1.0, energy_reason=attack))
     repeats = (make_repeat(0, phases=phases, artifacts=(scripted,)), *(make_repeat(n) for n in range(1, 5)))
-    first = make_result(repeats=repeats, settings={LONG: LONG, "attack": attack}, software={attack: attack})
+    first = make_result(
+        repeats=repeats, settings={LONG: LONG, "attack": attack}, software={"packages": {attack: attack}}
+    )
     second = make_result(2, failed=(1,), size=LONG, machine={"cpu": {"model": attack}})
     output = tmp_path / "report.html"
     write_report([(tmp_path, first), (tmp_path, second), (None, study)], output)

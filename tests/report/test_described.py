@@ -5,71 +5,86 @@ from __future__ import annotations
 import json
 import shlex
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from levinthal.harness.results.result import Repeat, Result
+from levinthal.metrics.cpu import Cache
+from levinthal.metrics.description import Cpu, Gpu, Machine, Memory, Peaks, Software
 from levinthal.metrics.machine import describe_machine
-from levinthal.report.machine import bytes_words, described, machine_words
+from levinthal.report.machine import (
+    Group,
+    bytes_words,
+    machine_groups,
+    machine_words,
+    settings_groups,
+    software_groups,
+)
 from levinthal.report.reproduce import command, settings_toml
 
 
-def _rows(document: dict[str, object], **options: bool) -> dict[str, str]:
-    return {f"{g.heading}: {row.label}": row.value for g in described(document, "Machine", **options) for row in g.rows}
+def _rows(groups: Iterable[Group]) -> dict[str, str]:
+    return {f"{group.heading}: {row.label}": row.value for group in groups for row in group.rows}
 
 
 def test_units_reasons_and_nested_tables() -> None:
-    rows = _rows(
-        {
-            "cpu": {"model": "X", "l2_cache": {"bytes": 524288}, "mhz_max": None, "flags": ["avx2", "fma"]},
-            "gpus": [{"name": "H200", "memory_bytes": 2**37}],
-            "peaks": {"fp32_gflop_s": 112.4321, "copy": {"value": 11.234, "unit": "GB/s"}, "bf16_gflop_s": None,
-                      "reasons": {"bf16_gflop_s": "not supported"}},
-            "quota": None,
-            "quota_reason": "no limit set",
-            "smt": True,
-            "reasons": {"cpu.mhz_max": "no frequency control"},
-        }
-    )  # fmt: skip
-    assert rows == {
-        "Machine: quota": "no limit set",
-        "Machine: smt": "yes",
+    machine = Machine(
+        cpu=Cpu(model="X", l2_cache=Cache(524288, 2), instruction_sets=("avx2", "fma")),
+        gpus=(Gpu(name="H200", memory_bytes=2**37),),
+        reasons={"cpu.mhz_max": "no frequency control"},
+    )
+    peaks = Peaks(
+        device="cpu",
+        threads=2,
+        fp32_gflop_s=112.4321,
+        methods={"fp32_gflop_s": "torch mm"},
+        reasons={"bf16_gflop_s": "not supported"},
+    )
+    rows = _rows(machine_groups(machine, peaks))
+    assert {
         "CPU: model": "X",
         "CPU: L2 cache · size": "512 KiB",
+        "CPU: L2 cache · instances": "2",
+        "CPU: L3 cache": "not known",
         "CPU: MHz max": "no frequency control",
-        "CPU: flags": "avx2, fma",
+        "CPU: instruction sets": "avx2, fma",
         "GPUs 1: name": "H200",
         "GPUs 1: memory": "128 GiB",
         "Peaks: fp32": "112 GFLOP/s",
-        "Peaks: copy": "11.2 GB/s",
+        "Peaks: methods · fp32 gflop s": "torch mm",
         "Peaks: bf16": "not supported",
-    }
+    }.items() <= rows.items()
+    nothing = _rows(machine_groups(Machine(reasons={"gpus": "none found"}), None))
+    assert nothing["Machine: GPUs"] == "none found"
+    assert nothing["Machine: peaks"] == "the workload did not ask for them"
 
 
 def test_settings_are_shown_as_they_are_typed() -> None:
-    rows = _rows({"learning_rate": 0.00012345, "deep": {"on": False}, "path": None}, verbatim=True)
-    assert rows == {"Machine: learning_rate": "0.00012345", "Machine: path": "null", "Deep: on": "false"}
+    rows = _rows(settings_groups({"learning_rate": 0.00012345, "deep": {"on": False}, "path": None}))
+    assert rows == {"Settings: learning_rate": "0.00012345", "Settings: path": "null", "Deep: on": "false"}
+
+
+def test_versions_are_shown_with_those_of_packages() -> None:
+    rows = _rows(software_groups(Software(python="3.11.7", packages={"torch": "2.13.0", "openmm": None})))
+    assert (rows["Software: python"], rows["Software: torch"], rows["Software: openmm"]) == ("3.11.7", "2.13.0", "null")
 
 
 def test_this_machine_is_described_whole() -> None:
     machine = describe_machine()
-    shown = json.dumps([row.value for group in described(machine, "Machine") for row in group.rows])
-    assert str(machine["cpu"]["model"]) in shown
-    assert f"{machine['cpu']['threads']} cores" in machine_words(machine) or "core" in machine_words(machine)
+    shown = json.dumps([row.value for group in machine_groups(machine, None) for row in group.rows])
+    assert str(machine.cpu.model) in shown
+    assert "core" in machine_words(machine)
 
 
 def test_machine_in_words() -> None:
-    machine = {
-        "cpu": {"model": "EPYC", "cores": 2},
-        "memory": {"total_bytes": 8 * 2**30},
-        "gpus": [{"name": "H200"}, {"name": "H200"}],
-    }
+    machine = Machine(
+        cpu=Cpu(model="EPYC", cores=2), memory=Memory(total_bytes=8 * 2**30), gpus=(Gpu(name="H200"),) * 2
+    )
     assert machine_words(machine) == "EPYC, 2 cores, 8 GiB memory, 2 × H200"
-    assert machine_words({}) == "a machine that was not described"
-    assert machine_words({"cpu": 3, "gpus": "none", "memory": {"total_bytes": "much"}}) == machine_words({})
+    assert machine_words(Machine()) == "a machine that was not described"
 
 
 @pytest.mark.parametrize(

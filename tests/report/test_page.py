@@ -112,8 +112,8 @@ def _hostile_result(word: str) -> Result:
         size=word,
         division="open",
         settings={word: word, "nested": {word: [word, {word: None}]}},
-        machine={word: word, "cpu": {"model": word}, "gpus": [{"name": word}], "x": {"value": None, "reason": word}},
-        software={word: word},
+        machine={"cpu": {"model": word}, "gpus": [{"name": word}], "reasons": {"cpu.cores": word}},
+        software={"packages": {word: word}},
         repeats=(repeat,),
         summary=(
             Summary(name=word, unit=word, better="higher", kind="quality", n=0, median=2.0, ci95=None, reason=word),
@@ -276,7 +276,7 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path, make_result: MakeRes
         write_report(results, tmp_path / "no" / "such" / "report.html")
     precious = tmp_path / "result.json"
     precious.write_text("{}")
-    with pytest.raises(ResultError, match="no HTML file"):
+    with pytest.raises(ResultError, match="not an HTML file"):
         write_report(results, precious)
     assert precious.read_text() == "{}"
 

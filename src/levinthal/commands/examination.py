@@ -63,8 +63,8 @@ def examine() -> Iterator[Finding]:
 def _processor() -> Iterator[Finding]:
     machine = describe_machine()
     cores = len(available_cores())
-    yield Finding("ok", "processor", f"{machine['cpu']['model'] or 'unknown'}, {cores} core(s) for this process")
-    quota = machine["limits"]["cpu_quota"]
+    yield Finding("ok", "processor", f"{machine.cpu.model or 'unknown'}, {cores} core(s) for this process")
+    quota = machine.limits.cpu_quota
     if quota is not None and quota < cores:
         yield Finding(
             "warn",

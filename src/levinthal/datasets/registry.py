@@ -184,7 +184,7 @@ def data_set(name: str) -> DataSet:
 def _protein_data_bank(code: str) -> DataSet:
     """Return an entry as a data set of one PDB file; the archive publishes no checksums of these."""
     if not re.fullmatch(r"[1-9][A-Za-z0-9]{3}", code):
-        raise UsageError(f"pdb:{code} is no entry of the Protein Data Bank: give its four characters, as pdb:1FME")
+        raise UsageError(f"pdb:{code} is not an entry of the Protein Data Bank: give its four characters, as pdb:1FME")
     entry = code.upper()
     return DataSet(
         name=f"pdb:{entry}",

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from levinthal.metrics.description import Gpu
+
 __all__ = ["describe_gpus", "parse_nvidia_smi"]
 
 _QUERY = {
@@ -23,14 +25,13 @@ _QUERY = {
 """Our key to the name in `nvidia-smi --query-gpu`."""
 
 
-def describe_gpus() -> tuple[list[dict[str, Any]], str | None]:
+def describe_gpus() -> tuple[list[Gpu], str | None]:
     """Describe each graphics processor.
 
     Returns
     -------
-    gpus : list of dict
-        Keys name, driver, memory_bytes, sm_clock_mhz, max_sm_clock_mhz, memory_clock_mhz, max_memory_clock_mhz,
-        power_limit_w; a figure is null where the source does not tell it.
+    gpus : list of Gpu
+        A figure is null where the source does not tell it.
     reason : str or None
         Why the list is empty, or why its figures are.
     """
@@ -41,7 +42,7 @@ def describe_gpus() -> tuple[list[dict[str, Any]], str | None]:
     return [], "none found by NVML, nvidia-smi or torch"
 
 
-def _from_nvml() -> list[dict[str, Any]]:
+def _from_nvml() -> list[Gpu]:
     try:
         import pynvml
     except ImportError:
@@ -68,23 +69,23 @@ def _from_nvml() -> list[dict[str, Any]]:
             power_mw = ask(pynvml.nvmlDeviceGetPowerManagementLimit, handle)
             clock, top = pynvml.nvmlDeviceGetClockInfo, pynvml.nvmlDeviceGetMaxClockInfo
             gpus.append(
-                {
-                    "name": ask(pynvml.nvmlDeviceGetName, handle),
-                    "driver": driver,
-                    "memory_bytes": None if memory is None else int(memory.total),
-                    "sm_clock_mhz": ask(clock, handle, pynvml.NVML_CLOCK_SM),
-                    "max_sm_clock_mhz": ask(top, handle, pynvml.NVML_CLOCK_SM),
-                    "memory_clock_mhz": ask(clock, handle, pynvml.NVML_CLOCK_MEM),
-                    "max_memory_clock_mhz": ask(top, handle, pynvml.NVML_CLOCK_MEM),
-                    "power_limit_w": None if power_mw is None else power_mw / 1000.0,
-                }
+                Gpu(
+                    name=ask(pynvml.nvmlDeviceGetName, handle) or "unknown",
+                    driver=driver,
+                    memory_bytes=None if memory is None else int(memory.total),
+                    sm_clock_mhz=ask(clock, handle, pynvml.NVML_CLOCK_SM),
+                    max_sm_clock_mhz=ask(top, handle, pynvml.NVML_CLOCK_SM),
+                    memory_clock_mhz=ask(clock, handle, pynvml.NVML_CLOCK_MEM),
+                    max_memory_clock_mhz=ask(top, handle, pynvml.NVML_CLOCK_MEM),
+                    power_limit_w=None if power_mw is None else power_mw / 1000.0,
+                )
             )
         return gpus
     finally:
         pynvml.nvmlShutdown()
 
 
-def parse_nvidia_smi(text: str) -> list[dict[str, Any]]:
+def parse_nvidia_smi(text: str) -> list[Gpu]:
     """Read what `nvidia-smi --query-gpu=... --format=csv,noheader,nounits` prints for the keys of this module.
 
     Parameters
@@ -93,7 +94,7 @@ def parse_nvidia_smi(text: str) -> list[dict[str, Any]]:
         A line for each processor, in the order of the query; memory in MiB, clocks in MHz, power in W. What is not
         a number (`[N/A]`) becomes null.
     """
-    gpus: list[dict[str, Any]] = []
+    gpus: list[Gpu] = []
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.split(",")]
         if len(cells) != len(_QUERY):
@@ -106,11 +107,11 @@ def parse_nvidia_smi(text: str) -> list[dict[str, Any]]:
                 gpu[key] = None
         if gpu["memory_bytes"] is not None:
             gpu["memory_bytes"] *= 1024**2
-        gpus.append(gpu)
+        gpus.append(Gpu(**gpu))
     return gpus
 
 
-def _from_nvidia_smi() -> list[dict[str, Any]]:
+def _from_nvidia_smi() -> list[Gpu]:
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
@@ -122,14 +123,13 @@ def _from_nvidia_smi() -> list[dict[str, Any]]:
     return parse_nvidia_smi(answer.stdout)
 
 
-def _from_torch() -> list[dict[str, Any]]:
+def _from_torch() -> list[Gpu]:
     # Only a torch that is loaded already is asked: importing it takes seconds, and the command line describes the
     # machine too.
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return []
-    unknown = dict.fromkeys(_QUERY)
     return [
-        {**unknown, "name": properties.name, "memory_bytes": int(properties.total_memory)}
+        Gpu(name=properties.name, memory_bytes=int(properties.total_memory))
         for properties in map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
     ]

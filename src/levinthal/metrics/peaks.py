@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import torch
 
 from levinthal.errors import UsageError
 from levinthal.metrics.cpu import parse_meminfo_bytes, read_caches, read_text
+from levinthal.metrics.description import Peaks
 
 __all__ = ["Peaks", "measure_peaks"]
 
@@ -24,36 +24,6 @@ _CPU_SIZES = (256, 512, 1024, 2048, 4096)
 _CUDA_SIZES = (1024, 2048, 4096, 8192, 16384)
 _COPY_CACHES = 4
 _COPY_BYTES = 256 * 1024**2
-
-
-@dataclass(frozen=True, slots=True)
-class Peaks:
-    """Measured peaks of one device; null with a reason where not measured.
-
-    Attributes
-    ----------
-    device : str
-        `cpu` or `cuda:0`.
-    threads : int
-        Threads of torch during the measurement.
-    fp32_gflop_s, bf16_gflop_s : float or None
-        2 n^3 floating-point operations over the best time of an n x n matrix product.
-    copy_gb_s, copy_one_thread_gb_s : float or None
-        Bytes read plus bytes written over the best time of a copy, 1 GB = 1e9 bytes; all threads and one.
-    methods : dict of str to str
-        For each figure the route and size that gave it.
-    reasons : dict of str to str
-        For each null figure why.
-    """
-
-    device: str
-    threads: int
-    fp32_gflop_s: float | None = None
-    bf16_gflop_s: float | None = None
-    copy_gb_s: float | None = None
-    copy_one_thread_gb_s: float | None = None
-    methods: dict[str, str] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
 
 
 def measure_peaks(device: str = "cpu", budget_s: float = 2.0) -> Peaks:

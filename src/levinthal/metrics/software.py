@@ -8,12 +8,12 @@ import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+
+from levinthal.metrics.description import Software
 
 __all__ = ["PACKAGES", "code_hash", "git_commit", "software"]
 
 PACKAGES = (
-    "levinthal",
     "torch",
     "numpy",
     "scipy",
@@ -28,27 +28,23 @@ _PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 _NOT_CODE = {".pyc", ".pyo"}
 
 
-def software() -> dict[str, Any]:
-    """Return the versions of what takes part in a measurement, without importing any of it.
+def software() -> Software:
+    """Return the versions of what takes part in a measurement, without importing any of it."""
+    return Software(
+        python=platform.python_version(),
+        python_implementation=platform.python_implementation(),
+        levinthal=_version("levinthal"),
+        code_sha256=code_hash(),
+        git_commit=git_commit(),
+        packages={package: _version(package) for package in PACKAGES},
+    )
 
-    Returns
-    -------
-    dict
-        `python`, `python_implementation`, a version or null for each of `PACKAGES`, `code_sha256` of the installed
-        package, and `git_commit` (null outside a checkout; it ends in `-dirty` where the package was changed).
-    """
-    versions: dict[str, Any] = {
-        "python": platform.python_version(),
-        "python_implementation": platform.python_implementation(),
-    }
-    for package in PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = None
-    versions["code_sha256"] = code_hash()
-    versions["git_commit"] = git_commit()
-    return versions
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def code_hash(folder: Path = _PACKAGE_FOLDER) -> str:

@@ -1,19 +1,18 @@
-"""The description of the machine and its software as rows of a table, whatever it holds."""
+"""The description of the machine, its software and settings as rows of a table."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeGuard
 
+from levinthal.metrics.description import Machine, Peaks, Software
 from levinthal.report.rounding import count, exact, rounded
 
-__all__ = ["Group", "Row", "bytes_words", "described", "machine_words", "spelled"]
+__all__ = ["Group", "Row", "bytes_words", "machine_groups", "machine_words", "settings_groups", "software_groups"]
 
-T = TypeVar("T")
-
-Speller = Callable[[str], str]
+Path = tuple[str, ...]
 
 _ACRONYMS = {
     "cpu": "CPU",
@@ -45,10 +44,6 @@ _UNITS = {
     "_ms": "ms",
     "_s": "s",
 }
-_CPU_MODEL = ("cpu_model", "cpu.model", "cpu.name", "processor", "cpu")
-_CORES = ("logical_cores", "cpu.logical_cores", "cpu.cores", "cores")
-_MEMORY = ("memory_bytes", "memory.total_bytes", "memory_total_bytes", "memory.bytes")
-_GPU = ("gpus", "gpu", "accelerators")
 
 
 @dataclass(frozen=True)
@@ -69,51 +64,41 @@ class Group:
     rows: tuple[Row, ...]
 
 
-def described(document: Mapping[str, Any], general: str, *, verbatim: bool = False) -> tuple[Group, ...]:
-    """Turn a nested description into groups of rows.
+def machine_groups(machine: Machine, peaks: Peaks | None) -> tuple[Group, ...]:
+    """Return what is known of a machine and its measured peaks; where a figure is null its row says why."""
+    document = {**machine.model_dump(exclude={"reasons"}), "peaks": None}
+    reasons = {**machine.reasons, "peaks": "the workload did not ask for them"}
+    if peaks is not None:
+        document["peaks"] = peaks.model_dump(exclude={"reasons"})
+        reasons |= {f"peaks.{key}": why for key, why in peaks.reasons.items()}
 
-    Parameters
-    ----------
-    document : mapping
-        Any JSON object. A nested object becomes a group; what lies deeper is joined to the label.
-    general : str
-        The heading of the rows that lie at the top.
-    verbatim : bool
-        Whether keys and values are shown exactly as they are typed, as settings have to be.
-    """
-    spell: Speller = str if verbatim else spelled
-    top: list[Row] = []
-    groups: list[Group] = []
-    for key, value in _with_reasons(document):
-        if isinstance(value, Mapping) and not _is_quantity(value):
-            rows = tuple(_rows((), value, spell))
-            groups += [Group(_heading(spell(key)), rows)] if rows else []
-        elif _is_table(value):
-            for number, entry in enumerate(value, 1):
-                groups.append(Group(f"{_heading(spell(key))} {number}", tuple(_rows((), entry, spell))))
-        else:
-            top += _rows((key,), value, spell)
-    return (Group(general, tuple(top)), *groups) if top else tuple(groups)
+    def row(path: Path, value: object) -> Row:
+        return _measured(path[1:] or path, value, reasons.get(".".join(path), ""))
+
+    return _groups(document, "Machine", row, _spelled)
 
 
-def machine_words(machine: Mapping[str, Any]) -> str:
+def software_groups(software: Software) -> tuple[Group, ...]:
+    """Return the versions, as they are written."""
+    return settings_groups({**software.model_dump(exclude={"packages"}), **software.packages}, "Software")
+
+
+def settings_groups(settings: Mapping[str, Any], general: str = "Settings") -> tuple[Group, ...]:
+    """Return keys and values exactly as they are typed; those at the top under the heading `general`."""
+    return _groups(settings, general, _verbatim, str)
+
+
+def machine_words(machine: Machine) -> str:
     """Say in a few words what the machine is: processor, cores, memory and accelerators, as far as is known."""
-    words = []
-    model = _first(machine, _CPU_MODEL, str)
-    if model:
-        words.append(str(model))
-    cores = _first(machine, _CORES, int)
-    if cores:
-        words.append(f"{count(int(cores))} {'core' if cores == 1 else 'cores'}")
-    memory = _first(machine, _MEMORY, int)
-    if memory:
-        words.append(f"{bytes_words(int(memory))} memory")
-    for key in _GPU:
-        entries = machine.get(key)
-        entries = [entries] if isinstance(entries, Mapping) else entries if isinstance(entries, list) else []
-        names = [str(entry["name"]) for entry in entries if isinstance(entry, Mapping) and entry.get("name")]
-        words += [name if names.count(name) == 1 else f"{names.count(name)} × {name}" for name in dict.fromkeys(names)]
-    return ", ".join(words) or "a machine that was not described"
+    cores, memory = machine.cpu.cores, machine.memory.total_bytes
+    names = [gpu.name for gpu in machine.gpus]
+    words = (
+        machine.cpu.model,
+        f"{count(cores)} {'core' if cores == 1 else 'cores'}" if cores else None,
+        f"{bytes_words(memory)} memory" if memory else None,
+        *(name if names.count(name) == 1 else f"{names.count(name)} × {name}" for name in dict.fromkeys(names)),
+    )
+    return ", ".join(filter(None, words)) or "a machine that was not described"
 
 
 def bytes_words(number: int) -> str:
@@ -125,34 +110,54 @@ def bytes_words(number: int) -> str:
     return f"{size:.3g} {'KMGT'[power - 1]}iB" if abs(size) < 999.5 else f"{size:,.0f} {'KMGT'[power - 1]}iB"
 
 
-def _rows(path: tuple[str, ...], value: object, spell: Speller) -> Iterator[Row]:
-    if isinstance(value, Mapping) and not _is_quantity(value):
-        for key, entry in _with_reasons(value):
-            yield from _rows((*path, key), entry, spell)
+def _groups(
+    document: Mapping[str, Any], general: str, row: Callable[[Path, object], Row], spell: Callable[[str], str]
+) -> tuple[Group, ...]:
+    """Make a group of each nested object, another of what lies at the top."""
+    top: list[Row] = []
+    groups: list[Group] = []
+    for key, value in document.items():
+        if isinstance(value, Mapping):
+            parts = [(spell(key), value)]
+        elif _is_table(value):
+            parts = [(f"{spell(key)} {number}", entry) for number, entry in enumerate(value, 1)]
+        else:
+            top.append(row((str(key),), value))
+            continue
+        for heading, part in parts:
+            rows = tuple(row(path, leaf) for path, leaf in _leaves((str(key),), part))
+            groups += [Group(heading[:1].upper() + heading[1:], rows)] if rows else []
+    return (Group(general, tuple(top)), *groups) if top else tuple(groups)
+
+
+def _leaves(path: Path, value: object) -> Iterator[tuple[Path, object]]:
+    entries: Iterator[tuple[Any, object]]
+    if isinstance(value, Mapping):
+        entries = iter(value.items())
     elif _is_table(value):
-        for number, entry in enumerate(value, 1):
-            yield from _rows((*path, str(number)), entry, spell)
-    elif spell is str:
-        yield _verbatim(".".join(path), value)
+        entries = iter(enumerate(value, 1))
     else:
-        yield _row(path, value)
+        yield path, value
+        return
+    for key, entry in entries:
+        yield from _leaves((*path, str(key)), entry)
 
 
-def _verbatim(name: str, value: object) -> Row:
+def _verbatim(path: Path, value: object) -> Row:
+    name = ".".join(path[1:] or path)
     if isinstance(value, str):
         return Row(name, value or "empty")
     return Row(name, json.dumps(value, ensure_ascii=False, default=str), measured=value is not None)
 
 
-def _row(path: tuple[str, ...], value: object) -> Row:
-    unit, reason, key = "", "", path[-1]
-    if isinstance(value, Mapping):
-        unit, reason, value = str(value.get("unit") or ""), str(value.get("reason") or ""), value.get("value")
-    if not unit and (value is None or (isinstance(value, int | float) and not isinstance(value, bool))):
+def _measured(path: Path, value: object, reason: str) -> Row:
+    """Return a figure with the unit that its key ends in, as all keys of this project do."""
+    unit, key = "", path[-1]
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         suffix = next((suffix for suffix in _UNITS if f"_{key.lower()}".endswith(suffix)), "")
         unit = _UNITS.get(suffix, "")
         key = key[: -len(suffix)] if suffix and len(key) >= len(suffix) else key if not suffix else "size"
-    label = " · ".join(spelled(part) for part in (*path[:-1], key))
+    label = " · ".join(_spelled(part) for part in (*path[:-1], key))
     if value is None:
         return Row(label, reason or "not known", measured=False)
     if isinstance(value, bool):
@@ -162,52 +167,14 @@ def _row(path: tuple[str, ...], value: object) -> Row:
     if isinstance(value, float):
         return Row(label, f"{rounded(value).whole} {unit}".strip(), exact(value))
     if isinstance(value, list | tuple):
-        return Row(label, ", ".join(map(str, value)) or "none")
+        return Row(label, ", ".join(map(str, value)) or reason or "none", measured=bool(value) or not reason)
     return Row(label, f"{value} {unit}".strip() or "empty")
-
-
-def _with_reasons(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the entries of an object, a null or empty one joined with the reason that is kept for it.
-
-    A reason lies beside the entry as `<key>_reason`, or in the object `reasons` under the entry's dotted name.
-    """
-    reasons = document.get("reasons")
-    reasons = reasons if isinstance(reasons, Mapping) else {}
-    for key, value in document.items():
-        name = str(key)
-        reason = reasons.get(name, document.get(f"{name}_reason"))
-        deeper = {dotted[len(name) + 1 :]: why for dotted, why in reasons.items() if str(dotted).startswith(f"{name}.")}
-        if value in (None, [], {}) and isinstance(reason, str):
-            yield name, {"value": None, "reason": reason}
-        elif isinstance(value, Mapping) and deeper and "reasons" not in value:
-            yield name, {**value, "reasons": deeper}
-        elif not (name == "reasons" and reasons) and not (name.endswith("_reason") and name[:-7] in document):
-            yield name, value
-
-
-def _is_quantity(value: Mapping[str, Any]) -> bool:
-    """Say whether an object is one number: `{"value": 41.2, "unit": "GB/s"}`, or null with a reason."""
-    return "value" in value and set(value) <= {"value", "unit", "reason"}
 
 
 def _is_table(value: object) -> TypeGuard[Sequence[Mapping[str, Any]]]:
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(entry, Mapping) for entry in value)
 
 
-def spelled(key: str) -> str:
+def _spelled(key: str) -> str:
     """Write a key as words, acronyms as usual: `l2_cache` as `L2 cache`, `numa_nodes` as `NUMA nodes`."""
     return " ".join(_ACRONYMS.get(word, word) for word in key.split("_"))
-
-
-def _heading(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _first(document: Mapping[str, Any], paths: Sequence[str], kind: type[T]) -> T | None:
-    for path in paths:
-        value: object = document
-        for key in path.split("."):
-            value = value.get(key) if isinstance(value, Mapping) else None
-        if isinstance(value, kind) and value and not isinstance(value, bool):
-            return value
-    return None

@@ -24,7 +24,7 @@ from levinthal.report.figures import (
     missed_gates,
     sample_rows,
 )
-from levinthal.report.machine import Group, described, machine_words
+from levinthal.report.machine import Group, machine_groups, machine_words, settings_groups, software_groups
 from levinthal.report.reproduce import command, settings_toml
 from levinthal.report.rounding import duration, moment
 from levinthal.report.shares import WallTime, wall_time
@@ -160,9 +160,9 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
         files=tuple(
             artifact for repeat in result.repeats for artifact in repeat.artifacts if not _is_picture(artifact)
         ),
-        machine_groups=described(result.machine, "Machine"),
-        software_groups=described(result.software, "Software", verbatim=True),
-        settings_groups=described(result.settings, "Settings", verbatim=True),
+        machine_groups=machine_groups(result.machine, result.peaks),
+        software_groups=software_groups(result.software),
+        settings_groups=settings_groups(result.settings),
         same_machine_as=same.anchor if same else "",
         command=command(result, config=False),
         command_with_config=command(result, config=True),

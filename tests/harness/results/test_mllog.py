@@ -45,11 +45,29 @@ def journal() -> Events:
             add("phase_start", repeat=repeat, phase=phase, lane="main")
             add("progress", repeat=repeat, phase=phase, done=5, total=10)
             add("phase_stop", repeat=repeat, phase=phase, lane="main", start_s=0.5, duration_s=0.25, items=10)
-        add("metric", repeat=repeat, name="throughput", value=940.5, unit="frame/s", better="higher", kind="speed")
+        add(
+            "metric",
+            repeat=repeat,
+            name="throughput",
+            value=940.5,
+            unit="frame/s",
+            better="higher",
+            kind="speed",
+            labels={},
+        )
         add("metric", repeat=repeat, name="energy", value=None, unit="J", better="lower", kind="speed", reason="none")
-        add("samples", repeat=repeat, name="curve/loss/train", unit="bit", n=100)
+        add("curve", repeat=repeat, name="loss", labels={"split": "train"}, unit="bit", n=100)
         add("gate", repeat=repeat, name="finite loss", value=1.0, at_most=None, at_least=1.0, passed=True)
-        add("gate", repeat=repeat, name="held-out loss", value=0.21, at_most=0.3, at_least=None, passed=True)
+        add(
+            "gate",
+            repeat=repeat,
+            name="held-out loss",
+            value=0.21,
+            at_most=0.3,
+            at_least=None,
+            passed=True,
+            labels={"split": "held out", "lag": 10},
+        )
         add("repeat_stop", repeat=repeat, verdict="passed", duration_s=1.5, error=None)
     add("run_stop", verdict="passed", status="success")
     return events
@@ -90,6 +108,14 @@ def test_the_stock_checker_passes_a_single_repeat(tmp_path: Path, repeat: int) -
         if '"key": "seed"' in line
     ]
     assert seeds == [SEEDS[repeat]]
+
+
+def test_labels_stand_in_the_metadata() -> None:
+    records = [json.loads(line[len(":::MLLOG ") :]) for line in mlperf_lines(journal())]
+    told = {record["key"]: record["metadata"].get("labels") for record in records}
+    assert told["eval_error"] == {"split": "held out", "lag": 10}
+    assert told["curve"] == {"split": "train"}
+    assert told["metric"] is None
 
 
 def _without(name: str) -> Callable[[Events], Events]:

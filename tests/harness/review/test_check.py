@@ -59,8 +59,7 @@ def edit(document, *path_and_value):
         (("repeats", 0, "dataset", "sha256", None), "data are named"),
         (("machine", "cpu", "model", None), "machine is described"),
         (("software", "code_sha256", None), "machine is described"),
-        (("machine", "environment", {"TOKEN": "x"}), "nothing private is kept"),
-        (("machine", "cpu", "hostname", "secret"), "nothing private is kept"),
+        (("machine", "threads", "variables", {"TOKEN": "x"}), "nothing private is kept"),
         (("size", "paper"), "enough repeats"),
         (("settings", "seconds", 5.0), "division follows settings"),
         (("settings", "unknown", 5.0), "division follows settings"),
@@ -81,6 +80,16 @@ def test_each_kind_of_tampering_is_named(levinthal, honest, tmp_path, change, ru
     said = broken(levinthal, tmp_path / "r")
     assert rule in said
     assert "rule(s) broken" in said
+
+
+@pytest.mark.parametrize("path", [("machine", "environment"), ("machine", "cpu", "hostname"), ("software", "user")])
+def test_a_key_that_no_machine_has_is_refused(levinthal, honest, tmp_path, path):
+    document = json.loads((honest / "result.json").read_text())
+    edit(document, *path, "secret")
+    (tmp_path / "result.json").write_text(json.dumps(document))
+    done = levinthal("check", tmp_path)
+    assert done.returncode == 2
+    assert f"{'.'.join(path)}: Extra inputs are not permitted" in done.stderr
 
 
 def test_a_workload_that_keeps_the_contract_passes(levinthal):

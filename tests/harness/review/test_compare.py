@@ -48,7 +48,7 @@ def result(
         "division": "closed",
         "settings": {"batch_size": 256},
         "machine": MACHINE,
-        "software": {"torch": "2.13.0"},
+        "software": {"packages": {"torch": "2.13.0"}},
         "repeats": repeats,
         "summary": (),
         "verdict": "failed" if failed else "passed",
@@ -190,7 +190,7 @@ def test_nothing_differs() -> None:
         ),
         ({"size": "paper", "division": "open"}, ["size: tiny against paper", "division: closed against open"]),
         ({"dataset": Dataset(name="mine", version="1", synthetic=False)}, ["A is synthetic, B is real"]),
-        ({"software": {"torch": "2.9.0"}}, ["torch 2.13.0 against 2.9.0"]),
+        ({"software": {"packages": {"torch": "2.9.0"}}}, ["torch 2.13.0 against 2.9.0"]),
         (
             {"machine": {**MACHINE, "cpu": {"model": "Intel Xeon", "cores": 8}}},
             ["AMD EPYC against Intel Xeon", "2 against 8"],

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -43,7 +43,7 @@ from levinthal.metrics.energy import EnergyMeter
 from levinthal.metrics.process import process_tree_usage
 
 if TYPE_CHECKING:
-    from levinthal.metrics.peaks import Peaks
+    from levinthal.metrics.description import Peaks
 
 __all__ = ["OpenPhase", "Run"]
 
@@ -494,7 +494,7 @@ class Run:
             artifacts=tuple(self._artifacts.values()),
             dataset=self._dataset,
             notes=tuple(self._notes),
-            peaks=None if self._peaks is None else asdict(self._peaks),
+            peaks=self._peaks,
             study=self._study,
             error=error,
             verdict="passed" if passed else "failed",

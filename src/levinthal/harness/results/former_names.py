@@ -1,7 +1,7 @@
 """What figures were called in version 1 of the result, where a name said what it was of, and what they are called now.
 
-A pattern matches a whole name. Its named groups become labels, spelt as in `_WORDS`; labels that the old name left open
-are given beside it. The first pattern that matches counts.
+A pattern matches a whole name of a workload. Its named groups become labels, spelt as in `_WORDS`, a group `now` the
+name; labels that the old name left open are given beside it. The first pattern that matches counts.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
+from levinthal.harness.results.labels import Label
+
 __all__ = ["former_identity"]
 
-Labels = Mapping[str, str | int]
+Labels = Mapping[str, Label]
+Patterns = tuple[tuple[str, str, Labels], ...]
 
 _WORDS: Mapping[str, str | int] = {
     "median": 50,
@@ -20,7 +23,8 @@ _WORDS: Mapping[str, str | int] = {
     "prediction": "inference",
     "held-out": "held out",
 }
-_CVAE: tuple[tuple[str, str, Labels], ...] = (
+_CVAE: Patterns = (
+    (r"curve/(?P<now>loss)/(?P<split>.+)", "", {}),
     (r"simulation", "simulation rate", {}),
     (r"simulation frames", "simulation frame rate", {}),
     (r"featurisation", "featurisation rate", {}),
@@ -36,7 +40,8 @@ _CVAE: tuple[tuple[str, str, Labels], ...] = (
     (r"silhouette \((?P<space>[^()]+)\)", "silhouette", {}),
 )
 _SPLIT = r"(?P<split>held-out|training set)"
-_RGN: tuple[tuple[str, str, Labels], ...] = (
+_RGN: Patterns = (
+    (r"curve/(?P<now>dRMSD)/(?P<split>.+)", "", {}),
     (r"training step, (?P<percentile>.+)", "training step", {}),
     (r"(?P<phase>training|prediction), share of the measured peak", "share of the measured peak", {}),
     (r"profile search, training data", "profile search rate", {"sequences": "data set"}),
@@ -50,7 +55,7 @@ _RGN: tuple[tuple[str, str, Labels], ...] = (
         pattern
         for score in ("dRMSD", "RMSD", "TM-score", "GDT_TS", "lDDT-CA", "handedness")
         for pattern in (
-            (rf"{score} \({_SPLIT}, median of \d+\)", f"median {score}", {}),
+            (rf"{score} \({_SPLIT}, median of \d+\)", f"median {score}", {"class": "all"}),
             (rf"{score} \((?P<class>.+), median of \d+\)", f"median {score}", {"split": "test"}),
         )
     ),
@@ -64,21 +69,65 @@ _RGN: tuple[tuple[str, str, Labels], ...] = (
     (r"prediction/residues", "length of a target", {}),
     (r"prediction/(?P<stage>.+)", "prediction time", {}),
 )  # fmt: skip
-_BOTH: tuple[tuple[str, str, Labels], ...] = (
+_TRAINING: Patterns = (
     (r"training", "training rate", {}),
     (r"(?P<phase>training|prediction) arithmetic", "arithmetic rate", {}),
     (r"time to target (loss|dRMSD)", "time to target", {}),
 )
 
 
+_POLICY = r"(?P<policy>[\w.-]+)"
+_SAMPLING: Patterns = (
+    (rf"curve/(?P<now>cells seen)/{_POLICY}", "", {}),
+    (rf"(?P<now>effective sampling|faster|greater|better), {_POLICY} / (?P<baseline>[\w.-]+)", "",
+     {"cost": "core-second"}),
+    (rf"(?P<now>cells seen|stationary mass covered|campaigns that met the event|recurrence of the event|queue time|"
+     rf"cull latency|frames that the model had not seen), {_POLICY}", "", {}),
+    (rf"divergence, {_POLICY}", "divergence", {"weighting": "none"}),
+    (rf"divergence reweighted, {_POLICY}", "divergence", {"weighting": "Markov state model"}),
+    (r"VAMP-2 of the latent space at (?P<lag>\d+) frames", "VAMP-2 of the latent space", {}),
+    (rf"(?P<estimate>Schlitter|quasi-harmonic) entropy, {_POLICY}", "configurational entropy", {}),
+    (rf"simulation, {_POLICY}", "simulation rate", {}),
+    (rf"simulation's share of the core-seconds, {_POLICY}", "share of the core-seconds", {"share": "simulate"}),
+    (rf"simulation cores busy, {_POLICY}", "simulation cores busy", {"clock": "wall"}),
+    (rf"simulation cores busy by processor time, {_POLICY}", "simulation cores busy", {"clock": "processor"}),
+    (rf"core-seconds to the event/{_POLICY}", "spent before the event", {}),
+    (rf"core-seconds/{_POLICY}/(?P<share>.+)", "core-seconds spent", {}),
+    (rf"(?P<now>restarts|models)/{_POLICY}", "", {}),
+    (r"exact chain, estimate and limits / known value/(?P<metric>.+)", "estimate and limits / known value", {}),
+)  # fmt: skip
+_SEARCH = r"(?P<search>.+)"
+_DOCKING: Patterns = (
+    (rf"(?P<now>docking time|set-up|best score|best known found|RMSD of the top pose|search failures|scoring failures|"
+     rf"plausible top poses) \({_SEARCH}\)", "", {}),
+    (rf"success at 2 A \({_SEARCH}\)", "success", {"within_angstrom": 2}),
+    (rf"(?P<now>RMSD of the redocked ligand \(A\)|score above the best known \(kcal/mol\)), {_SEARCH}", "", {}),
+    (r"break-even ligands of the training", "break-even ligands of the training", {"search": "trained policy"}),
+    (r"training frames", "training rate", {}),
+    (r"time to train to the target", "time to target", {}),
+    (r"screening BEDROC", "screening BEDROC", {"alpha": 20}),
+    (r"screening enrichment of the first 1 %", "screening enrichment", {"fraction": 0.01}),
+    (r"curve/policy training/best energy of an episode, mean", "energy of the pose",
+     {"pose": "best of an episode, mean"}),
+    (r"curve/policy training/(?P<pose>best known)", "energy of the pose", {}),
+)  # fmt: skip
+_ANY: Patterns = ((r"curve/(?P<now>[^/]+)/(?P<series>.+)", "", {}),)
+_OF = {"cvae": (*_TRAINING, *_CVAE), "rgn": (*_TRAINING, *_RGN), "sampling": _SAMPLING, "docking": _DOCKING}
+
+
 @cache
-def _compiled() -> tuple[tuple[re.Pattern[str], str, Labels], ...]:
-    return tuple((re.compile(pattern), name, labels) for pattern, name, labels in (*_BOTH, *_CVAE, *_RGN))
+def _compiled(workload: str | None) -> tuple[tuple[re.Pattern[str], str, Labels], ...]:
+    return tuple((re.compile(each), name, labels) for each, name, labels in (*_OF.get(workload or "", ()), *_ANY))
 
 
-def former_identity(name: str) -> tuple[str, dict[str, str | int]] | None:
-    """Return name and labels of what version 1 called by one name; None where it is called so still."""
-    for pattern, now, labels in _compiled():
+def former_identity(name: str, workload: str | None) -> tuple[str, dict[str, Label]] | None:
+    """Return name and labels of what version 1 of a workload called by one name; None where it is called so still."""
+    for pattern, now, labels in _compiled(workload):
         if found := pattern.fullmatch(name):
-            return now, {**labels, **{key: _WORDS.get(text, text) for key, text in found.groupdict().items()}}
+            of = {key: _word(text) for key, text in found.groupdict().items()}
+            return str(of.pop("now", now)), {**of, **labels}
     return None
+
+
+def _word(text: str) -> Label:
+    return _WORDS.get(text, int(text) if text.isdigit() else text)

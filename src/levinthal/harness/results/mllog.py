@@ -20,6 +20,8 @@ from typing import Any, Literal
 
 from levinthal.errors import ResultError
 from levinthal.files.writing import write_whole
+from levinthal.harness.results.schema1 import known_machine
+from levinthal.metrics.description import Machine
 
 __all__ = ["export_mlperf_log", "mlperf_lines", "mlperf_rules", "read_mlperf_log"]
 
@@ -134,8 +136,7 @@ def _line(
     time_s: float | None = None,
     **metadata: object,
 ) -> str:
-    if "repeat" in event:
-        metadata["repeat"] = event["repeat"]
+    metadata |= {key: event[key] for key in ("repeat", "labels") if event.get(key) not in (None, {})}
     if carry:
         metadata[_EVENT] = dict(event)
     lane = event.get("lane")
@@ -183,7 +184,7 @@ def _lines_of(event: Event, before_s: float, *, alone: bool) -> Iterator[str]:
 
 
 def _run_start(event: Event, *, alone: bool) -> Iterator[str]:
-    machine = event.get("machine") or {}
+    machine = known_machine(event.get("machine"))
     facts = {
         "submission_benchmark": event.get("workload"),
         "submission_org": _NOT_SAID,
@@ -191,7 +192,7 @@ def _run_start(event: Event, *, alone: bool) -> Iterator[str]:
         "submission_status": "research",
         "submission_platform": _platform(machine),
         "number_of_nodes": 1,
-        "accelerators_per_node": len(machine.get("gpus") or ()),
+        "accelerators_per_node": len(machine.gpus),
         "workload_version": event.get("version"),
         "repeats": 1 if alone else event.get("repeats"),
     }
@@ -199,8 +200,6 @@ def _run_start(event: Event, *, alone: bool) -> Iterator[str]:
         yield _line(key, value, event, "POINT_IN_TIME", carry=key == "repeats")
 
 
-def _platform(machine: Mapping[str, Any]) -> str:
-    cpu = machine.get("cpu") or {}
-    parts = [f"{cpu.get('model') or 'unknown processor'}, {cpu.get('cores') or 'unknown number of'} cores"]
-    parts += [str(gpu.get("name") or "unknown GPU") for gpu in machine.get("gpus") or ()]
-    return " + ".join(parts)
+def _platform(machine: Machine) -> str:
+    cpu = f"{machine.cpu.model or 'unknown processor'}, {machine.cpu.cores or 'unknown number of'} cores"
+    return " + ".join([cpu, *(gpu.name for gpu in machine.gpus)])

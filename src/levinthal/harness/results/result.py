@@ -5,8 +5,9 @@ History of the file format
 - 1: the first. `notes` and `comparisons` of a repeat came later; files without them have none. So did `scaling`, which
   says what a scaling study varied; files without it are of ordinary runs.
 - 2: metrics, samples, gates, comparisons and the summary have labels beside their names; curves, the terms of a
-  comparison and values withheld have fields of their own. `study` says what any study varied, in place of `scaling`.
-  Files of version 1 are read through `schema1`.
+  comparison and values withheld have fields of their own; machine, peaks and software have every key written in
+  `levinthal.metrics.description`, peaks stand with the repeat alone; `study` says what any study varied, in place of
+  `scaling`. Files of version 1 are read through `schema1`.
 
 A figure that was not measured is `None` and carries a `reason`. Environment variables are never stored.
 """
@@ -34,6 +35,7 @@ from levinthal.harness.results.figures import (
 )
 from levinthal.harness.results.grid import StudyPlan
 from levinthal.harness.results.labels import Finite, Record
+from levinthal.metrics.description import Machine, Peaks, Software
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,7 +129,7 @@ class Repeat(Record):
     artifacts: tuple[Artifact, ...] = ()
     dataset: Dataset | None = None
     notes: tuple[str, ...] = ()
-    peaks: Mapping[str, Any] | None = None
+    peaks: Peaks | None = None
     study: StudyPlan | None = None
     error: str | None = None
     verdict: Verdict
@@ -142,7 +144,7 @@ class Result(Record):
         Version of the file format (the key `schema` in the file).
     workload, dataset, size, division, settings
         What was run, on which data, with which settings.
-    machine, software : mapping
+    machine, software
         Where it was run.
     study : StudyPlan or None
         What a study varied and how it is drawn; null for an ordinary run.
@@ -161,13 +163,18 @@ class Result(Record):
     division: Literal["closed", "open"]
     settings: Mapping[str, Any]
     study: StudyPlan | None = None
-    machine: Mapping[str, Any]
-    software: Mapping[str, Any]
+    machine: Machine
+    software: Software
     repeats: tuple[Repeat, ...]
     summary: Summaries
     verdict: Verdict
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+
+    @property
+    def peaks(self) -> Peaks | None:
+        """What the machine can do at best, as the first repeat that asked measured it."""
+        return next((repeat.peaks for repeat in self.repeats if repeat.peaks is not None), None)
 
     def to_json(self) -> str:
         """Return the text of `result.json`."""

@@ -14,7 +14,7 @@ from levinthal.files.writing import write_whole
 from levinthal.harness.results.result import SCHEMA, Repeat, Result
 from levinthal.harness.results.schema1 import upgrade_repeat, upgrade_result
 
-__all__ = ["RESULT_FILE", "load_result", "read_json", "read_repeat", "validated", "write_result"]
+__all__ = ["RESULT_FILE", "load_result", "read_json", "read_repeat", "schema_of", "validated", "write_result"]
 
 RESULT_FILE = "result.json"
 
@@ -38,6 +38,19 @@ def load_result(path: str | os.PathLike[str]) -> Result:
     ResultError
         There is no such file, it is truncated or not a result, or a newer Levinthal wrote it.
     """
+    document, file = _document(path)
+    schema = document["schema"]
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise ResultError(f"{file} has schema {schema}, this Levinthal reads up to {SCHEMA}: upgrade Levinthal")
+    return validated(Result, upgrade_result(document) if schema == 1 else document, file)
+
+
+def schema_of(path: str | os.PathLike[str]) -> int:
+    """Return the version of the format in which a result was written; errors as for `load_result`."""
+    return int(_document(path)[0]["schema"])
+
+
+def _document(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Path]:
     file = Path(path)
     if file.is_dir():
         if not (file / RESULT_FILE).exists() and (file / "plan.json").exists():
@@ -46,16 +59,13 @@ def load_result(path: str | os.PathLike[str]) -> Result:
     document = read_json(file)
     if not isinstance(document, dict) or "schema" not in document:
         raise ResultError(f"{file} is not a Levinthal result: it has no key 'schema'")
-    schema = document["schema"]
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise ResultError(f"{file} has schema {schema}, this Levinthal reads up to {SCHEMA}: upgrade Levinthal")
-    return validated(Result, upgrade_result(document) if schema == 1 else document, file)
+    return document, file
 
 
-def read_repeat(path: Path) -> Repeat:
-    """Read the record of one finished repeat, of an earlier format too; errors as for `load_result`."""
+def read_repeat(path: Path, workload: str) -> Repeat:
+    """Read the record of one finished repeat of a workload, of an earlier format too; errors as for `load_result`."""
     document = read_json(path)
-    return validated(Repeat, upgrade_repeat(document) if isinstance(document, dict) else document, path)
+    return validated(Repeat, upgrade_repeat(document, workload) if isinstance(document, dict) else document, path)
 
 
 def read_json(file: Path) -> Any:

@@ -17,8 +17,10 @@ from levinthal.harness.results.events import EVENTS_FILE, read_events
 from levinthal.harness.results.labels import Key
 from levinthal.harness.results.result import Repeat, Result
 from levinthal.harness.results.schema1 import event_key
-from levinthal.harness.results.store import load_result
+from levinthal.harness.results.store import load_result, schema_of
 from levinthal.harness.results.summary import summarise
+from levinthal.harness.review.naming import labels_in_names, unlike_namesakes
+from levinthal.metrics.machine import THREAD_VARIABLES
 
 __all__ = ["RULES", "Rule", "broken_by_result"]
 
@@ -28,11 +30,15 @@ _OVERRUN_S = 0.05  # clocks of phases and repeats are read a moment apart
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule with what to do when it is broken; `find` yields a sentence for each breach."""
+    """A rule with what to do when it is broken; `find` yields a sentence for each breach.
+
+    Results in a format older than `since` need not keep it.
+    """
 
     name: str
     fix: str
     find: Callable[[Result, Path | None], Iterator[str]]
+    since: int = 1
 
 
 def broken_by_result(path: Path) -> list[str]:
@@ -50,7 +56,8 @@ def broken_by_result(path: Path) -> list[str]:
     """
     result = load_result(path)
     folder = path if path.is_dir() else path.parent
-    return [f"{rule.name}: {what}: {rule.fix}" for rule in RULES for what in rule.find(result, folder)]
+    rules = [rule for rule in RULES if rule.since <= schema_of(path)]
+    return [f"{rule.name}: {what}: {rule.fix}" for rule in rules for what in rule.find(result, folder)]
 
 
 def _verdict(result: Result, _: Path | None) -> Iterator[str]:
@@ -117,30 +124,22 @@ def _data(result: Result, _: Path | None) -> Iterator[str]:
 
 
 def _machine(result: Result, _: Path | None) -> Iterator[str]:
-    for place, key in (("cpu", "model"), ("cpu", "threads"), ("memory", "total_bytes"), ("system", "name")):
-        part = result.machine.get(place)
-        if not (isinstance(part, Mapping) and part.get(key)):
-            yield f"machine.{place}.{key} is missing"
-    for key in ("python", "levinthal", "code_sha256"):
-        if not result.software.get(key):
-            yield f"software.{key} is missing"
+    machine, software = result.machine, result.software
+    needed = {
+        "machine.cpu.model": machine.cpu.model,
+        "machine.cpu.threads": machine.cpu.threads,
+        "machine.memory.total_bytes": machine.memory.total_bytes,
+        "machine.system.name": machine.system.name,
+        "software.python": software.python,
+        "software.levinthal": software.levinthal,
+        "software.code_sha256": software.code_sha256,
+    }
+    yield from (f"{name} is missing" for name, value in needed.items() if not value)
 
 
 def _private(result: Result, _: Path | None) -> Iterator[str]:
-    for place, document in (("machine", result.machine), ("software", result.software)):
-        for key in _keys(document):
-            if key.lower() in {"environ", "environment", "env", "hostname", "username", "user"}:
-                yield f"{place} holds {key!r}"
-
-
-def _keys(document: object) -> Iterator[str]:
-    if isinstance(document, Mapping):
-        for key, value in document.items():
-            yield str(key)
-            yield from _keys(value)
-    elif isinstance(document, (list, tuple)):
-        for value in document:
-            yield from _keys(value)
+    others = set(result.machine.threads.variables) - set(THREAD_VARIABLES)
+    yield from (f"machine.threads.variables holds {name!r}" for name in sorted(others))
 
 
 def _enough(result: Result, _: Path | None) -> Iterator[str]:
@@ -191,7 +190,7 @@ def _journal(result: Result, folder: Path | None) -> Iterator[str]:
         if event["event"] == "repeat_start":
             logged[index] = {}  # a repeat tried again starts from the beginning
         elif event["event"] == "metric":
-            logged.setdefault(index, {})[event_key(event)] = event.get("value")
+            logged.setdefault(index, {})[event_key(event, result.workload.name)] = event.get("value")
     for repeat in result.repeats:
         yield from _unlike_journal(repeat, logged.get(repeat.index))
 
@@ -210,6 +209,8 @@ RULES: tuple[Rule, ...] = (
     Rule("verdict follows gates", "the file was edited: run again", _verdict),
     Rule("summary follows repeats", "the file was edited: run again", _summary),
     Rule("gate before speed", "give the workload a gate; a failed repeat reports no speed", _gated),
+    Rule("names are without labels", "give run.metric labels={...}", lambda result, _: labels_in_names(result), 2),
+    Rule("one name, one meaning", "choose another name", lambda result, _: unlike_namesakes(result), 2),
     Rule("phases are consistent", "time each phase with run.phase", _phases),
     Rule("repeats are distinct", "use levinthal run --repeats, which gives each repeat its own seed", _seeds),
     Rule("data are named", "call run.dataset with a checksum in the workload", _data),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from levinthal.harness.results.result import Result
+from levinthal.metrics.description import Machine, Software
 
 __all__ = ["differences"]
 
@@ -43,13 +44,18 @@ def differences(a: Result, b: Result) -> list[str]:
         if used_a != used_b and used_a and used_b:
             warnings.append(f"{label}: {', '.join(sorted(used_a))} against {', '.join(sorted(used_b))}")
     warnings += _machine_warnings(a.machine, b.machine)
-    for key in ("torch", "openmm", "numpy", "python", "levinthal", "code_sha256"):
-        old, new = a.software.get(key), b.software.get(key)
-        if old != new:
-            name = "the code of levinthal" if key == "code_sha256" else key
-            change = f"{str(old)[:12]} against {str(new)[:12]}" if key == "code_sha256" else f"{old} against {new}"
-            warnings.append(f"software: {name} {change}")
-    return warnings
+    return warnings + _unlike("software", _versions(a.software), _versions(b.software))
+
+
+def _unlike(what: str, a: Mapping[str, object], b: Mapping[str, object]) -> list[str]:
+    return [f"{what}: {name} {a[name]} against {b[name]}" for name in a if a[name] != b[name]]
+
+
+def _versions(software: Software) -> dict[str, str]:
+    versions = {name: software.packages.get(name) for name in ("torch", "openmm", "numpy")}
+    versions |= {"python": software.python, "levinthal": software.levinthal}
+    return {**{name: str(version) for name, version in versions.items()},
+            "the code of levinthal": str(software.code_sha256)[:12]}  # fmt: skip
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -66,31 +72,21 @@ def _shown(flat: Mapping[str, Any], key: str) -> str:
     return repr(flat[key]) if key in flat else "not set"
 
 
-def _fact(machine: Mapping[str, Any], section: str, key: str) -> object:
-    part = machine.get(section)
-    return part.get(key) if isinstance(part, Mapping) else None
-
-
-def _machine_warnings(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
-    warnings = []
-    for section, key, name in (
-        ("cpu", "model", "CPU"),
-        ("cpu", "cores", "cores"),
-        ("limits", "affinity_cpus", "processors allowed"),
-        ("limits", "cpu_quota", "CPU quota"),
-        ("system", "hypervisor", "hypervisor"),
-    ):
-        old, new = _fact(a, section, key), _fact(b, section, key)
-        if old != new:
-            warnings.append(f"another machine: {name} {old} against {new}")
-    gpus = [", ".join(str(gpu.get("name")) for gpu in machine.get("gpus") or ()) or "none" for machine in (a, b)]
-    if gpus[0] != gpus[1]:
-        warnings.append(f"another machine: GPU {gpus[0]} against {gpus[1]}")
-    memory = [_fact(machine, "memory", "total_bytes") for machine in (a, b)]
+def _machine_warnings(a: Machine, b: Machine) -> list[str]:
+    warnings = _unlike("another machine", _facts(a), _facts(b))
+    sizes = [machine.memory.total_bytes for machine in (a, b) if machine.memory.total_bytes is not None]
     # Like machines differ by what their firmware keeps, some per mille.
-    if all(isinstance(size, int | float) for size in memory):
-        low, high = sorted(float(size) for size in memory)  # type: ignore[arg-type]
-        if high > 1.05 * low:
-            sizes = " against ".join(f"{float(size) / 1024**3:.0f} GiB" for size in memory)  # type: ignore[arg-type]
-            warnings.append(f"another machine: memory {sizes}")
+    if len(sizes) == 2 and max(sizes) > 1.05 * min(sizes):
+        warnings.append(f"another machine: memory {' against '.join(f'{size / 1024**3:.0f} GiB' for size in sizes)}")
     return warnings
+
+
+def _facts(machine: Machine) -> dict[str, object]:
+    return {
+        "CPU": machine.cpu.model,
+        "cores": machine.cpu.cores,
+        "processors allowed": machine.limits.affinity_cpus,
+        "CPU quota": machine.limits.cpu_quota,
+        "hypervisor": machine.system.hypervisor,
+        "GPU": ", ".join(gpu.name for gpu in machine.gpus) or "none",
+    }

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from levinthal.errors import Interrupted, ResultError, UsageError
-from levinthal.files.writing import write_whole
+from levinthal.files.writing import as_write_error, write_whole
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.settings import division_of, make_settings
 from levinthal.harness.engines.open import parse_engine
@@ -181,11 +181,11 @@ def resume_run(folder: Path, watcher: Watcher | None = None) -> Result:
             raise ResultError(
                 f"{folder} was begun with {plan.workload} version {plan.version}, installed is {version}: run it again"
             )
-        begun, here = plan.machine["cpu"], describe_machine()["cpu"]
+        then, now = plan.machine.cpu, describe_machine().cpu
         for key in ("model", "cores", "threads"):
-            if begun[key] != here[key]:
+            if (begun := getattr(then, key)) != (here := getattr(now, key)):
                 raise ResultError(
-                    f"{folder} was begun on another machine (its cpu {key} is {begun[key]}, here it is {here[key]}): "
+                    f"{folder} was begun on another machine (its cpu {key} is {begun}, here it is {here}): "
                     "resume it there, or run it again here"
                 )
         return _execute(plan, folder, watcher, resumed=True)
@@ -206,7 +206,7 @@ def _execute(plan: Plan, folder: Path, watcher: Watcher | None, *, resumed: bool
             settings=dict(plan.settings),
             seeds=list(plan.seeds),
             repeats=len(plan.seeds),
-            machine=dict(plan.machine),
+            machine=plan.machine.model_dump(mode="json"),
         )
     watcher = watcher or _Silent()
     watcher.run_started(plan, folder)
@@ -220,7 +220,7 @@ def _execute(plan: Plan, folder: Path, watcher: Watcher | None, *, resumed: bool
         raise Interrupted(folder, len(_finished(plan, folder)), len(plan.seeds)) from None
     finally:
         watcher.close()
-    result = _assemble(plan, [read_repeat(path) for path in _finished(plan, folder).values()])
+    result = _assemble(plan, [read_repeat(path, plan.workload) for path in _finished(plan, folder).values()])
     events.append("run_stop", verdict=result.verdict, status="success" if result.verdict == "passed" else "aborted")
     events.close()
     export_mlperf_log(read_events(folder / EVENTS_FILE), folder / MLPERF_LOG)
@@ -231,11 +231,9 @@ def _execute(plan: Plan, folder: Path, watcher: Watcher | None, *, resumed: bool
 
 def _run_repeat(plan: Plan, folder: Path, index: int, events: EventLog, watcher: Watcher) -> None:
     own = repeat_folder(folder, index)
-    try:
+    with as_write_error(own, fix="free the space, then levinthal resume"):
         _clear_repeat(own)
         log = (own / "log.txt").open("wb")
-    except OSError as error:
-        raise ResultError(f"cannot write {own}: {error.strerror}: free the space, then levinthal resume") from None
     tail = EventTail(events.path)
     read_end, write_end = os.pipe()
     with log, os.fdopen(read_end, "rb") as pipe:
@@ -327,7 +325,7 @@ def _complete_journal(plan: Plan, folder: Path, events: EventLog) -> None:
     reported = {event.get("repeat") for event in read_events(events.path) if event["event"] == "repeat_stop"}
     for index, path in _finished(plan, folder).items():
         if index not in reported:
-            record = read_repeat(path)
+            record = read_repeat(path, plan.workload)
             events.append("repeat_stop", repeat=index, **_ending(record))
 
 
@@ -342,11 +340,6 @@ def _finished(plan: Plan, folder: Path) -> dict[int, Path]:
 
 def _assemble(plan: Plan, repeats: list[Repeat]) -> Result:
     datasets = [repeat.dataset for repeat in repeats if repeat.dataset is not None]
-    peaks = [repeat.peaks for repeat in repeats if repeat.peaks is not None]
-    machine = dict(plan.machine)
-    machine["peaks"] = dict(peaks[0]) if peaks else None
-    if not peaks:
-        machine["peaks_reason"] = "the workload did not ask for them"
     return Result(
         workload=WorkloadId(name=plan.workload, version=plan.version),
         dataset=datasets[0] if datasets else Dataset(name="none", version="0", sha256=None, synthetic=True),
@@ -354,7 +347,7 @@ def _assemble(plan: Plan, repeats: list[Repeat]) -> Result:
         division=plan.division,
         settings=plan.settings,
         study=next((repeat.study for repeat in repeats if repeat.study is not None), plan.study),
-        machine=machine,
+        machine=plan.machine,
         software=plan.software,
         repeats=tuple(repeats),
         summary=summarise(repeats),

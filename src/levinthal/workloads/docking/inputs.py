@@ -12,14 +12,11 @@ import numpy as np
 from levinthal.datasets.structures import real_complex
 from levinthal.errors import DataError
 from levinthal.harness import Run
-from levinthal.workloads.docking.conformations import given_conformations, make_conformations
-from levinthal.workloads.docking.judging.comparison import Complex
-from levinthal.workloads.docking.judging.verdicts import CrystalPose
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
+from levinthal.workloads.docking.molecules.rmsd import CrystalPose
 from levinthal.workloads.docking.preparation import pocket_box, prepare_ligand, prepare_receptor
-from levinthal.workloads.docking.screening.binder_library import LibraryEntry
-from levinthal.workloads.docking.screening.library import read_library
-from levinthal.workloads.docking.screening.screen import Failure, Prepared, prepare_library
+from levinthal.workloads.docking.preparation.conformations import given_conformations, make_conformations
+from levinthal.workloads.docking.preparation.library import Failure, Prepared, prepare_library, read_library
 from levinthal.workloads.docking.settings import DockingSettings
 
 __all__ = ["Inputs", "read_inputs"]
@@ -41,8 +38,10 @@ class Inputs:
     receptors : tuple of Receptor
         Conformations, the given one first.
     box : Box
-    complex : Complex or None
-        The one ligand, where there is one.
+    ligand : Ligand or None
+        The one that is redocked, where there is one.
+    crystal : CrystalPose or None
+        Where it was seen, if it was.
     library, library_failures : sequences
         The compounds to screen, and those that could not be made.
     notes : tuple of str
@@ -54,7 +53,8 @@ class Inputs:
     embedded: bool
     receptors: tuple[Receptor, ...]
     box: Box
-    complex: Complex | None
+    ligand: Ligand | None
+    crystal: CrystalPose | None
     library: tuple[Prepared, ...]
     library_failures: tuple[Failure, ...]
     notes: tuple[str, ...]
@@ -79,36 +79,33 @@ def read_inputs(run: Run, settings: DockingSettings) -> Inputs:
     box = _box(settings, receptor, ligand, None if settings.receptor else embedded_ligand)
     _must_hold_atoms(box, receptor)
     receptors = _ensemble(run, settings, receptor, box)
-    prepared, failures = prepare_library(entries, _ligand_of)
+    prepared, failures = prepare_library(entries)
     if entries and not prepared:
         raise DataError(f"{settings.ligands}: no compound could be prepared; of the first: {failures[0].reason}")
-    complex_ = None
-    if ligand is not None:
-        seen = _is_seen(source, ligand, receptor, box)
-        complex_ = Complex(receptors, ligand, box, CrystalPose.of(ligand) if seen else None, settings.function)
+    is_seen = ligand is not None and _is_seen(source, ligand, receptor, box)
     files = [receptor_path, *(Path(each) for each in (source, settings.ligands, *settings.conformations) if each)]
     return Inputs(
         name=_EMBEDDED if not settings.receptor else receptor_path.name,
         sha256=_sha256(files),
-        embedded=complex_ is not None and not settings.receptor and not settings.ligand,
+        embedded=ligand is not None and not settings.receptor and not settings.ligand,
         receptors=receptors,
         box=box,
-        complex=complex_,
-        library=tuple(prepared),
-        library_failures=tuple(failures),
+        ligand=ligand,
+        crystal=CrystalPose.of(ligand) if ligand is not None and is_seen else None,
+        library=prepared,
+        library_failures=failures,
         notes=_notes(receptor, ligand, len(receptors)),
     )
 
 
 def _box(settings: DockingSettings, receptor: Receptor, ligand: Ligand | None, marker: Path | None) -> Box:
-    """Return the box of the pocket: as told, else around the ligand's place, else around the embedded one's."""
+    """Return the box of the pocket: as given, else around the ligand's place, else around the embedded one's."""
     if settings.pocket:
         return pocket_box(settings.pocket, receptor, padding_angstrom=settings.padding)
     if ligand is not None and _is_file(settings.ligand):
-        return Box.around(ligand.source_coordinates_angstrom[ligand.heavy_atoms], settings.padding)
+        return ligand.box(settings.padding)
     if marker is not None:
-        known = prepare_ligand(str(marker))
-        return Box.around(known.source_coordinates_angstrom[known.heavy_atoms], settings.padding)
+        return prepare_ligand(str(marker)).box(settings.padding)
     raise DataError(
         "there is no pocket: set pocket to a file of a ligand that sits there, to a box x/y/z/length/width/height in "
         "A, or to residues such as A:99/A:102"
@@ -151,10 +148,6 @@ def _ensemble(run: Run, settings: DockingSettings, receptor: Receptor, box: Box)
         receptor, box, settings.flexible, count, seed=run.seed_for("conformations", bits=31), function=settings.function
     )
     return (made[0], *given_conformations(receptor, others)[1:], *made[1:])
-
-
-def _ligand_of(entry: LibraryEntry) -> Ligand:
-    return prepare_ligand(entry.smiles, name=entry.name)
 
 
 def _notes(receptor: Receptor, ligand: Ligand | None, n_conformations: int) -> tuple[str, ...]:

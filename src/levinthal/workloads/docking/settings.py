@@ -8,13 +8,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from levinthal.harness.contract.settings import Settings
+from levinthal.workloads.docking.registry import SEARCHES
 
-__all__ = ["METHODS", "DockingSettings", "Method"]
-
-Method = Literal["policy", "restarts", "enumeration", "cma-es", "vina", "vina-tuned"]
-
-METHODS: tuple[Method, ...] = ("policy", "restarts", "enumeration", "cma-es", "vina", "vina-tuned")
-"""Every search that stands in the table, the trained one first."""
+__all__ = ["DockingSettings"]
 
 
 class DockingSettings(Settings):
@@ -57,8 +53,10 @@ class DockingSettings(Settings):
         gt=0.0,
         description="Mean best energy of an episode in kcal/mol above the best known: when training has met it.",
     )
-    methods: tuple[Method, ...] = Field(
-        default=METHODS, min_length=1, description=f"Searches to compare: {', '.join(METHODS)}."
+    methods: tuple[str, ...] = Field(
+        default=("policy", "restarts", "enumeration", "cma-es", "vina", "vina-tuned"),
+        min_length=1,
+        description=f"Searches to compare, the gated one first: {', '.join(SEARCHES.built_in())}, or plug-ins.",
     )
     searches: int = Field(default=3, ge=1, description="Runs of each search, each with a seed of its own.")
     anytime: tuple[int, ...] = Field(
@@ -99,8 +97,9 @@ class DockingSettings(Settings):
     def _fit_together(self) -> DockingSettings:
         if self.receptor and not (self.ligand or self.ligands):
             raise ValueError("a receptor without a ligand: set ligand=FILE or SMILES, or ligands=FILE to screen")
-        if self.policy and "policy" not in self.methods:
-            raise ValueError("a policy that is not among the methods: add policy to methods")
+        SEARCHES.check(self.methods)
+        if self.policy and not any(SEARCHES.declared(each, "needs_model") for each in self.methods):
+            raise ValueError("a policy, and no search among the methods that uses one: add policy to methods")
         if len(set(self.methods)) < len(self.methods):
             raise ValueError("a method is named twice")
         return self

@@ -119,7 +119,7 @@ def test_damaged_files_are_named(tmp_path):
         (block.replace(" O  ", " Xq "), "cannot be read|no ligand type"),
         (
             "\n".join([*lines[:5], lines[4], *lines[6:]]),
-            "atoms 2 and 3 stand in one place|atoms 1 and 2 stand in one place",
+            "atoms 2 and 3 have one position|atoms 1 and 2 have one position",
         ),
     ):
         path = tmp_path / "broken.sdf"

@@ -87,12 +87,12 @@ def test_the_shared_complexes_are_read(shared_data):
     ("old", "new", "message"),
     [
         ("   2.000   1.350", "   x.000   1.350", "line 8: atom O3 of LIG L 1: ' x.000' in columns 31 to 38"),
-        ("   2.000   1.350", "     nan   1.350", "is no coordinate"),
-        ("   2.000   1.350", "99999999   1.350", "is no coordinate"),
-        (" OA\n", " Qq\n", "line 8: atom O3 of LIG L 1: 'Qq' in column 78 is no AutoDock type"),
+        ("   2.000   1.350", "     nan   1.350", "is not a coordinate"),
+        ("   2.000   1.350", "99999999   1.350", "is not a coordinate"),
+        (" OA\n", " Qq\n", "line 8: atom O3 of LIG L 1: 'Qq' in column 78 is not an AutoDock type"),
         ("ENDBRANCH   1   2\n", "", "BRANCH 1 2 is never closed"),
         ("BRANCH   2   3\nATOM", "BRANCH   2   y\nATOM", "BRANCH needs the numbers"),
-        ("ROOT\n", "PASTE\n", "line 2: 'PASTE' is no record"),
+        ("ROOT\n", "PASTE\n", "line 2: 'PASTE' is not a record"),
         ("ENDROOT\n", "ENDBRANCH 1 2\n", "closes no branch"),
     ],
 )

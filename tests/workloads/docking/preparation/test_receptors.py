@@ -130,7 +130,7 @@ def test_a_broken_chain_is_prepared():
         (lambda lines: [lines[0][:30] + "   x.000" + lines[0][38:], *lines[1:]], "line 1: atom N of ALA A 1"),
         (lambda lines: [line for line in lines if line[12:16].strip() != "CA"], "residue ALA A 1 lacks its backbone"),
         (lambda lines: [lines[0], *lines], "atom N of ALA A 1 stands there twice"),
-        (lambda lines: [line.replace("SER", "UNK") for line in lines], "residue UNK A 2 is no standard amino acid"),
+        (lambda lines: [line.replace("SER", "UNK") for line in lines], "residue UNK A 2 is not a standard amino acid"),
         (lambda _: [hetero("HOH", "O", "O", 1, 0.0)], "holds no protein"),
         (lambda _: ["REMARK"], "holds no atoms"),
     ],

@@ -13,19 +13,19 @@ from levinthal.workloads.docking.screening.enrichment import enrichment_of
 def test_a_perfect_a_reversed_and_a_tied_ranking():
     active = np.arange(200) < 10
     perfect = enrichment_of(np.arange(200.0), active)
-    assert (perfect.roc_auc, perfect.enrichment_1_percent) == (1.0, 20.0)
+    assert (perfect.roc_auc, perfect.enrichment) == (1.0, 20.0)
     assert perfect.bedroc == pytest.approx(1.0)
     reverse = enrichment_of(-np.arange(200.0), active)
-    assert (reverse.roc_auc, reverse.enrichment_1_percent) == (0.0, 0.0)
+    assert (reverse.roc_auc, reverse.enrichment) == (0.0, 0.0)
     assert reverse.bedroc == pytest.approx(0.0, abs=1e-3)
     tied = enrichment_of(np.zeros(200), active)
-    assert (tied.roc_auc, tied.enrichment_1_percent) == (0.5, 0.0)
+    assert (tied.roc_auc, tied.enrichment) == (0.5, 0.0)
 
 
 def test_counted_by_hand():
     # decoy, active, active, decoy: of four pairs the active stands first in two
     found = enrichment_of([-9.0, -8.0, -7.0, -6.0], [False, True, True, False])
-    assert (found.n_active, found.n_decoy, found.roc_auc, found.enrichment_1_percent) == (2, 2, 0.5, 0.0)
+    assert (found.n_active, found.n_decoy, found.roc_auc, found.enrichment) == (2, 2, 0.5, 0.0)
 
 
 def test_nothing_is_said_without_both_kinds():

@@ -1,1 +1,1 @@
-"""Ligands and receptors in memory, and poses of a ligand."""
+"""Ligands, receptors and the box in memory: atom types, poses, RMSD, and files for other programs."""

@@ -19,18 +19,17 @@ __all__ = ["Box", "Ligand", "Receptor"]
 Coordinates = npt.NDArray[np.float64]
 
 
-def _check(kind: str, name: str, coordinates: Coordinates, **lengths: int) -> None:
+def _check(kind: str, molecule: Receptor | Ligand, *of_atoms: str) -> None:
+    """Refuse positions that are not numbers, and fields that do not have a value for each atom."""
+    name, coordinates = molecule.name, molecule.coordinates_angstrom
     if coordinates.ndim != 2 or coordinates.shape[1] != 3 or len(coordinates) == 0:
         raise DataError(f"{kind} {name} has coordinates of the shape {coordinates.shape}: expected (atoms, 3)")
     if not np.isfinite(coordinates).all():
-        raise DataError(f"{kind} {name}: the position of atom {_first_broken(coordinates)} is not a number")
-    for what, length in lengths.items():
-        if length != len(coordinates):
-            raise DataError(f"{kind} {name} has {len(coordinates)} atoms but {length} {what}")
-
-
-def _first_broken(coordinates: Coordinates) -> int:
-    return int(np.flatnonzero(~np.isfinite(coordinates).all(axis=1))[0]) + 1
+        broken = int(np.flatnonzero(~np.isfinite(coordinates).all(axis=1))[0]) + 1
+        raise DataError(f"{kind} {name}: the position of atom {broken} is not a number")
+    for what in of_atoms:
+        if len(getattr(molecule, what)) != len(coordinates):
+            raise DataError(f"{kind} {name} has {len(coordinates)} atoms but {len(getattr(molecule, what))} {what}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,15 +62,7 @@ class Receptor:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check(
-            "receptor",
-            self.name,
-            self.coordinates_angstrom,
-            types=len(self.types),
-            vina_types=len(self.vina_types),
-            atom_names=len(self.atom_names),
-            residues=len(self.residues),
-        )
+        _check("receptor", self, "types", "vina_types", "atom_names", "residues")
 
     def in_conformation(
         self, coordinates_angstrom: npt.ArrayLike, *, energy_kcal_mol: float = 0.0, name: str | None = None
@@ -124,15 +115,7 @@ class Ligand:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check(
-            "ligand",
-            self.name,
-            self.coordinates_angstrom,
-            elements=len(self.elements),
-            types=len(self.types),
-            atom_names=len(self.atom_names),
-            vina_types=len(self.vina_types),
-        )
+        _check("ligand", self, "elements", "types", "atom_names", "vina_types")
         if not (self.vina_types >= 0).any():
             raise DataError(f"ligand {self.name} has no heavy atom: there is nothing to dock")
 
@@ -155,6 +138,16 @@ class Ligand:
     def source_coordinates_angstrom(self) -> Coordinates:
         """All atoms where the source had them, shape (n, 3)."""
         return self.coordinates_angstrom + self.centre_angstrom
+
+    @property
+    def heavy_bonds(self) -> list[tuple[int, int]]:
+        """Bonds among `heavy_atoms`, by their numbers there."""
+        number = {int(atom): k for k, atom in enumerate(self.heavy_atoms)}
+        return [(number[i], number[j]) for i, j in self.bonds if i in number and j in number]
+
+    def box(self, padding_angstrom: float = 4.0) -> Box:
+        """Return the box that leaves a padding on each side of the heavy atoms where the source had them."""
+        return Box.around(self.source_coordinates_angstrom[self.heavy_atoms], padding_angstrom)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ step, so that errors do not add up over an episode.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -83,6 +84,21 @@ class Poses:
         centres = torch.tensor(box.centre_angstrom, dtype=torch.float64) + (unit - 0.5) * free
         poses = Poses(quaternions / quaternions.norm(dim=-1, keepdim=True), centres)
         return poses.to(dtype, device)
+
+    @staticmethod
+    def joined(parts: Sequence[Poses]) -> Poses:
+        """Return batches as one."""
+        return Poses(
+            torch.cat([each.quaternions for each in parts]), torch.cat([each.centres_angstrom for each in parts])
+        )
+
+    def where(self, chosen: Tensor, other: Poses) -> Poses:
+        """Return these poses where `chosen`, shape (N,), holds, and the others elsewhere."""
+        each = chosen[:, None]
+        return Poses(
+            torch.where(each, self.quaternions, other.quaternions),
+            torch.where(each, self.centres_angstrom, other.centres_angstrom),
+        )
 
     def to(self, dtype: torch.dtype, device: torch.device | str | None = None) -> Poses:
         """Return the poses in another type or on another device."""

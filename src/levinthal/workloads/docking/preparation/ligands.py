@@ -7,9 +7,8 @@ stands in the ligand's notes.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,21 @@ import numpy as np
 
 from levinthal.errors import DataError
 from levinthal.workloads.docking.molecules.molecule import Ligand
+from levinthal.workloads.docking.preparation.libraries import REFUSED, quiet_libraries, refusing
 from levinthal.workloads.docking.preparation.pdbqt import MOST_LIGAND_ATOMS, ligand_from_pdbqt
-from levinthal.workloads.docking.preparation.text import read_text
+from levinthal.workloads.docking.preparation.text import FARTHEST_ANGSTROM, read_text
 
-__all__ = ["ligand_from_mol2", "ligand_from_mol_block", "ligand_from_smiles", "prepare_ligand", "quiet_libraries"]
+__all__ = ["ligand_from_mol2", "ligand_from_mol_block", "ligand_from_smiles", "prepare_ligand"]
 
 _LONGEST_SMILES = 1_000
 _MOST_SMILES_ATOMS = 100
 _LONGEST_TEXT = 2_000_000
-_FARTHEST_ANGSTROM = 9_000.0
 _NEAREST_ANGSTROM = 0.3
 _SEED = 20_131
 _EMBEDDING_SECONDS = 4
 _MINIMISING_STEPS = 500
+_FIX = "fix or replace it"
 _ELEMENTS = frozenset(("H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "Si"))
-_REFUSED = (RuntimeError, ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, AssertionError)
 
 
 def prepare_ligand(source: str | Path, name: str | None = None) -> Ligand:
@@ -82,7 +81,7 @@ def ligand_from_mol2(text: str, name: str) -> Ligand:
 
     parts = text.replace("\r\n", "\n").split("@<TRIPOS>MOLECULE")
     if len(parts) < 2:
-        raise DataError(f"{name} is no MOL2 file: it lacks @<TRIPOS>MOLECULE")
+        raise DataError(f"{name} is not a MOL2 file: it lacks @<TRIPOS>MOLECULE")
     record = "@<TRIPOS>MOLECULE" + parts[1]
     _check_length(record, name)
     molecule = _parsed(
@@ -102,20 +101,6 @@ def ligand_from_smiles(smiles: str, name: str) -> Ligand:
     return _ligand(molecule, name)
 
 
-@contextmanager
-def quiet_libraries() -> Iterator[None]:
-    """Keep the warnings of RDKit and meeko, which go to logs of their own, from the terminal."""
-    from rdkit import rdBase
-
-    rdBase.DisableLog("rdApp.*")
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
-        rdBase.EnableLog("rdApp.*")
-
-
 def _check_length(text: str, name: str) -> None:
     if len(text) > _LONGEST_TEXT:
         raise DataError(f"{name} has {len(text) / 1e6:.0f} million characters: a ligand has at most 2")
@@ -125,23 +110,20 @@ def _parsed(parse: Callable[[], Any], name: str) -> Any:
     """Parse and sanitise a molecule; name the atom at fault."""
     from rdkit import Chem
 
-    with quiet_libraries():
-        try:
-            molecule = parse()
-        except _REFUSED as error:
-            raise DataError(f"{name[:80]} cannot be read: {str(error)[:200]}: mend or replace it") from None
-        if molecule is None or molecule.GetNumAtoms() == 0:
-            raise DataError(f"{name[:80]} cannot be read as a molecule: mend or replace it")
+    broken = f"{name[:80]} is not a sound molecule"
+    with refusing(f"{name[:80]} cannot be read", _FIX):
+        molecule = parse()
+    if molecule is None or molecule.GetNumAtoms() == 0:
+        raise DataError(f"{name[:80]} cannot be read as a molecule: {_FIX}")
+    with refusing(broken, _FIX):
         try:
             problems = Chem.DetectChemistryProblems(molecule)
             if problems:
                 where = f"atom {problems[0].GetAtomIdx() + 1}: " if hasattr(problems[0], "GetAtomIdx") else ""
-                raise DataError(f"{name[:80]}: {where}{problems[0].Message()[:200]}: mend its bonds or charges")
+                raise DataError(f"{name[:80]}: {where}{problems[0].Message()[:200]}: fix its bonds or charges")
             Chem.SanitizeMol(molecule)
-        except _REFUSED as error:
-            # RuntimeError is RDKit's own broken invariant, in words for its developers
-            reason = "its valences make no sense" if isinstance(error, RuntimeError) else str(error)[:200]
-            raise DataError(f"{name[:80]} is no sound molecule: {reason}: mend or replace it") from None
+        except RuntimeError:  # RDKit's own broken invariant, in words for its developers
+            raise DataError(f"{broken}: its valences make no sense: {_FIX}") from None
     return molecule
 
 
@@ -150,11 +132,8 @@ def _ligand(molecule: Any, name: str) -> Ligand:
     from rdkit import Chem
 
     notes: list[str] = []
-    with quiet_libraries():
-        try:
-            fragments = Chem.GetMolFrags(molecule, asMols=True, sanitizeFrags=True)
-        except _REFUSED as error:
-            raise DataError(f"{name[:80]} is no sound molecule: {str(error)[:200]}: mend or replace it") from None
+    with refusing(f"{name[:80]} is not a sound molecule", _FIX):
+        fragments = Chem.GetMolFrags(molecule, asMols=True, sanitizeFrags=True)
     if len(fragments) > 1:
         molecule = max(fragments, key=lambda one: (one.GetNumHeavyAtoms(), one.GetNumAtoms()))
         notes.append(f"largest of {len(fragments)} fragments taken")
@@ -170,11 +149,8 @@ def _ligand(molecule: Any, name: str) -> Ligand:
         raise DataError(f"{name[:80]} has {molecule.GetNumAtoms()} atoms: a ligand has at most {MOST_LIGAND_ATOMS}")
     in_space = molecule.GetNumConformers() > 0 and _has_places(molecule, name)
     n_before = molecule.GetNumAtoms()
-    with quiet_libraries():
-        try:
-            molecule = Chem.AddHs(molecule, addCoords=in_space)
-        except _REFUSED as error:
-            raise DataError(f"{name[:80]}: hydrogens cannot be added: {str(error)[:200]}") from None
+    with refusing(f"{name[:80]}: hydrogens cannot be added", _FIX):
+        molecule = Chem.AddHs(molecule, addCoords=in_space)
     if molecule.GetNumAtoms() > n_before:
         notes.append(f"{molecule.GetNumAtoms() - n_before} hydrogens added")
     if not in_space:
@@ -186,15 +162,15 @@ def _ligand(molecule: Any, name: str) -> Ligand:
 def _has_places(molecule: Any, name: str) -> bool:
     """Say whether atoms stand in space, not in a drawing or all on one spot."""
     places = molecule.GetConformer().GetPositions()
-    broken = np.flatnonzero(~(np.abs(places) < _FARTHEST_ANGSTROM).all(axis=1))
+    broken = np.flatnonzero(~(np.abs(places) < FARTHEST_ANGSTROM).all(axis=1))
     if len(broken):
-        raise DataError(f"{name[:80]}: atom {broken[0] + 1} is not within {_FARTHEST_ANGSTROM:g} A: mend that line")
+        raise DataError(f"{name[:80]}: atom {broken[0] + 1} is not within {FARTHEST_ANGSTROM:g} A: fix that line")
     if len(places) > 1 and np.allclose(places, places[0]):
         return False
     distances = np.linalg.norm(places[:, None] - places, axis=-1) + np.where(np.eye(len(places)) > 0, np.inf, 0.0)
     if distances.min() < _NEAREST_ANGSTROM:
         first, second = sorted(np.unravel_index(int(distances.argmin()), distances.shape))
-        raise DataError(f"{name[:80]}: the atoms {first + 1} and {second + 1} stand in one place: mend their lines")
+        raise DataError(f"{name[:80]}: the atoms {first + 1} and {second + 1} have one position: fix their lines")
     return bool(molecule.GetConformer().Is3D())
 
 
@@ -217,7 +193,7 @@ def _embedded(molecule: Any, name: str) -> Any:
                 found = rdDistGeom.EmbedMolecule(molecule, parameters)
             if found == 0 and rdForceFieldHelpers.MMFFHasAllMoleculeParams(molecule):
                 rdForceFieldHelpers.MMFFOptimizeMolecule(molecule, maxIters=_MINIMISING_STEPS)
-        except _REFUSED:
+        except REFUSED:
             found = -1
     if found != 0:
         raise DataError(f"{name[:80]}: RDKit finds no 3-D structure: give a file that has one")
@@ -229,15 +205,13 @@ def _typed(molecule: Any, name: str, notes: list[str]) -> Ligand:
     from meeko import MoleculePreparation, PDBQTWriterLegacy
     from rdkit import Chem
 
-    with quiet_libraries():
-        try:
-            (setup,) = MoleculePreparation(rigid_macrocycles=True).prepare(molecule)
-            text, sound, reason = PDBQTWriterLegacy.write_string(setup, add_index_map=True)
-            block = Chem.MolToMolBlock(molecule, forceV3000=molecule.GetNumAtoms() > 999)
-        except _REFUSED as error:
-            raise DataError(f"{name[:80]}: meeko refuses it: {str(error)[:200]}: mend or replace it") from None
+    refused = f"{name[:80]}: meeko refuses it"
+    with refusing(refused, _FIX):
+        (setup,) = MoleculePreparation(rigid_macrocycles=True).prepare(molecule)
+        text, sound, reason = PDBQTWriterLegacy.write_string(setup, add_index_map=True)
+        block = Chem.MolToMolBlock(molecule, forceV3000=molecule.GetNumAtoms() > 999)
     if not sound:
-        raise DataError(f"{name[:80]}: meeko refuses it: {str(reason)[:200]}: mend or replace it")
+        raise DataError(f"{refused}: {str(reason)[:200]}: {_FIX}")
     numbers = _index_map(text)
     ligand = ligand_from_pdbqt(text, name)
     places = molecule.GetConformer().GetPositions()
@@ -245,16 +219,11 @@ def _typed(molecule: Any, name: str, notes: list[str]) -> Ligand:
     # The file's three decimals would shift the template against the mol block.
     exact = places[order]
     centre = exact[ligand.heavy_atoms].mean(axis=0)
-    return Ligand(
-        name=name,
+    return replace(
+        ligand,
         coordinates_angstrom=exact - centre,
         centre_angstrom=centre,
-        elements=ligand.elements,
-        types=ligand.types,
         atom_names=tuple(f"{element}{number + 1}" for element, number in zip(ligand.elements, order, strict=True)),
-        vina_types=ligand.vina_types,
-        bonds=ligand.bonds,
-        n_torsions=ligand.n_torsions,
         mol_block=block,
         mol_block_atoms=order,
         notes=tuple(notes),

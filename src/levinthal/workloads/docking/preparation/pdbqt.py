@@ -1,4 +1,4 @@
-"""PDBQT, the file format of AutoDock: read receptors and ligands, write rigid ones for Vina.
+"""PDBQT, the file format of AutoDock: receptors and ligands are read.
 
 A ligand is a tree of rigid fragments (ROOT, BRANCH); its tree is read for the number of torsions only, because the
 ligand is docked as the rigid body that the file shows. A receptor is a list of atoms; fragment tags in it are skipped.
@@ -6,7 +6,6 @@ ligand is docked as the rigid body that the file shows. A receptor is a list of 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,59 +14,32 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError
+from levinthal.workloads.docking.molecules.atom_types import ELEMENTS, PSEUDO_TYPES, find_bonds, vina_types
 from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
+from levinthal.workloads.docking.preparation.pdbqt_records import SKIPPED, AtomLine, atom_of, first_model, is_atom
 from levinthal.workloads.docking.preparation.text import read_text
-from levinthal.workloads.docking.scoring.atom_types import ELEMENTS, PSEUDO_TYPES, find_bonds, vina_types
 
 __all__ = [
-    "AtomLine",
+    "MOST_LIGAND_ATOMS",
+    "count_torsions",
     "ligand_from_pdbqt",
-    "ligand_to_pdbqt",
     "read_ligand_pdbqt",
     "read_receptor_pdbqt",
     "receptor_from_pdbqt",
-    "receptor_to_pdbqt",
 ]
 
 MOST_LIGAND_ATOMS = 500
 MOST_RECEPTOR_ATOMS = 200_000
-_FARTHEST_ANGSTROM = 9_000.0
-_SKIPPED: tuple[str, ...] = (
-    "REMARK",
-    "TER",
-    "END",
-    "WARNING",
-    "ROOT",
-    "BRANCH",
-    "TORSDOF",
-    "USER",
-    "COMPND",
-    "AUTHOR",
-    "HEADER",
-    "TITLE",
-)
-_SKIPPED += ("CRYST", "BEGIN_RES", "CONECT", "MASTER", "ANISOU", "EXPDTA", "SEQRES")
 
 
-@dataclass(frozen=True)
-class AtomLine:
-    """One atom of a PDBQT file."""
-
-    serial: str
-    name: str
-    residue: str
-    type: str
-    place_angstrom: tuple[float, float, float]
-
-
-@dataclass(frozen=True)
+@dataclass
 class _Branch:
-    """A fragment: the numbers of the atoms that its bond joins, and how many atoms are its own."""
+    """A fragment: the numbers of the atoms that its bond joins, and how many atoms and branches are its own."""
 
     parent: str
     child: str
-    n_atoms: int
-    n_branches: int
+    n_atoms: int = 0
+    n_branches: int = 0
 
 
 def read_receptor_pdbqt(path: str | Path, flexible: str | Path | None = None) -> Receptor:
@@ -126,19 +98,15 @@ def receptor_from_pdbqt(text: str, name: str, flexible: str | None = None) -> Re
 
 
 def _receptor_atoms(text: str, name: str) -> tuple[list[AtomLine], list[str]]:
-    notes = []
-    lines = text.splitlines()
-    if any(line.startswith("MODEL") for line in lines):
-        lines = _first_model(lines)
-        notes.append("model 1 taken")
+    lines, notes = first_model(text)
     if any(line.startswith("ROOT") for line in lines):
         notes.append("fragment tags (ROOT, BRANCH) skipped")
     atoms = []
     for number, line in enumerate(lines, 1):
-        if line.startswith(("ATOM", "HETATM")):
-            atoms.append(_atom(line, f"{name}, line {number}"))
-        elif line.strip() and not line.startswith(_SKIPPED):
-            raise DataError(f"{name}, line {number}: {line[:20]!r} is no record of a PDBQT file: remove that line")
+        if is_atom(line):
+            atoms.append(atom_of(line, f"{name}, line {number}"))
+        elif line.strip() and not line.startswith(SKIPPED):
+            raise DataError(f"{name}, line {number}: {line[:20]!r} is not a record of a PDBQT file: remove that line")
     if not atoms:
         raise DataError(f"{name} holds no atoms: name a PDBQT file of a receptor")
     return atoms, notes
@@ -158,11 +126,7 @@ def read_ligand_pdbqt(path: str | Path) -> Ligand:
 
 def ligand_from_pdbqt(text: str, name: str) -> Ligand:
     """Make a ligand of the text of a PDBQT file; see `read_ligand_pdbqt`."""
-    lines = text.splitlines()
-    notes = []
-    if any(line.startswith("MODEL") for line in lines):
-        lines = _first_model(lines)
-        notes.append("model 1 taken")
+    lines, notes = first_model(text)
     atoms, branches = _tree(lines, name)
     pseudo = [atom for atom in atoms if atom.type in PSEUDO_TYPES]
     if pseudo:
@@ -212,41 +176,6 @@ def count_torsions(
     return count
 
 
-def ligand_to_pdbqt(ligand: Ligand, coordinates_angstrom: npt.ArrayLike | None = None) -> str:
-    """Write a ligand as one rigid fragment; for Vina it has no torsions.
-
-    Parameters
-    ----------
-    ligand : Ligand
-    coordinates_angstrom : array_like, shape (n, 3), optional
-        Of all its atoms; by default those of the source.
-    """
-    places = ligand.source_coordinates_angstrom if coordinates_angstrom is None else np.asarray(coordinates_angstrom)
-    rows = zip(ligand.atom_names, ["LIG L   1"] * len(places), ligand.types, places, strict=True)
-    return "\n".join(["ROOT", *_lines(rows), "ENDROOT", "TORSDOF 0", ""])
-
-
-def receptor_to_pdbqt(receptor: Receptor) -> str:
-    """Write a receptor as Vina reads it."""
-    residues = [_columns_of_residue(residue) for residue in receptor.residues]
-    rows = zip(receptor.atom_names, residues, receptor.types, receptor.coordinates_angstrom, strict=True)
-    return "\n".join([*_lines(rows), ""])
-
-
-def _lines(rows: Iterable[tuple[str, str, str, npt.NDArray[np.float64]]]) -> list[str]:
-    return [
-        f"ATOM  {number % 100_000:>5} {name[:4] if len(name) > 3 else ' ' + name:<4} {residue:<10}   "
-        f"{x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00     0.000 {kind:<2}"
-        for number, (name, residue, kind, (x, y, z)) in enumerate(rows, 1)
-    ]
-
-
-def _columns_of_residue(residue: str) -> str:
-    name, chain, number = [*residue.split(" "), "", ""][:3]
-    digits = number.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
-    return f"{name[:3]:>3} {chain[:1]:1}{digits[-4:]:>4}{number[len(digits) :][:1]:1}"
-
-
 def _places(atoms: Sequence[AtomLine]) -> npt.NDArray[np.float64]:
     return np.array([atom.place_angstrom for atom in atoms], np.float64)
 
@@ -255,79 +184,38 @@ def _types(atoms: Sequence[AtomLine]) -> tuple[str, ...]:
     return tuple(atom.type for atom in atoms)
 
 
-def _first_model(lines: list[str]) -> list[str]:
-    first: list[str] = []
-    for line in lines:
-        if line.startswith("ENDMDL"):
-            break
-        if not line.startswith("MODEL"):
-            first.append(line)
-    return first
-
-
-def _atom(line: str, where: str) -> AtomLine:
-    name, residue = line[12:16].strip() or "?", _residue(line)
-    kind = line[77:].strip().split(" ")[0]
-    if kind not in ELEMENTS and kind not in PSEUDO_TYPES:
-        raise DataError(
-            f"{where}: atom {name} of {residue}: {kind[:10]!r} in column 78 is no AutoDock type: prepare the file "
-            "anew, with meeko for example"
-        )
-    place = []
-    for column in (30, 38, 46):
-        text = line[column : column + 8]
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not abs(value) < _FARTHEST_ANGSTROM:
-            raise DataError(
-                f"{where}: atom {name} of {residue}: {text!r} in columns {column + 1} to {column + 8} is no "
-                "coordinate: mend that line"
-            )
-        place.append(value)
-    return AtomLine(line[6:11].strip(), name, residue, kind, (place[0], place[1], place[2]))
-
-
-def _residue(line: str) -> str:
-    name, chain, number = line[17:20].strip(), line[21:22].strip(), line[22:27].strip()
-    return f"{name or '?'} {chain or '-'} {number or '?'}"
-
-
 def _tree(lines: Sequence[str], name: str) -> tuple[list[AtomLine], list[_Branch]]:
     """Return the atoms and the branches of a ligand."""
     atoms: list[AtomLine] = []
     branches: list[_Branch] = []
-    open_branches: list[list[str | int]] = []
+    open_branches: list[_Branch] = []
     seen_root = False
     for number, line in enumerate(lines, 1):
         where = f"{name}, line {number}"
-        if line.startswith(("ATOM", "HETATM")):
-            atoms.append(_atom(line, where))
+        if is_atom(line):
+            atoms.append(atom_of(line, where))
             if open_branches:
-                open_branches[-1][2] = int(open_branches[-1][2]) + 1
+                open_branches[-1].n_atoms += 1
         elif line.startswith("ROOT"):
             seen_root = True
         elif line.startswith("BRANCH"):
             ends = line.split()[1:3]
             if len(ends) < 2 or not all(end.isdecimal() for end in ends):
-                raise DataError(f"{where}: BRANCH needs the numbers of two atoms: prepare the file anew")
+                raise DataError(f"{where}: BRANCH needs the numbers of two atoms: prepare the file again")
             if open_branches:
-                open_branches[-1][3] = int(open_branches[-1][3]) + 1
-            open_branches.append([*ends, 0, 0])
+                open_branches[-1].n_branches += 1
+            open_branches.append(_Branch(ends[0], ends[1]))
         elif line.startswith("ENDBRANCH"):
             if not open_branches:
-                raise DataError(f"{where}: ENDBRANCH closes no branch: prepare the file anew")
-            parent, child, n_atoms, n_branches = open_branches.pop()
-            branches.append(_Branch(str(parent), str(child), int(n_atoms), int(n_branches)))
-        elif line.strip() and not line.startswith(_SKIPPED):
-            raise DataError(f"{where}: {line[:20]!r} is no record of a ligand's PDBQT file: remove that line")
+                raise DataError(f"{where}: ENDBRANCH closes no branch: prepare the file again")
+            branches.append(open_branches.pop())
+        elif line.strip() and not line.startswith(SKIPPED):
+            raise DataError(f"{where}: {line[:20]!r} is not a record of a ligand's PDBQT file: remove that line")
     if not atoms or not seen_root:
         raise DataError(f"{name} holds no ligand: a PDBQT ligand has atoms after ROOT")
     if open_branches:
-        raise DataError(
-            f"{name}: BRANCH {open_branches[-1][0]} {open_branches[-1][1]} is never closed: the file is cut short"
-        )
+        last = open_branches[-1]
+        raise DataError(f"{name}: BRANCH {last.parent} {last.child} is never closed: the file is cut short")
     return atoms, branches
 
 

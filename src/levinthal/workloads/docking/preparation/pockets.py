@@ -1,4 +1,4 @@
-"""The box to search: around a ligand that sits there, around residues, or as told."""
+"""The box to search: around a ligand that sits there, around residues, or as given."""
 
 from __future__ import annotations
 
@@ -34,8 +34,7 @@ def pocket_box(pocket: str, receptor: Receptor, *, padding_angstrom: float = 4.0
         The text is none of these, or a residue is not in the receptor.
     """
     if Path(pocket).suffix.lower() in _LIGAND_FILES:
-        ligand = prepare_ligand(pocket)
-        return Box.around(ligand.source_coordinates_angstrom[ligand.heavy_atoms], padding_angstrom)
+        return prepare_ligand(pocket).box(padding_angstrom)
     parts = [part.strip() for part in pocket.split("/")]
     numbers = _numbers(parts)
     if len(parts) == 6 and numbers is not None:

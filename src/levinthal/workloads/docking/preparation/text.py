@@ -1,18 +1,20 @@
-"""Reading a user's file as text, within bounds."""
+"""Reading a user's file as text, within bounds, and positions by their columns."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from levinthal.errors import DataError
 
-__all__ = ["MOST_BYTES", "read_text"]
+__all__ = ["FARTHEST_ANGSTROM", "MOST_BYTES", "coordinates_of", "read_text"]
 
 MOST_BYTES = 64 * 2**20
+FARTHEST_ANGSTROM = 9_000.0
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file; bytes that are no UTF-8 are replaced.
+    """Return the text of a file; bytes that are not UTF-8 are replaced.
 
     Raises
     ------
@@ -29,3 +31,25 @@ def read_text(path: Path) -> str:
     if not text.strip():
         raise DataError(f"{path} is empty: name another file")
     return text
+
+
+def coordinates_of(line: str, where: str) -> tuple[float, float, float]:
+    """Return the position of an atom from columns 31 to 54 of a PDB or PDBQT line, in A.
+
+    Raises
+    ------
+    DataError
+        One is not a number, or too large; the message begins with `where`.
+    """
+    values = []
+    for column in (30, 38, 46):
+        text = line[column : column + 8]
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not abs(value) < FARTHEST_ANGSTROM:
+            columns = f"columns {column + 1} to {column + 8}"
+            raise DataError(f"{where}: {text!r} in {columns} is not a coordinate: fix that line")
+        values.append(value)
+    return values[0], values[1], values[2]

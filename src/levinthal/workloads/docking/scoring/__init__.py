@@ -5,7 +5,7 @@ Three modes: `exact_score` in "table" mode agrees with the `vina` package, in "a
 made and read by compiled loops.
 """
 
-from levinthal.workloads.docking.scoring.atom_types import VINA_TYPES
+from levinthal.workloads.docking.molecules.atom_types import VINA_TYPES
 from levinthal.workloads.docking.scoring.exact import exact_score, exact_score_and_gradient
 from levinthal.workloads.docking.scoring.functions import SCORING_FUNCTIONS, torsion_divisor
 from levinthal.workloads.docking.scoring.grid_score import score_and_gradient, score_atoms, score_poses

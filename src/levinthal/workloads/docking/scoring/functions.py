@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from levinthal.errors import UsageError
-from levinthal.workloads.docking.scoring.atom_types import VINA_TYPES
+from levinthal.workloads.docking.molecules.atom_types import VINA_TYPES
 
 __all__ = [
     "CUTOFF_ANGSTROM",

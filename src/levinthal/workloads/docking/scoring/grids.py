@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from levinthal.errors import DataError
+from levinthal.workloads.docking.molecules.atom_types import VINA_TYPES
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
-from levinthal.workloads.docking.scoring.atom_types import VINA_TYPES
 from levinthal.workloads.docking.scoring.exact import soften
 from levinthal.workloads.docking.scoring.functions import CUTOFF_ANGSTROM, FunctionName, scoring_function
 from levinthal.workloads.docking.scoring.tables import BINS, BINS_PER_SQUARE_ANGSTROM, pair_table

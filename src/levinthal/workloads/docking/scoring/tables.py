@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from levinthal.workloads.docking.scoring.atom_types import VINA_TYPES
+from levinthal.workloads.docking.molecules.atom_types import VINA_TYPES
 from levinthal.workloads.docking.scoring.functions import CUTOFF_ANGSTROM, pair_energy, scoring_function
 
 __all__ = ["BINS", "BINS_PER_SQUARE_ANGSTROM", "pair_table"]

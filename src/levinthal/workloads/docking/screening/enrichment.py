@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Enrichment", "enrichment_of"]
+__all__ = ["BEDROC_ALPHA", "TOP_FRACTION", "Enrichment", "enrichment_of"]
 
-_ALPHA = 20.0
+BEDROC_ALPHA = 20.0
+TOP_FRACTION = 0.01
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Enrichment:
         Probability that an active stands before a decoy; ties count half.
     bedroc : float
         Early recognition, from 0 to 1.
-    enrichment_1_percent : float
+    enrichment : float
         Actives among the first 1 % (at least one compound), over those of a random order.
     """
 
@@ -36,7 +37,7 @@ class Enrichment:
     n_decoy: int
     roc_auc: float
     bedroc: float
-    enrichment_1_percent: float
+    enrichment: float
 
 
 def enrichment_of(scores: npt.ArrayLike, active: npt.ArrayLike) -> Enrichment | None:
@@ -60,15 +61,15 @@ def enrichment_of(scores: npt.ArrayLike, active: npt.ArrayLike) -> Enrichment | 
     from rdkit.ML.Scoring import Scoring
     from sklearn.metrics import roc_auc_score
 
-    # of equal scores the decoys stand first: a tie is no merit
+    # of equal scores the decoys stand first: a tie earns nothing
     order = np.lexsort((marked, scores))
     ranked = marked[order]
-    top = max(1, round(0.01 * len(ranked)))
-    bedroc = Scoring.CalcBEDROC([(bool(each),) for each in ranked], 0, _ALPHA)  # type: ignore[no-untyped-call]
+    top = max(1, round(TOP_FRACTION * len(ranked)))
+    bedroc = Scoring.CalcBEDROC([(bool(each),) for each in ranked], 0, BEDROC_ALPHA)  # type: ignore[no-untyped-call]
     return Enrichment(
         n_active=n_active,
         n_decoy=n_decoy,
         roc_auc=float(roc_auc_score(marked, -scores)),
         bedroc=min(max(float(bedroc), 0.0), 1.0),  # rounding may leave the range by 1e-19
-        enrichment_1_percent=float(ranked[:top].mean() / (n_active / len(ranked))),
+        enrichment=float(ranked[:top].mean() / (n_active / len(ranked))),
     )

@@ -16,33 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError, LevinthalError
-from levinthal.workloads.docking.judging.pose_files import pose_record
-from levinthal.workloads.docking.judging.rescoring import rescore
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
+from levinthal.workloads.docking.molecules.pose_files import pose_record
+from levinthal.workloads.docking.preparation.library import Failure, LibraryEntry, Prepared
 from levinthal.workloads.docking.scoring import GridMaps, torsion_divisor
-from levinthal.workloads.docking.scoring.functions import FunctionName
-from levinthal.workloads.docking.screening.binder_library import LibraryEntry
 from levinthal.workloads.docking.screening.enrichment import Enrichment, enrichment_of
+from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.search.outcome import SearchOutcome
-from levinthal.workloads.docking.search.problem import Problem
+from levinthal.workloads.docking.search.rescoring import rescore
 
-__all__ = ["Failure", "Hit", "Prepared", "Screening", "prepare_library", "ranked_csv", "ranked_sdf", "screen"]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A compound that could not be docked, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A compound that is ready to be docked."""
-
-    entry: LibraryEntry
-    ligand: Ligand
+__all__ = ["Hit", "Screening", "ranked_csv", "ranked_sdf", "screen"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,26 +68,12 @@ class Screening:
         return enrichment_of([hit.affinity_kcal_mol for hit in known], [bool(hit.entry.active) for hit in known])
 
 
-def prepare_library(
-    entries: Sequence[LibraryEntry], make_ligand: Callable[[LibraryEntry], Ligand]
-) -> tuple[list[Prepared], list[Failure]]:
-    """Make ligands; those that cannot be made are failures."""
-    prepared, failures = [], []
-    for entry in entries:
-        try:
-            prepared.append(Prepared(entry, make_ligand(entry)))
-        except LevinthalError as error:
-            failures.append(Failure(entry.name, str(error)))
-    return prepared, failures
-
-
 def screen(
     prepared: Sequence[Prepared],
     failures: Sequence[Failure],
     receptors: Sequence[Receptor],
     grids: GridMaps,
     search: Callable[[Problem, int], SearchOutcome],
-    function: FunctionName,
     *,
     on_ligand: Callable[[], None] = lambda: None,
 ) -> Screening:
@@ -120,14 +89,13 @@ def screen(
         For the atom types of all compounds.
     search : callable
         From a problem and a number, which varies the seed, to an outcome.
-    function : {"vina", "vinardo"}
     on_ligand : callable
         Called after each compound.
     """
     hits, failed = [], list(failures)
     for number, each in enumerate(prepared):
         try:
-            hits.append(_dock(each, receptors, grids, search, function, number))
+            hits.append(_dock(each, receptors, grids, search, number))
         except LevinthalError as error:
             failed.append(Failure(each.entry.name, str(error)))
         on_ligand()
@@ -140,13 +108,12 @@ def _dock(
     receptors: Sequence[Receptor],
     grids: GridMaps,
     search: Callable[[Problem, int], SearchOutcome],
-    function: FunctionName,
     number: int,
 ) -> Hit:
     ligand = prepared.ligand
     _must_fit(ligand, grids.box)
     outcome = search(Problem(grids, ligand), number)
-    final = rescore(receptors, ligand, outcome, function)
+    final = rescore(receptors, ligand, outcome, grids.function)
     strains = np.array([receptors[int(k)].energy_kcal_mol for k in final.conformations])
     affinities = (final.energies_kcal_mol - strains) / torsion_divisor(ligand.n_torsions) + strains
     best = int(np.argmin(affinities))

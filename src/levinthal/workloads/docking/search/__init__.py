@@ -1,1 +1,1 @@
-"""Searches for the best pose: Vina, and ours on one batched score; a file for each method, all with one outcome."""
+"""Searches for the best pose of a ligand: the contract, the built-in ones, the trained policy and the last word."""

@@ -80,12 +80,8 @@ class Descent:
         gained = score.energies_kcal_mol - self.energies_kcal_mol
         taken = gained <= _SUFFICIENT * self._scales * self._slopes
         self._renew(taken, moves, gradients)
-        each = taken[:, None]
-        self.poses = Poses(
-            torch.where(each, tried.quaternions, self.poses.quaternions),
-            torch.where(each, tried.centres_angstrom, self.poses.centres_angstrom),
-        )
-        self._gradients = torch.where(each, gradients, self._gradients)
+        self.poses = tried.where(taken, self.poses)
+        self._gradients = torch.where(taken[:, None], gradients, self._gradients)
         self.energies_kcal_mol = torch.where(taken, score.energies_kcal_mol, self.energies_kcal_mol)
         # The parabola through both energies and the slope has its minimum there.
         rise = gained - self._scales * self._slopes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,8 +47,6 @@ class SearchOutcome:
 
     Attributes
     ----------
-    method : str
-        Which search it was.
     coordinates : ndarray, (poses, atoms, 3)
         All atoms of the ligand in the final poses, in A, best first by `energies_kcal_mol`.
     conformations : ndarray of int, (poses,)
@@ -56,13 +55,16 @@ class SearchOutcome:
         On the function the search worked with (grids, say); the exact path has the last word.
     trace : Trace
         The anytime curve.
+    setup_s : mapping of str to float
+        What was needed before the search, by part: for Vina receptor, ligand and maps; empty for ours, which share
+        their maps.
     """
 
-    method: str
     coordinates: npt.NDArray[np.float64]
     conformations: npt.NDArray[np.int64]
     energies_kcal_mol: npt.NDArray[np.float64]
     trace: Trace
+    setup_s: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def n_evaluations(self) -> int:

@@ -120,7 +120,7 @@ def _report_scores(run: Run, of: Mapping[str, str], medians: Mapping[str, tuple[
     """Report the median of each score, by class of target where there are classes."""
     why = "no protein has three resolved residues"
     for group, (median, count) in medians.items():
-        labels = {**of, "class": group} if group else dict(of)
+        labels = {**of, "class": group or "all"}
         run.metric("proteins scored", count, unit="1", better="higher", kind="quality", labels=labels)
         for name, value_nm in (("median dRMSD", median.drmsd_nm), ("median RMSD", median.rmsd_nm)):
             value = _ANGSTROM_PER_NM * value_nm

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from levinthal.plugins import check_range
+from levinthal.plugins import check_values
 from levinthal.workloads.sampling.policies.clusters import Clusters
 from levinthal.workloads.sampling.policies.restarting import Bools, Novelty
 from levinthal.workloads.sampling.policies.settings import RestartSettings
@@ -36,8 +36,7 @@ class ClusterSettings(RestartSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range(self, "clusters", 2, 10_000)
-        check_range(self, "novel_share", 0.0, 1.0)
+        check_values(self, clusters=(2, 10_000), novel_share=(0.0, 1.0))
 
 
 def novelty(view: View, clusters: Clusters, promising: Bools) -> Novelty:

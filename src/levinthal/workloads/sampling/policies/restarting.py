@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ __all__ = ["Novelty", "Ranking", "Restarting"]
 Doubles = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+S = TypeVar("S", bound=RestartSettings)
 
 
 class Novelty(Protocol):
@@ -55,14 +56,14 @@ class Ranking:
     neighbourhood: float
 
 
-class Restarting:
+class Restarting(Generic[S]):
     """A policy that ranks frames when it looks at all of them, and then restarts walkers that find nothing new.
 
     Culling is DeepDriveMD's, but inside a run: a walker is stopped where its segment has its least age and none of its
     recent frames is new. A frame is used only so often; between two looks at all frames no two restarts are alike, and
     only so many are from one segment. Where that leaves nothing, the walker goes on.
 
-    A subclass has `name` and a method `rank`.
+    A subclass has `name`, `Settings` and a method `rank`.
 
     Parameters
     ----------
@@ -73,8 +74,8 @@ class Restarting:
     name = "restarting"
     needs_model, wants_target, is_control = True, False, False
 
-    def __init__(self, settings: RestartSettings) -> None:
-        self._common = settings
+    def __init__(self, settings: S) -> None:
+        self.settings = settings
         self._ranking: Ranking | None = None
         self._trajectories: dict[int, int] = {}
         self._places: list[Doubles] = []
@@ -121,7 +122,7 @@ class Restarting:
         latest = int(view.latest[walker])
         if latest < 0 or self._ranking is None:
             return Decision(None, "goes on: there is too little to look at yet")
-        settings, ranking = self._common, self._ranking
+        settings, ranking = self.settings, self._ranking
         segment = np.flatnonzero(view.trajectory == view.trajectory[latest])
         if len(segment) < settings.min_age_frames:
             return Decision(
@@ -147,9 +148,9 @@ class Restarting:
         while self._next < len(ranking.frames):
             frame, score = int(ranking.frames[self._next]), float(ranking.scores[self._next])
             self._next += 1
-            if view.restarts[frame] >= self._common.max_uses:
+            if view.restarts[frame] >= self.settings.max_uses:
                 continue
-            if self._trajectories.get(int(view.trajectory[frame]), 0) >= self._common.per_trajectory:
+            if self._trajectories.get(int(view.trajectory[frame]), 0) >= self.settings.per_trajectory:
                 continue
             place = np.asarray(view.embedding[frame], np.float64)
             if any(np.linalg.norm(place - other) <= ranking.neighbourhood for other in self._places):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from levinthal.plugins import check_range
+from levinthal.plugins import check_values
 
 __all__ = ["RestartSettings"]
 
@@ -31,5 +31,4 @@ class RestartSettings:
     max_uses: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("min_age_frames", "recent_frames", "per_trajectory", "max_uses"):
-            check_range(self, name, 1)
+        check_values(self, **dict.fromkeys(("min_age_frames", "recent_frames", "per_trajectory", "max_uses"), 1))

@@ -126,8 +126,7 @@ def _report_found(run: Run, study: StudyResult, divergence: Divergences) -> None
         if divergence:
             plain, reweighted = zip(*divergence[name], strict=True)
             policy.median("divergence", plain, "nat", "lower", weighting="none")
-            model = "Markov state model"
-            policy.median("divergence", reweighted, "nat", "lower", weighting=model, lag=study.lag)
+            policy.median("divergence", reweighted, "nat", "lower", weighting="Markov state model")
         if study.system.molecule is not None and np.isfinite(side[0].schlitter):
             entropy = "configurational entropy"
             policy.median(entropy, [each.schlitter for each in side], "J/mol/K", "higher", estimate="Schlitter")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from levinthal.plugins import check_range
+from levinthal.plugins import check_values
 from levinthal.workloads.sampling.learners.features import (
     Embedding,
     Frames,
@@ -66,7 +66,7 @@ class CoordinatesLearner:
     name = "coordinates"
 
     def __post_init__(self) -> None:
-        check_range(self, "landmarks", 2, 100)
+        check_values(self, landmarks=(2, 100))
 
     def fit(self, frames: Frames, previous: Any, seed: int, /) -> CoordinatesModel:
         """Return the model; there is nothing to fit."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from levinthal.errors import DataError, UsageError
-from levinthal.plugins import check_range
+from levinthal.plugins import check_values
 from levinthal.proteins.contact_maps.maps import pack_contacts
 from levinthal.workloads.cvae.data.maps import PackedMaps
 from levinthal.workloads.cvae.data.split import split_by_block
@@ -140,10 +140,10 @@ class CVAELearner:
     wants_device = True
 
     def __post_init__(self) -> None:
-        for each in ("latent", "filters", "layers", "dense", "epochs", "warm_epochs", "batch_size"):
-            check_range(self, each, 1)
-        check_range(self, "most_frames", 2)
-        check_range(self, "learning_rate", 1e-8, 1.0)
+        check_values(
+            self, **dict.fromkeys(("latent", "filters", "layers", "dense", "epochs", "warm_epochs", "batch_size"), 1)
+        )
+        check_values(self, most_frames=2, learning_rate=(1e-8, 1.0))
 
     def fit(self, frames: Frames, previous: Any, seed: int, /) -> CVAELatentModel:
         """Train; from the previous model's weights where its architecture is the same.

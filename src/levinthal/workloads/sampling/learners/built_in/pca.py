@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from levinthal.errors import DataError, UsageError
 from levinthal.harness.contract.seeds import low_bits
-from levinthal.plugins import check_range
+from levinthal.plugins import check_values
 from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
 from levinthal.workloads.sampling.learners.features import (
     Embedding,
@@ -105,11 +105,7 @@ class PCALearner:
     name = "pca"
 
     def __post_init__(self) -> None:
-        check_range(self, "components", 1, 100)
-        check_range(self, "min_separation", 1)
-        check_range(self, "most_frames", 2)
-        if self.features not in ("distances", "contacts"):
-            raise UsageError(f"setting features is {self.features!r}: choose distances or contacts")
+        check_values(self, components=(1, 100), min_separation=1, most_frames=2, features=("distances", "contacts"))
 
     def fit(self, frames: Frames, previous: Any, seed: int, /) -> ComponentsModel:
         """Fit to a sample of the frames.

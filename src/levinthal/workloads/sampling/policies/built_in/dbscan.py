@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from levinthal.errors import UsageError
-from levinthal.plugins import check_range
+from levinthal.plugins import check_values
 from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
 from levinthal.workloads.sampling.policies.density import noise_radii, reference
 from levinthal.workloads.sampling.policies.restarting import Bools, Novelty, Ranking, Restarting
@@ -57,13 +57,15 @@ class DbscanSettings(RestartSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range(self, "min_samples", 2, 1000)
-        check_range(self, "outliers", 1)
-        check_range(self, "least_ratio", 1.0)
-        check_range(self, "reference_frames", 100, 50_000)
-        check_range(self, "newest_share", 0.01, 1.0)
-        if self.order not in ("random", "furthest", "contacts"):
-            raise UsageError(f"setting order is {self.order!r}: choose random, furthest or contacts")
+        check_values(
+            self,
+            min_samples=(2, 1000),
+            outliers=1,
+            least_ratio=1.0,
+            reference_frames=(100, 50_000),
+            newest_share=(0.01, 1.0),
+            order=("random", "furthest", "contacts"),
+        )
 
 
 def choose_eps(radii: Doubles, n_outliers: int, least: float) -> float:
@@ -97,7 +99,7 @@ def _far_from(tree: cKDTree, radius: float) -> Novelty:
     return novel
 
 
-class DbscanPolicy(Restarting):
+class DbscanPolicy(Restarting[DbscanSettings]):
     """The paper's: restarts from DBSCAN's noise in the embedding (Ma et al. 2020; Lee et al., arXiv 1909.07817).
 
     There, eps grows by trial until there are few enough outliers; here the eps that leaves the wanted number is found
@@ -106,11 +108,7 @@ class DbscanPolicy(Restarting):
     """
 
     name = "dbscan"
-    Settings: ClassVar[type[DbscanSettings]] = DbscanSettings
-
-    def __init__(self, settings: DbscanSettings | None = None) -> None:
-        self.settings = settings or DbscanSettings()
-        super().__init__(self.settings)
+    Settings = DbscanSettings
 
     def rank(self, view: View, points: Doubles, rng: np.random.Generator) -> Ranking:
         """Find eps and the outliers."""

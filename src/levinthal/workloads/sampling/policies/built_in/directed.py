@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import UsageError
-from levinthal.plugins import check_range
+from levinthal.plugins import check_values
 from levinthal.proteins.similarity.fractions import rmsd
 from levinthal.workloads.sampling.policies.restarting import Bools, Ranking, Restarting
 from levinthal.workloads.sampling.policies.settings import RestartSettings
@@ -42,20 +41,19 @@ class DirectedSettings(RestartSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range(self, "candidates", 1)
+        check_values(self, candidates=1)
         if np.size(self.target) == 0 or not np.isfinite(np.asarray(self.target, np.float64)).all():
             raise UsageError("policy directed needs a target: give finite coordinates of the shape of a frame")
 
 
-class DirectedPolicy(Restarting):
+class DirectedPolicy(Restarting[DirectedSettings]):
     """Restarts from the frames nearest to a target: by RMSD for residues, else by Euclidean distance."""
 
     name = "directed"
     wants_target = True
-    Settings: ClassVar[type[DirectedSettings]] = DirectedSettings
+    Settings = DirectedSettings
 
     def __init__(self, settings: DirectedSettings) -> None:
-        self.settings = settings
         super().__init__(settings)
         self._target = np.asarray(settings.target, np.float64)
         self._distance: Doubles = np.empty(0)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import UsageError
-from levinthal.plugins import check_range
+from levinthal.plugins import check_values
 from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
 from levinthal.proteins.similarity.fractions import radius_of_gyration
 from levinthal.workloads.sampling.policies.cluster_restarts import ClusterSettings, first_share, members, novelty
@@ -41,9 +41,7 @@ class FastSettings(ClusterSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range(self, "alpha", 0.0)
-        if self.term not in ("auto", "contacts", "compactness", "spread"):
-            raise UsageError(f"setting term is {self.term!r}: choose auto, contacts, compactness or spread")
+        check_values(self, alpha=0.0, term=("auto", "contacts", "compactness", "spread"))
 
 
 def scaled(values: Doubles) -> Doubles:
@@ -52,7 +50,7 @@ def scaled(values: Doubles) -> Doubles:
     return np.asarray((values - low) / (high - low) if high > low else np.zeros(len(values)), np.float64)
 
 
-class FastPolicy(Restarting):
+class FastPolicy(Restarting[FastSettings]):
     """Restarts by directed + alpha undirected, both scaled to 0 .. 1 (Zimmerman and Bowman, JCTC 11:5747, 2015).
 
     The directed term is one that needs no reference structure, taken at the clusters' centres; the undirected one
@@ -60,11 +58,7 @@ class FastPolicy(Restarting):
     """
 
     name = "fast"
-    Settings: ClassVar[type[FastSettings]] = FastSettings
-
-    def __init__(self, settings: FastSettings | None = None) -> None:
-        self.settings = settings or FastSettings()
-        super().__init__(self.settings)
+    Settings = FastSettings
 
     def rank(self, view: View, points: Doubles, rng: np.random.Generator) -> Ranking:
         """Order clusters by reward."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 import numpy.typing as npt
 
@@ -17,18 +15,14 @@ __all__ = ["POLICY", "LeastCountsPolicy"]
 Doubles = npt.NDArray[np.float64]
 
 
-class LeastCountsPolicy(Restarting):
+class LeastCountsPolicy(Restarting[ClusterSettings]):
     """Restarts from clusters with few frames: a cluster's chance is inverse to its count.
 
     Weber and Pande, J. Chem. Theory Comput. 7:3405, 2011, call it counts-based adaptive sampling.
     """
 
     name = "least-counts"
-    Settings: ClassVar[type[ClusterSettings]] = ClusterSettings
-
-    def __init__(self, settings: ClusterSettings | None = None) -> None:
-        self.settings = settings or ClusterSettings()
-        super().__init__(self.settings)
+    Settings = ClusterSettings
 
     def rank(self, view: View, points: Doubles, rng: np.random.Generator) -> Ranking:
         """Draw clusters without replacement, and a frame of each."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from levinthal.plugins import check_range
+from levinthal.plugins import check_values
 from levinthal.workloads.sampling.policies.density import (
     Reference,
     local_outlier_factors,
@@ -48,21 +47,14 @@ class LofSettings(RestartSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range(self, "neighbours", 2, 1000)
-        check_range(self, "outliers", 1)
-        check_range(self, "least_factor", 1.0)
-        check_range(self, "reference_frames", 100, 50_000)
+        check_values(self, neighbours=(2, 1000), outliers=1, least_factor=1.0, reference_frames=(100, 50_000))
 
 
-class LofPolicy(Restarting):
+class LofPolicy(Restarting[LofSettings]):
     """Restarts from the frames of the largest local outlier factors (Breunig et al., SIGMOD 2000)."""
 
     name = "lof"
-    Settings: ClassVar[type[LofSettings]] = LofSettings
-
-    def __init__(self, settings: LofSettings | None = None) -> None:
-        self.settings = settings or LofSettings()
-        super().__init__(self.settings)
+    Settings = LofSettings
 
     def rank(self, view: View, points: Doubles, rng: np.random.Generator) -> Ranking:
         """Find the largest factors."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from levinthal.plugins import check_range
+from levinthal.plugins import check_values
 from levinthal.workloads.sampling.policies.cluster_restarts import ClusterSettings, first_share, members, novelty
 from levinthal.workloads.sampling.policies.clusters import k_centers
 from levinthal.workloads.sampling.policies.restarting import Ranking, Restarting
@@ -36,8 +35,7 @@ class ReapSettings(ClusterSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range(self, "weight_step", 0.0, 1.0)
-        check_range(self, "least_counted", 1)
+        check_values(self, weight_step=(0.0, 1.0), least_counted=1)
 
 
 def adapt_weights(weights: Doubles, rewards: Doubles, step: float) -> Doubles:
@@ -64,7 +62,7 @@ def adapt_weights(weights: Doubles, rewards: Doubles, step: float) -> Doubles:
     return adapted
 
 
-class ReapPolicy(Restarting):
+class ReapPolicy(Restarting[ReapSettings]):
     """Restarts by sum w_k |theta_k - mu_k| / sigma_k (Shamsi, Cheng and Shukla, J. Phys. Chem. B 122:8386, 2018).
 
     The coordinates theta are those of the embedding. The weights follow the coordinates along which the clusters with
@@ -72,11 +70,10 @@ class ReapPolicy(Restarting):
     """
 
     name = "reap"
-    Settings: ClassVar[type[ReapSettings]] = ReapSettings
+    Settings = ReapSettings
 
-    def __init__(self, settings: ReapSettings | None = None) -> None:
-        self.settings = settings or ReapSettings()
-        super().__init__(self.settings)
+    def __init__(self, settings: ReapSettings) -> None:
+        super().__init__(settings)
         self.weights: Doubles = np.empty(0)
 
     def rank(self, view: View, points: Doubles, rng: np.random.Generator) -> Ranking:

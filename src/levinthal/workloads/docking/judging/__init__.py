@@ -1,1 +1,0 @@
-"""What poses are worth: rescoring, plausibility, comparisons and verdicts."""

@@ -1,0 +1,224 @@
+"""All searches on one complex and one last word: what a run is worth, and the summaries that the table is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from levinthal.workloads.docking.molecules.atom_types import ELEMENTS
+from levinthal.workloads.docking.molecules.rmsd import CrystalPose
+from levinthal.workloads.docking.redocking.plausibility import PoseCheck, check_pose
+from levinthal.workloads.docking.search.contract import Problem, Search
+from levinthal.workloads.docking.search.outcome import SearchOutcome
+from levinthal.workloads.docking.search.rescoring import FinalPoses, rescore
+
+__all__ = [
+    "SEARCH_TOLERANCE_KCAL_MOL",
+    "SUCCESS_ANGSTROM",
+    "Contender",
+    "Finished",
+    "FinishedRun",
+    "Summary",
+    "Verdict",
+    "finish",
+    "judge",
+    "summarise",
+    "verdict_of",
+]
+
+SUCCESS_ANGSTROM = 2.0
+SEARCH_TOLERANCE_KCAL_MOL = 0.5
+
+Verdict = Literal["success", "search failure", "scoring failure"]
+
+
+def judge(rmsd_angstrom: float, energy_kcal_mol: float, best_known_kcal_mol: float) -> Verdict:
+    """Distinguish a failure of the search from one of the score.
+
+    A top pose beyond 2 A is a failure of the search when its energy is more than 0.5 kcal/mol above the best known:
+    then something better was there to be found. Otherwise the score itself prefers a wrong pose.
+    """
+    if rmsd_angstrom <= SUCCESS_ANGSTROM:
+        return "success"
+    if energy_kcal_mol > best_known_kcal_mol + SEARCH_TOLERANCE_KCAL_MOL:
+        return "search failure"
+    return "scoring failure"
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """A search that takes part.
+
+    Attributes
+    ----------
+    name : str
+        In the registry; of a budget of another search, what is shown.
+    search : Search
+    shown : str
+        Where people read.
+    ranked : bool
+        Whether it is one of the settings' searches, not a point of the anytime curve of one.
+    """
+
+    name: str
+    search: Search
+    shown: str
+    ranked: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedRun:
+    """A run of a search after rescoring.
+
+    Attributes
+    ----------
+    outcome : SearchOutcome
+        As the search ended.
+    final : FinalPoses
+    rmsd_angstrom : float or None
+        Of the pose with the best exact energy; None without a crystal pose.
+    check : PoseCheck
+        Of the same pose.
+    """
+
+    outcome: SearchOutcome
+    final: FinalPoses
+    rmsd_angstrom: float | None
+    check: PoseCheck
+
+    @property
+    def best_kcal_mol(self) -> float:
+        """Best exact energy."""
+        return float(self.final.energies_kcal_mol[0])
+
+    @property
+    def setup_s(self) -> float:
+        """What the search needed before it could begin."""
+        return sum(self.outcome.setup_s.values())
+
+
+Finished = Mapping[Contender, Sequence[FinishedRun]]
+"""The runs of each contender."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A search over its runs.
+
+    Attributes
+    ----------
+    search : type of Search
+    n_runs : int
+    success : float or None
+        Share of runs whose top pose is within 2 A; None without a crystal pose.
+    best_kcal_mol, median_kcal_mol : float
+        Exact energies of the top poses.
+    rmsd_angstrom : float or None
+        Median of the top poses.
+    search_s, setup_s : float
+        Medians.
+    evaluations : int or None
+        Median; None where the search does not report them.
+    n_search_failures, n_scoring_failures, n_plausible : int
+        Runs.
+    found : float
+        Share of runs within 0.5 kcal/mol of the best known energy.
+    """
+
+    search: type[Search]
+    n_runs: int
+    success: float | None
+    best_kcal_mol: float
+    median_kcal_mol: float
+    rmsd_angstrom: float | None
+    search_s: float
+    setup_s: float
+    evaluations: int | None
+    n_search_failures: int
+    n_scoring_failures: int
+    n_plausible: int
+    found: float
+
+
+def finish(problem: Problem, crystal: CrystalPose | None, search: Search, outcome: SearchOutcome) -> FinishedRun:
+    """Rescore the poses of a run and look at the best one."""
+    function = problem.grids.function
+    final = rescore(problem.receptors, problem.ligand, outcome, function, polished=not search.refines)
+    top = final.coordinates[:1]
+    receptor = problem.receptors[int(final.conformations[0])]
+    check = check_pose(
+        problem.ligand.elements, top[0], [ELEMENTS[kind] for kind in receptor.types], receptor.coordinates_angstrom
+    )
+    return FinishedRun(outcome, final, None if crystal is None else float(crystal.rmsd(top)[0]), check)
+
+
+def summarise(search: Search, runs: Sequence[FinishedRun], best_known_kcal_mol: float) -> Summary:
+    """Summarise the runs of a search.
+
+    Parameters
+    ----------
+    search : Search
+    runs : sequence of FinishedRun
+    best_known_kcal_mol : float
+        The best exact energy that anybody found, the crystal pose after a descent included.
+    """
+    energies = np.array([each.best_kcal_mol for each in runs])
+    judged = [(each.rmsd_angstrom, each.best_kcal_mol) for each in runs if each.rmsd_angstrom is not None]
+    verdicts = [judge(rmsd, energy, best_known_kcal_mol) for rmsd, energy in judged]
+    distances = [rmsd for rmsd, _ in judged]
+    evaluations = [each.outcome.n_evaluations for each in runs]
+    return Summary(
+        search=type(search),
+        n_runs=len(runs),
+        success=float(np.mean([each <= SUCCESS_ANGSTROM for each in distances])) if distances else None,
+        best_kcal_mol=float(energies.min()),
+        median_kcal_mol=float(np.median(energies)),
+        rmsd_angstrom=float(np.median(distances)) if distances else None,
+        search_s=float(np.median([each.outcome.duration_s for each in runs])),
+        setup_s=float(np.median([each.setup_s for each in runs])),
+        evaluations=int(np.median(evaluations)) if min(evaluations) > 0 else None,
+        n_search_failures=verdicts.count("search failure"),
+        n_scoring_failures=verdicts.count("scoring failure"),
+        n_plausible=sum(each.check.passed for each in runs),
+        found=float(np.mean(energies <= best_known_kcal_mol + SEARCH_TOLERANCE_KCAL_MOL)),
+    )
+
+
+def verdict_of(summaries: Sequence[Summary]) -> str:
+    """Say in words what the table says: trained searches against the control, the control against the reference.
+
+    Without a control the trained ones stand against the reference; without any of these the first against the second.
+    """
+    trained = [each for each in summaries if each.search.needs_model]
+    control = next((each for each in summaries if each.search.is_control), None)
+    reference = next((each for each in summaries if each.search.is_reference), None)
+    pairs = [(each, other) for each in trained if (other := control or reference) is not None]
+    if control is not None and reference is not None:
+        pairs.append((control, reference))
+    if not pairs and len(summaries) > 1:
+        pairs = [(summaries[0], summaries[1])]
+    alone = summaries[0].search.shown
+    return " ".join(_versus(*pair) for pair in pairs) or (
+        f"{alone[0].upper()}{alone[1:]} ran alone: there is nothing to compare it with."
+    )
+
+
+def _versus(ours: Summary, theirs: Summary) -> str:
+    better = ours.found - theirs.found
+    ratio = theirs.search_s / ours.search_s
+    time_words = (
+        f"in about the same time ({ours.search_s:.3g} s against {theirs.search_s:.3g} s)"
+        if 0.8 < ratio < 1.25
+        else f"in {ours.search_s:.3g} s against {theirs.search_s:.3g} s"
+    )
+    often = "more often than" if better > 0 else "less often than" if better < 0 else "as often as"
+    score = " on the same score" if ours.search.needs_model and theirs.search.is_control else ""
+    words = f"{_words(ours)} found the best known score {often} {_words(theirs)}{score}, {time_words}."
+    return f"{words[0].upper()}{words[1:]}"
+
+
+def _words(summary: Summary) -> str:
+    return summary.search.described or summary.search.shown

@@ -1,1 +1,0 @@
-"""Figures, and a pose to turn."""

@@ -1,0 +1,99 @@
+"""A library docked into the pocket of the workload and ranked; metrics, files and the picture of its enrichment."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from levinthal.harness import Run
+from levinthal.harness.contract.seeds import low_bits
+from levinthal.workloads.docking.inputs import Inputs
+from levinthal.workloads.docking.scoring import build_grids
+from levinthal.workloads.docking.screening.enrichment import BEDROC_ALPHA, TOP_FRACTION
+from levinthal.workloads.docking.screening.screen import Screening, ranked_csv, ranked_sdf, screen
+from levinthal.workloads.docking.search.built_in.restarts import RandomRestarts
+from levinthal.workloads.docking.search.contract import Problem
+from levinthal.workloads.docking.search.outcome import SearchOutcome
+from levinthal.workloads.docking.settings import DockingSettings
+from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
+
+__all__ = ["screen_library"]
+
+
+_SEARCH = RandomRestarts(n_drawn=2048, n_starts=512, n_last=32, n_poses=3)
+_MOST_NOTES = 5
+
+
+def screen_library(run: Run, settings: DockingSettings, inputs: Inputs) -> None:
+    """Dock a library, rank it, and report on the ranking."""
+    types = sorted({int(kind) for each in inputs.library for kind in each.ligand.scored_types})
+    with run.phase("library maps", items=len(inputs.receptors)):
+        grids = build_grids(
+            inputs.receptors,
+            types,
+            inputs.box,
+            settings.function,
+            spacing_angstrom=settings.spacing,
+            device=run.device,
+        )
+    seed = run.seed_for("screening", bits=31)
+
+    def search(problem: Problem, number: int) -> SearchOutcome:
+        return _SEARCH.search(problem, seed=low_bits(seed + number))
+
+    with run.phase("screen", items=len(inputs.library), total=len(inputs.library)) as phase:
+        screening = screen(
+            inputs.library, inputs.library_failures, inputs.receptors, grids, search, on_ligand=phase.advance
+        )
+    _report(run, screening, run.duration_s("screen"))
+    _keep(run, screening)
+
+
+def _report(run: Run, screening: Screening, duration_s: float) -> None:
+    run.metric("screening", len(screening.hits) / duration_s, unit="ligand/s", better="higher")
+    run.metric("ligands that failed", len(screening.failures), unit="1", better="lower", kind="quality")
+    found = screening.enrichment
+    why = "the library marks no actives, or no decoys"
+    roc_auc, bedroc, enriched = (None,) * 3 if found is None else (found.roc_auc, found.bedroc, found.enrichment)
+    for name, value, labels in (
+        ("screening ROC AUC", roc_auc, {}),
+        ("screening BEDROC", bedroc, {"alpha": BEDROC_ALPHA}),
+        ("screening enrichment", enriched, {"fraction": TOP_FRACTION}),
+    ):
+        run.metric(name, value, unit="1", better="higher", kind="quality", reason=why, labels=labels)
+    for failure in screening.failures[:_MOST_NOTES]:
+        run.note(f"{failure.name} was left out: {failure.reason}.")
+    if len(screening.failures) > _MOST_NOTES:
+        run.note(f"{len(screening.failures) - _MOST_NOTES} more compounds were left out: ranked.csv says why.")
+
+
+def _keep(run: Run, screening: Screening) -> None:
+    run.artifact(
+        "ranked.csv", ranked_csv(screening), "The library, ranked; what failed stands at the end with its reason."
+    )
+    run.artifact("ranked.sdf", ranked_sdf(screening), "The best pose of each compound, in the order of the list.")
+    if (found := screening.enrichment) is not None:
+        run.artifact(
+            "enrichment.svg",
+            _enrichment_figure(screening),
+            f"{found.n_active} actives and {found.n_decoy} decoys in the order of their scores.",
+        )
+
+
+def _enrichment_figure(screening: Screening) -> str:
+    """Draw the share of actives found against the share of the library seen.
+
+    Returns
+    -------
+    str
+        SVG.
+    """
+    known = [bool(hit.entry.active) for hit in screening.hits if hit.entry.active is not None]
+    seen = np.arange(len(known) + 1) / len(known)
+    found = np.concatenate([[0.0], np.cumsum(known) / max(sum(known), 1)])
+    figure = new_figure(4.2, 3.2)
+    axes = figure.subplots()
+    axes.plot(seen, found, drawstyle="steps-post", color=PALETTE[0], label="docking")
+    axes.plot([0, 1], [0, 1], color="#999999", ls="--", label="random order")
+    axes.set(xlabel="share of the library", ylabel="share of the actives", xlim=(0, 1), ylim=(0, 1.02))
+    axes.legend(frameon=False, loc="lower right")
+    return svg_of(figure)

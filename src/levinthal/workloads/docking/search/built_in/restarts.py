@@ -1,0 +1,70 @@
+"""Random restarts with gradient descent on the batched score: no learning, the control of everything that learns.
+
+Poses are drawn at random and the best of them descend together (`Halving`). All conformations of the receptor are
+searched in one batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from levinthal.workloads.docking.molecules.pose import Poses
+from levinthal.workloads.docking.search.contract import Problem, Search
+from levinthal.workloads.docking.search.halving import Halving
+from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
+
+__all__ = ["RandomRestarts"]
+
+
+@dataclass(frozen=True)
+class RandomRestarts(Search):
+    """Search from random poses.
+
+    Attributes
+    ----------
+    n_drawn : int
+        Random poses that are scored, in each receptor conformation.
+    n_starts : int
+        The best of them, which descend.
+    round_steps, n_last, last_steps : int
+        See `Halving`.
+    n_poses : int
+        Distinct poses that are returned.
+    """
+
+    n_drawn: int = 4096
+    n_starts: int = 512
+    round_steps: int = 6
+    n_last: int = 32
+    last_steps: int = 30
+    n_poses: int = 9
+
+    shown: ClassVar[str] = "random restarts"
+    is_control: ClassVar[bool] = True
+
+    def search(self, problem: Problem, *, seed: int = 0) -> SearchOutcome:
+        """Search from poses that the seed decides."""
+        recorder = TraceRecorder()
+        count = self.n_drawn * problem.n_conformations
+        generator = torch.Generator().manual_seed(seed)
+        poses = Poses.random(count, problem.grids.box, generator, margin_angstrom=1.0, device=problem.grids.device)
+        conformations = problem.spread(count)
+        energies = problem.energies(poses, conformations)
+        recorder.note(count, float(energies.min()))
+        chosen = _best_of_each(energies, conformations, self.n_starts, problem.n_conformations)
+        halving = Halving(self.round_steps, self.n_last, self.last_steps)
+        return halving.descend(problem, poses[chosen], conformations[chosen], recorder, self.n_poses)
+
+
+def _best_of_each(energies: Tensor, conformations: Tensor, most: int, n_conformations: int) -> Tensor:
+    """Return the indices of the lowest energies, as many of each conformation; they are dealt in turn."""
+    table = energies.reshape(-1, n_conformations)
+    found = torch.topk(table, min(most, len(table)), dim=0, largest=False).indices
+    return (found * n_conformations + torch.arange(n_conformations, device=energies.device)).flatten()
+
+
+SEARCH = RandomRestarts

@@ -1,0 +1,149 @@
+"""What a docking search is, and what it is given: maps, a ligand, and how its poses are evaluated and reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
+from levinthal.workloads.docking.molecules.pose import Poses
+from levinthal.workloads.docking.scoring import GridMaps, RigidScore, score_and_gradient, score_poses
+from levinthal.workloads.docking.search.outcome import SearchOutcome, Trace
+
+__all__ = ["Problem", "Search", "distinct"]
+
+_ALIKE_ANGSTROM = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """One ligand and the maps of one or more receptor conformations.
+
+    The energy of a pose is its score plus the energy of the receptor conformation that it is in.
+
+    Attributes
+    ----------
+    grids : GridMaps
+    ligand : Ligand
+    receptors : tuple of Receptor
+        The conformations of the maps, for a search that makes its own; empty where none does.
+    """
+
+    grids: GridMaps
+    ligand: Ligand
+    receptors: tuple[Receptor, ...] = ()
+
+    @property
+    def n_conformations(self) -> int:
+        """How many receptor conformations there are."""
+        return self.grids.n_conformations
+
+    @property
+    def radius_angstrom(self) -> float:
+        """Radius of gyration of the heavy atoms."""
+        return float(np.sqrt((self.ligand.scored_template_angstrom**2).sum(axis=1).mean()))
+
+    def evaluate(self, poses: Poses, conformations: Tensor) -> RigidScore:
+        """Return total energies with force and torque."""
+        score = score_and_gradient(self.grids, self.ligand, poses, conformations)
+        return score._replace(energies_kcal_mol=score.energies_kcal_mol + self.strain(conformations))
+
+    def energies(self, poses: Poses, conformations: Tensor) -> Tensor:
+        """Return total energies alone."""
+        return score_poses(self.grids, self.ligand, poses, conformations) + self.strain(conformations)
+
+    def strain(self, conformations: Tensor) -> Tensor:
+        """Return the energies of receptor conformations."""
+        return self.grids.receptor_energies_kcal_mol[conformations]
+
+    def spread(self, count: int) -> Tensor:
+        """Return `count` conformations, dealt in turn."""
+        return torch.arange(count, device=self.grids.device) % self.n_conformations
+
+    def outcome(
+        self, poses: Poses, conformations: Tensor, energies: Tensor, trace: Trace, n_poses: int
+    ) -> SearchOutcome:
+        """Return the best distinct poses as the end of a search."""
+        order = torch.argsort(energies)
+        template = torch.as_tensor(self.ligand.coordinates_angstrom, dtype=poses.quaternions.dtype)
+        places = poses[order].to(poses.quaternions.dtype, "cpu").coordinates(template).numpy().astype(np.float64)
+        found, conformation = energies[order].cpu().numpy(), conformations[order].cpu().numpy()
+        kept = distinct(places[:, self.ligand.heavy_atoms], conformation, n_poses)
+        return SearchOutcome(places[kept], conformation[kept], found[kept].astype(np.float64), trace)
+
+
+def distinct(
+    coordinates: npt.NDArray[np.float64], conformations: npt.NDArray[np.int64], most: int
+) -> npt.NDArray[np.int64]:
+    """Return the first poses, at most `most`, that are not within 1 A RMSD of an earlier one in the same conformation.
+
+    Parameters
+    ----------
+    coordinates : ndarray, (poses, atoms, 3)
+        Best first.
+    conformations : ndarray, (poses,)
+    most : int
+    """
+    kept: list[int] = []
+    left = np.arange(len(coordinates))
+    while len(left) and len(kept) < most:
+        first = left[0]
+        kept.append(int(first))
+        rmsd = np.sqrt(((coordinates[left] - coordinates[first]) ** 2).sum(axis=2).mean(axis=1))
+        left = left[(rmsd > _ALIKE_ANGSTROM) | (conformations[left] != conformations[first])]
+    return np.array(kept, np.int64)
+
+
+class Search:
+    """Base of all searches, built in or plugged in: frozen dataclasses whose fields are their settings.
+
+    One field is `n_poses`, the distinct poses that are returned. A search that declares `all_cores` has a field
+    `threads` as well, one that declares `needs_model` a field `model` (a `TrainedPolicy`); the workload fills these.
+
+    Attributes
+    ----------
+    shown : str
+        Its name where people read.
+    described : str
+        Its name within a sentence; by default `shown`.
+    needs_model : bool
+        Whether it searches with the policy that the workload trains.
+    is_control : bool
+        Whether it is what a trained search has to beat: the same score, nothing learned.
+    is_reference : bool
+        Whether it is the established program, as well set as it can be, that the control is compared with.
+    all_cores : bool
+        Whether it runs on all cores; others run on one.
+    package, installed_by : str
+        An optional package that it needs, and the words that say how to get it.
+    refines : bool
+        Whether its poses are refined off the maps already; others descend on the exact energy at the end.
+    """
+
+    shown: ClassVar[str]
+    described: ClassVar[str] = ""
+    needs_model: ClassVar[bool] = False
+    is_control: ClassVar[bool] = False
+    is_reference: ClassVar[bool] = False
+    all_cores: ClassVar[bool] = False
+    package: ClassVar[str] = ""
+    installed_by: ClassVar[str] = ""
+    refines: ClassVar[bool] = False
+
+    def search(self, problem: Problem, *, seed: int = 0) -> SearchOutcome:
+        """Search for the best poses; the seed alone decides what is drawn at random."""
+        raise NotImplementedError
+
+    def warm_up(self, problem: Problem) -> None:
+        """Compile and load what the first search would, off the clock; by default by a whole search."""
+        self.search(problem)
+
+    def at_budget(self, amount: int) -> tuple[str, Search] | None:
+        """Return the search at another budget, a point of its anytime curve; None where its trace is the curve."""
+        del amount
+        return None
