@@ -154,6 +154,6 @@ class Chooses(Protocol):
     differ in is then what more ranks are worth.
     """
 
-    def choose(self, rank: Rank, settings: Any) -> Choice:
+    def choose_execution(self, rank: Rank, settings: Any) -> Choice:
         """Return how to compute; `Rank.choice` of all trainers will be what is taken. Called on one rank."""
         ...

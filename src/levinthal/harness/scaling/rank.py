@@ -126,7 +126,7 @@ def _with_choice(workload: Chooses, rank: Rank, settings: Settings) -> Rank:
     file = rank.folder / CHOICE
     asked = {"precision": rank.precision, "device": rank.device.type}
     if rank.rank == 0 and not (file.exists() and _choice(file).asked == asked):
-        choice = workload.choose(rank, settings).model_copy(update={"asked": asked})
+        choice = workload.choose_execution(rank, settings).model_copy(update={"asked": asked})
         write_whole(file, choice.model_dump_json(indent=1) + "\n")
     distributed.barrier()
     return replace(rank, choice=_choice(file).taken)

@@ -44,7 +44,7 @@ def run_study(study: Study[R], bench: Bench) -> None:
     measured = measure_in_turn(kept.files, obtain, lambda point, error: run.note(f"{plan.words(point)}: {error}"))
     if not measured.records:
         raise DataError(next(iter(measured.failures.values())))
-    plan = study.conclude(bench, measured)
+    plan = study.conclude(replace(bench, choices=chooser.choices), measured)
     for point in plan.figure_points():
         for found in figures_of(study, plan, measured, point):
             figure = found.figure

@@ -172,6 +172,10 @@ class ScalingStudy(Study[PointRecord]):
         self._name_data(bench, measured.records)
         for note in self._notes(measured.records):
             bench.run.note(note)
+        for what, use in (("precision", bench.run.use_precision), ("implementation", bench.run.use_implementation)):
+            chosen = {str(choice.taken[what]) for choice in bench.choices.values() if what in choice.taken}
+            if len(chosen) == 1:  # where cases differ in it, only the choices tell
+                use(chosen.pop())
         if all(record.ranks_per_core for record in measured.records.values()):
             return bench.plan
         axes = tuple(

@@ -72,7 +72,7 @@ def choice_of_execution(rank: Rank, config: CVAEConfig, batch_size: int) -> Choi
     model = CVAEModel(config, seed=low_bits(rank.seed)).to(rank.device)
     chosen = choose_execution(model, rank.precision, batch_size)
     return Choice(
-        taken={"precision": chosen.precision, "implementation": "compiled" if chosen.compiled else "torch"},
+        taken={"precision": chosen.precision, "implementation": "kernels" if chosen.compiled else "torch"},
         reason=", ".join(f"{name} {rate:.4g} frame/s" for name, rate in chosen.measured_frames_per_s),
     )
 
@@ -102,7 +102,7 @@ class CVAETrainer:
         self.n_items = max(len(packed), EPOCH_FRAMES)
         source = PackedMaps(np.resize(packed, (self.n_items, packed.shape[1])), store.header.n_residues, config.size)
         model = CVAEModel(config, seed=low_bits(rank.seed)).to(rank.device)
-        execution = Execution(str(rank.choice["precision"]), compiled=rank.choice["implementation"] == "compiled")
+        execution = Execution(str(rank.choice["precision"]), compiled=rank.choice["implementation"] == "kernels")
         self.execution = execution.name
         self._stepper = Stepper(model, source, batch_size, optimizer, rank.seed, execution)
 
