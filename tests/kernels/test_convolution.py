@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from levinthal.kernels.convolution.convolution import Layer, convolution_stack, supports
-from levinthal.kernels.convolution.dense import dense
-from levinthal.kernels.convolution.gemm import multiply
-from levinthal.kernels.threads import compute_threads, in_parts, n_compute_threads
+from levinthal.kernels.products import multiply
+from levinthal.kernels.threads import compute_threads, in_parts, n_compute_threads, shares
+from levinthal.workloads.cvae.model.convolution import Layer, convolution_stack, supports
+from levinthal.workloads.cvae.model.dense import dense
 
 
 def layer(transposed: bool, size: int, big: int, small: int, stride: int, relu: bool) -> Layer:
@@ -162,10 +162,10 @@ def test_threads_restore_torch_and_pass_errors_on() -> None:
     before = torch.get_num_threads()
     with compute_threads(3):
         assert (torch.get_num_threads(), n_compute_threads()) == (1, 3)
-        assert in_parts(lambda first, last: (first, last), 10) == [(0, 3), (3, 6), (6, 10)]
-        assert in_parts(lambda first, last: (first, last), 1) == [(0, 1)]
+        assert in_parts(lambda first, last: (first, last), shares(10)) == [(0, 3), (3, 6), (6, 10)]
+        assert in_parts(lambda first, last: (first, last), shares(1)) == [(0, 1)]
         with pytest.raises(ZeroDivisionError):
-            in_parts(lambda first, last: 1 // (last - 10), 10)
+            in_parts(lambda first, last: 1 // (last - 10), shares(10))
     assert torch.get_num_threads() == before
 
 

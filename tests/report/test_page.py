@@ -276,7 +276,7 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path, make_result: MakeRes
         write_report(results, tmp_path / "no" / "such" / "report.html")
     precious = tmp_path / "result.json"
     precious.write_text("{}")
-    with pytest.raises(ResultError, match="no HTML file"):
+    with pytest.raises(ResultError, match="not an HTML file"):
         write_report(results, precious)
     assert precious.read_text() == "{}"
 

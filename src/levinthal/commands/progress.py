@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from levinthal.harness.results.plan import Plan
 from levinthal.harness.results.result import Result
-from levinthal.harness.running.execute import Watcher
+from levinthal.harness.running.watching import Watcher
 
 __all__ = ["BarWatcher", "LineWatcher", "make_watcher", "shown_duration"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import keyword
 from pathlib import Path
 
-from levinthal.errors import ResultError, UsageError
+from levinthal.errors import UsageError
+from levinthal.files.writing import as_write_error
 from levinthal.harness.contract.registry import WORKLOADS
 
 __all__ = ["write_plugin"]
@@ -119,7 +120,7 @@ def write_plugin(name: str, folder: Path | None = None) -> Path:
     ------
     UsageError
         The name is not an identifier or is taken, or the folder holds something.
-    ResultError
+    WriteError
         The folder cannot be written to.
     """
     if not name.isidentifier() or keyword.iskeyword(name) or name != name.lower() or name == "all":
@@ -135,12 +136,10 @@ def write_plugin(name: str, folder: Path | None = None) -> Path:
     target = (folder or Path(f"levinthal-{words['package']}")).absolute()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target} exists already: choose another --folder")
-    try:
+    with as_write_error(target, fix="choose a --folder that is yours"):
         module = target / "src" / f"levinthal_{name}"
         module.mkdir(parents=True)
         (target / "pyproject.toml").write_text(_PYPROJECT.format(**words), encoding="utf-8")
         (target / "README.md").write_text(_README.format(**words), encoding="utf-8")
         (module / "__init__.py").write_text(_MODULE.format(**words), encoding="utf-8")
-    except OSError as error:
-        raise ResultError(f"cannot write {target}: {error.strerror}: choose a --folder that is yours") from None
     return target

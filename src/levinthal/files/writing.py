@@ -111,14 +111,16 @@ def _replaced(path: str | Path, *also: type[Exception], durable: bool = True) ->
 
 
 @contextmanager
-def as_write_error(path: str | Path, *also: type[Exception]) -> Iterator[None]:
-    """Raise a `WriteError` that names `path` for an OSError, or one of `also`, of the block."""
+def as_write_error(
+    path: str | Path, *also: type[Exception], fix: str = "free space or choose a folder that is yours"
+) -> Iterator[None]:
+    """Raise a `WriteError` that names `path`, and how to fix it, for an OSError, or one of `also`, of the block."""
     kinds: tuple[type[Exception], ...] = (OSError, *also)
     try:
         yield
     except kinds as error:
         reason = getattr(error, "strerror", None) or error
-        raise WriteError(f"cannot write {path}: {reason}: free space or choose a folder that is yours") from None
+        raise WriteError(f"cannot write {path}: {reason}: {fix}") from None
 
 
 def _flush(path: Path) -> None:

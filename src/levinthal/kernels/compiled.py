@@ -1,36 +1,87 @@
-"""Compiled loops: how numba makes them, and how threads share their work.
+"""How numba compiles the loops of this package, where it keeps their machine code, and how their bounds are checked.
 
 Importing this module imports numba, which is slow: import it only where a loop is about to run.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from itertools import pairwise
-from typing import Any, TypeVar
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from numba import njit
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
-__all__ = ["compiled", "in_parts", "run_together"]
+__all__ = ["CHECKED", "compiled"]
 
-T = TypeVar("T")
-
-
-class _Thread(threading.local):
-    is_ours: bool = False
+CHECKED = os.environ.get("LEVINTHAL_DEBUG_KERNELS", "0") not in ("", "0")
+"""Whether an index outside its array raises IndexError, in loops and in vector code; slow, for tests."""
 
 
-_thread = _Thread()
-_pools: dict[int, ThreadPoolExecutor] = {}
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pools.clear)  # threads do not survive a fork
+@cache
+def _package_stamp() -> str:
+    """Return a hash of all files of the package: what one file is compiled to depends on what it takes from others."""
+    digest = hashlib.sha256()
+    folder = Path(__file__).parent
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
-def compiled(*fastmath: str) -> Callable[[Callable[..., Any]], Any]:
+class _Files(IndexDataCacheFile):  # type: ignore[misc]  # numba has no types
+    """A file for each signature and processor, named by all that its code depends on.
+
+    numba keeps an index of numbered files instead, which processes that compile at once take from each other.
+    """
+
+    def _name(self, key: Any) -> str:
+        digest = hashlib.sha256(repr((self._version, self._source_stamp, key)).encode()).hexdigest()
+        return f"{self._prefix}{digest[:24]}.nbc"
+
+    @property
+    def _prefix(self) -> str:
+        stamp = hashlib.sha256(repr((self._version, self._source_stamp)).encode()).hexdigest()
+        return f"{Path(self._index_name).stem}.{stamp[:8]}."
+
+    def load(self, key: Any) -> Any:
+        """Return what was kept under a key, or None."""
+        with contextlib.suppress(OSError):
+            return self._load_data(self._name(key))
+        return None
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep what was compiled, and remove what other versions of the files left."""
+        for path in Path(self._cache_path).glob(f"{Path(self._index_name).stem}.*.nbc"):
+            if not path.name.startswith(self._prefix):
+                path.unlink(missing_ok=True)
+        self._save_data(self._name(key), data)
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """Machine code beside the source, or in the user's cache folder where that cannot be written.
+
+    It is out of date when any file of this package has changed (numba compares only the file of the function), and
+    code with checked bounds lies beside code without.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        locator, name = self._impl.locator, self._impl.filename_base
+        stamp = locator.get_source_stamp(), _package_stamp()
+        self._cache_file = _Files(self._cache_path, f"{name}-checked" if CHECKED else name, stamp)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep what was compiled; a full disk costs only the next compilation."""
+        with contextlib.suppress(OSError):
+            super().save_overload(sig, data)
+
+
+def compiled(*fastmath: str, inline: bool = False) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function when it is first called; keep the machine code on disk where there is a place for it.
 
     The compiled function releases the interpreter's lock.
@@ -40,58 +91,22 @@ def compiled(*fastmath: str) -> Callable[[Callable[..., Any]], Any]:
     *fastmath : str
         Liberties LLVM may take with floating point: "contract" allows fused multiply-adds, "reassoc" sums in vector
         lanes.
+    inline : bool
+        Make it part of every function that calls it, with that function's liberties.
     """
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath) or False}
+    options: dict[str, Any] = {
+        "nogil": True,
+        "error_model": "numpy",
+        "fastmath": set(fastmath) or False,
+        "boundscheck": CHECKED,
+        "inline": "always" if inline else "never",
+    }
 
     def decorate(function: Callable[..., Any]) -> Any:
-        try:
-            return njit(**options, cache=True)(function)
-        except RuntimeError:  # numba found no folder for its cache
-            return njit(**options)(function)
+        dispatcher = njit(**options)(function)
+        if not inline:
+            with contextlib.suppress(RuntimeError):  # numba found no folder for its cache
+                dispatcher._cache = _Cache(function)
+        return dispatcher
 
     return decorate
-
-
-def _join() -> None:
-    _thread.is_ours = True  # it must not wait for work that waits for it
-
-
-def run_together(tasks: Sequence[Callable[[], T]]) -> list[T]:
-    """Call each task on a thread of its own, the first on the caller's; return their results in order.
-
-    All have ended when it returns or raises. The threads stay for the next call. A task must release the interpreter's
-    lock to gain anything; a task that calls this again has its own tasks done one after the other.
-
-    Raises
-    ------
-    Exception
-        The first error of any task, in their order.
-    """
-    if len(tasks) <= 1 or _thread.is_ours:
-        return [task() for task in tasks]
-    others = len(tasks) - 1
-    pool = _pools.get(others)
-    if pool is None:
-        pool = _pools[others] = ThreadPoolExecutor(others, "levinthal-loop", initializer=_join)
-    waiting = [pool.submit(task) for task in tasks[1:]]
-    try:
-        first = tasks[0]()
-    finally:
-        errors = [future.exception() for future in waiting]
-    for error in errors:
-        if error is not None:
-            raise error
-    return [first, *(future.result() for future in waiting)]
-
-
-def in_parts(work: Callable[[int, int], T], bounds: Sequence[int]) -> list[T]:
-    """Return ``work(bounds[k], bounds[k + 1])`` for each k, one thread for each.
-
-    Parameters
-    ----------
-    work : callable
-        Gets the first item and the one after the last.
-    bounds : sequence of int
-        At least two, rising.
-    """
-    return run_together([partial(work, first, last) for first, last in pairwise(bounds)])

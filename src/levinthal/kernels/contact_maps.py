@@ -6,14 +6,15 @@ All kernels release the interpreter's lock and take a range of frames, so that t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import types
+
+from levinthal.kernels.compiled import compiled
+from levinthal.kernels.vectors import INT64, Emitter, Place, emitted
 
 __all__ = ["expand_frames", "pack_frames"]
 
@@ -22,56 +23,34 @@ LANES = 32
 _U64 = np.uint64
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
-    """Compile when first called; keep the machine code on disk where there is a place that can be written."""
-    options = {"nogil": True, "error_model": "numpy"}
-    try:
-        return njit(**options, cache=True)(function)
-    except RuntimeError:  # numba found no folder for its cache
-        return njit(**options)(function)
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _lane_masks(_typing: Any, x: Any, y: Any, z: Any, i: Any, j: Any, low: Any, high: Any) -> Any:
+def _write_masks(code: Emitter, x: Place, y: Place, z: Place, i: Any, j: Any, low: Any, high: Any) -> Any:
     """Compare the squared distances from point i to points j .. j+31 with two limits.
 
     Returns one uint64: in the lower half bit k is d2(i, j+k) < low, in the upper half bit k says that the answers for
     low and high differ, in other words that d2 lies between the limits.
     """
-    scalar = x.dtype
+    builder = code.builder
+    vector = ir.VectorType(x.scalar, LANES)
+    squared = None
+    for axis in (x, y, z):
+        others = code.load(code.at(axis, j), vector)
+        difference = code.subtract(code.splat(code.load(code.at(axis, i)), LANES), others)
+        square = code.multiply(difference, difference)
+        squared = square if squared is None else code.add(squared, square)
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        *axes, point, first, low_value, high_value = arguments
-        vector = ir.VectorType(context.get_value_type(scalar), LANES)
-        undefined = ir.Constant(vector, ir.Undefined)
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-        word = ir.IntType(64)
+    def mask(limit: Any) -> Any:
+        below = builder.fcmp_ordered("<", squared, code.splat(limit, LANES))
+        return builder.zext(builder.bitcast(below, ir.IntType(LANES)), INT64)
 
-        def splat(value: Any) -> Any:
-            one = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
-            return builder.shuffle_vector(one, undefined, zeros)
-
-        squared = None
-        for axis in axes:
-            data = context.make_array(signature.args[0])(context, builder, axis).data
-            others = builder.bitcast(builder.gep(data, [first]), vector.as_pointer())
-            loaded = builder.load(others, align=scalar.bitwidth // 8)
-            difference = builder.fsub(splat(builder.load(builder.gep(data, [point]))), loaded)
-            square = builder.fmul(difference, difference, flags=("contract",))
-            squared = square if squared is None else builder.fadd(squared, square, flags=("contract",))
-
-        def mask(limit: Any) -> Any:
-            below = builder.fcmp_ordered("<", squared, splat(limit))
-            return builder.zext(builder.bitcast(below, ir.IntType(LANES)), word)
-
-        below_low = mask(low_value)
-        between = builder.xor(below_low, mask(high_value))
-        return builder.or_(builder.shl(between, ir.Constant(word, 32)), below_low)
-
-    return types.uint64(x, y, z, types.intp, types.intp, scalar, scalar), codegen
+    below_low = mask(low)
+    between = builder.xor(below_low, mask(high))
+    return builder.or_(builder.shl(between, INT64(32)), below_low)
 
 
-@_compiled
+_lane_masks = emitted(_write_masks, returns=types.uint64)
+
+
+@compiled()
 def _exact_mask(
     x: npt.NDArray[Any], y: npt.NDArray[Any], z: npt.NDArray[Any], i: int, j: int, count: int, cutoff: float
 ) -> np.uint64:
@@ -86,7 +65,7 @@ def _exact_mask(
     return mask
 
 
-@_compiled
+@compiled()
 def pack_frames(
     xyz: npt.NDArray[Any], start: int, stop: int, low: Any, high: Any, cutoff: float, out: npt.NDArray[np.uint8]
 ) -> int:
@@ -141,7 +120,7 @@ def pack_frames(
     return -1
 
 
-@_compiled
+@compiled()
 def expand_frames(packed: npt.NDArray[np.uint8], start: int, stop: int, n: int, out: npt.NDArray[Any]) -> None:
     """Write the dense symmetric map of each frame; whatever lies beyond residue n-1 becomes 0."""
     size = out.shape[1]

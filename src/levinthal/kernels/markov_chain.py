@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from levinthal.kernels.compiled import compiled
 
 __all__ = ["alias_tables", "walk"]
 
@@ -15,16 +15,7 @@ Integers = npt.NDArray[np.integer[Any]]
 Doubles = npt.NDArray[np.float64]
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
-    """Compile when first called; keep the machine code on disk where there is a place that can be written."""
-    options = {"nogil": True, "error_model": "numpy"}
-    try:
-        return njit(**options, cache=True)(function)
-    except RuntimeError:  # numba found no folder for its cache
-        return njit(**options)(function)
-
-
-@_compiled
+@compiled()
 def alias_tables(
     row_start: Integers, column: Integers, probability: Doubles, keep: Doubles, target: Integers, other: Integers
 ) -> None:
@@ -69,7 +60,7 @@ def alias_tables(
             keep[large[k]] = 1.0
 
 
-@_compiled
+@compiled()
 def walk(
     row_start: Integers,
     keep: Doubles,

@@ -3,7 +3,7 @@
 D. Lemire, "Number parsing at a gigabyte per second", Software: Practice and Experience 51:1700 (2021): a decimal
 w 10^q with w < 2^64 is w times a 128-bit approximation of 5^q, which decides the rounding in all but rare cases; where
 both w and 10^|q| are exact doubles, one multiplication or division does (W. D. Clinger, PLDI 1990). What this loop is
-not sure of it leaves to Python: more than 19 digits, extreme exponents, subnormals, ties, and all that is no number.
+not sure of it leaves to Python: more than 19 digits, extreme exponents, subnormals, ties, and all that is not a number.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from levinthal.kernels.compiled import compiled
 
@@ -41,7 +40,7 @@ _U = np.uint64
 _HALF, _HALF_MASK = _U(32), _U(0xFFFFFFFF)
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@compiled(inline=True)
 def _product(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
     """Return the 128-bit product of two words: high, low."""
     a_high, a_low, b_high, b_low = a >> _HALF, a & _HALF_MASK, b >> _HALF, b & _HALF_MASK
@@ -51,7 +50,7 @@ def _product(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
     return a_high * b_high + (middle >> _HALF) + (other >> _HALF), (other << _HALF) | (low & _HALF_MASK)
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@compiled(inline=True)
 def _rounded_bits(digits: np.uint64, exponent: int, fives: npt.NDArray[np.uint64]) -> np.uint64:
     """Return the bits of digits x 10^exponent as a normal float64; 0 where that is not certain."""
     shift = 0
@@ -81,12 +80,12 @@ def _rounded_bits(digits: np.uint64, exponent: int, fives: npt.NDArray[np.uint64
     return np.uint64((mantissa & ~(_U(1) << _U(52))) | (_U(binary) << _U(52)))
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@compiled(inline=True)
 def _is_blank(byte: np.uint8) -> bool:
     return byte == _TAB or byte == _BLANK  # type: ignore[no-any-return]  # noqa: PLR1714 - a tuple would be made
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@compiled(inline=True)
 def _digits(text: npt.NDArray[np.uint8], at: int) -> tuple[int, np.uint64, int]:
     """Read digits with a point among them: the place after, the digits, the power of ten; place -1 when in doubt."""
     digits, n_digits, n_seen, exponent, point = _U(0), 0, 0, 0, 0
@@ -108,7 +107,7 @@ def _digits(text: npt.NDArray[np.uint8], at: int) -> tuple[int, np.uint64, int]:
     return at, digits, exponent
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@compiled(inline=True)
 def _exponent(text: npt.NDArray[np.uint8], at: int) -> tuple[int, int]:
     """Read what follows an `e`: the place after, and the exponent; place -1 when in doubt."""
     sign = 1
@@ -122,7 +121,7 @@ def _exponent(text: npt.NDArray[np.uint8], at: int) -> tuple[int, int]:
     return -1 if at == begin else at, sign * written
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@compiled(inline=True)
 def _bits(
     digits: np.uint64, exponent: int, fives: npt.NDArray[np.uint64], tens: npt.NDArray[np.float64], scratch: Any
 ) -> np.uint64:

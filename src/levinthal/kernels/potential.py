@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from levinthal.kernels.compiled import compiled
 
 __all__ = ["langevin"]
 
 Doubles = npt.NDArray[np.float64]
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
-    """Compile when first called; keep the machine code on disk where there is a place that can be written."""
-    options = {"nogil": True, "error_model": "numpy"}
-    try:
-        return njit(**options, cache=True)(function)
-    except RuntimeError:  # numba found no folder for its cache
-        return njit(**options)(function)
-
-
-@_compiled
+@compiled()
 def langevin(
     terms: Doubles,
     noise: Doubles,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from levinthal.harness.results.labels import Label, in_words
 from levinthal.harness.results.result import CANNOT_TELL, Comparison, Repeat, Terms
+from levinthal.report.matrices import varying
 from levinthal.report.rounding import ratio_texts, rounded
 
 __all__ = ["ComparisonGroup", "ComparisonRow", "comparison_groups"]
@@ -39,17 +41,19 @@ def comparison_groups(repeats: Sequence[Repeat]) -> tuple[ComparisonGroup, ...]:
     """Return the comparisons of all repeats, those on the same terms together."""
     groups = []
     for repeat in repeats:
-        by_terms: dict[Terms, list[ComparisonRow]] = {}
+        by_terms: dict[Terms, list[Comparison]] = {}
         for comparison in repeat.comparisons:
-            by_terms.setdefault(comparison.terms, []).append(_row(comparison))
+            by_terms.setdefault(comparison.terms, []).append(comparison)
         where = f"Repeat {repeat.index + 1}, " if len(repeats) > 1 else ""
-        for terms, rows in by_terms.items():
+        for terms, members in by_terms.items():
             heading = f"{where}{terms}"
-            groups.append(ComparisonGroup(heading[:1].upper() + heading[1:], tuple(rows)))
+            told = varying([each.labels for each in members])
+            rows = tuple(_row(each, {name: each.labels[name] for name in told}) for each in members)
+            groups.append(ComparisonGroup(heading[:1].upper() + heading[1:], rows))
     return tuple(groups)
 
 
-def _row(comparison: Comparison) -> ComparisonRow:
+def _row(comparison: Comparison, labels: Mapping[str, Label]) -> ComparisonRow:
     value, low, high = comparison.value, comparison.low, comparison.high
     ratio, interval, standing = "", "", "open"
     if value is not None:
@@ -61,7 +65,7 @@ def _row(comparison: Comparison) -> ComparisonRow:
         if comparison.verdict != CANNOT_TELL:
             standing = "ahead" if value > 1 else "behind"
     return ComparisonRow(
-        name=str(comparison),
+        name=in_words(comparison.name, labels),
         candidate=comparison.candidate,
         baseline=comparison.baseline,
         ratio=ratio,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from levinthal.harness.results.labels import Key
+from levinthal.harness.results.labels import Key, Label
 from levinthal.harness.results.result import Gate, Metric, Repeat, Result, Samples, Summary
 from levinthal.report.rounding import count, exact, rounded, told_apart
 
@@ -50,13 +50,15 @@ class Dot:
 
 @dataclass(frozen=True)
 class FigureRow:
-    """One metric over the repeats.
+    """One metric over the repeats: `name` is that of the `measure` with its labels.
 
     `problem` says why there is no figure, `no_interval` why it has no interval, `method` how an unusual one was found,
     `note` what to beware of.
     """
 
     key: Key
+    measure: str
+    labels: Mapping[str, Label]
     name: str
     unit: str
     plain_unit: str
@@ -222,6 +224,8 @@ def _figure_row(source: Metric | Summary, summary: Summary | None, result: Resul
     dots, strip = _strip(result, recorded, interval)
     return FigureRow(
         key=source.key,
+        measure=source.name,
+        labels=source.labels,
         name=str(source),
         unit=" ".join(part for part in (scale, unit_words(source.unit)) if part),
         plain_unit=unit_words(source.unit),

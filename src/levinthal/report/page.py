@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from levinthal.errors import ResultError, UsageError
-from levinthal.files.writing import write_whole
+from levinthal.files.writing import as_write_error, write_whole
 from levinthal.harness.results.result import Result
 from levinthal.report.view import ResultView, view_of
 
@@ -84,8 +84,8 @@ def _visible(value: object) -> object:
 
 
 def _guard(output: Path) -> None:
-    """Refuse to write over a file that is no HTML: a result, most likely."""
-    try:
+    """Refuse to write over a file that is not HTML: a result, most likely."""
+    with as_write_error(output, fix="choose a file in a folder that is yours"):
         if output.is_dir():
             raise ResultError(
                 f"cannot write {output}: it is a folder: name a file, for example {output / 'report.html'}"
@@ -94,6 +94,4 @@ def _guard(output: Path) -> None:
             with output.open("rb") as file:
                 begins = file.read(64).lstrip().lower()
             if not begins.startswith((b"<!doctype html", b"<html")):
-                raise ResultError(f"cannot write {output}: it exists and is no HTML file: name another one")
-    except OSError as error:
-        raise ResultError(f"cannot write {output}: {error.strerror}: choose a file in a folder that is yours") from None
+                raise ResultError(f"cannot write {output}: it exists and is not an HTML file: name another one")

@@ -25,6 +25,7 @@ from levinthal.report.figures import (
     sample_rows,
 )
 from levinthal.report.machine import Group, machine_groups, machine_words, settings_groups, software_groups
+from levinthal.report.matrices import Matrix, matrices_of
 from levinthal.report.reproduce import command, settings_toml
 from levinthal.report.rounding import duration, moment
 from levinthal.report.scaling import ScalingView, headline_keys, scaling_view
@@ -47,6 +48,7 @@ class RepeatView:
     duration: str
     device: str
     precision: str
+    implementation: str
     verdict: str
     error: str
     missed: tuple[str, ...]
@@ -83,6 +85,8 @@ class ResultView:
     typical: str
     headline: tuple[FigureRow, ...]
     figures: tuple[FigureRow, ...]
+    matrices: tuple[Matrix, ...]
+    lone_figures: tuple[FigureRow, ...]
     no_interval: str
     gates: tuple[GateRow, ...]
     comparisons: tuple[ComparisonGroup, ...]
@@ -120,6 +124,8 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
     every_row = figure_rows(result)
     scaling = scaling_view(result, every_row)
     rows = tuple(row for row in every_row if scaling is None or row.key not in scaling.keys)
+    matrices = matrices_of(rows)
+    shown = {cell.key for matrix in matrices for row in matrix.rows for cell in row.cells if cell is not None}
     times = [wall_time(repeat) for repeat in result.repeats]
     keys = phase_keys(share.name for time in times for share in time.phases)
     axis_s = max((time.total_s for time in times), default=0.0)
@@ -144,6 +150,8 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
         typical=duration(statistics.median(passed)) if passed and result.verdict == "passed" else "",
         headline=_headline(result, every_row),
         figures=rows,
+        matrices=matrices,
+        lone_figures=tuple(row for row in rows if row.key not in shown),
         no_interval=common_reason(rows),
         gates=gate_rows(result),
         comparisons=comparison_groups(result.repeats),
@@ -228,6 +236,7 @@ def _repeat(position: int, repeat: Repeat, time: WallTime, axis_s: float, keys: 
         duration=duration(repeat.duration_s) if repeat.duration_s is not None else "not recorded",
         device=repeat.device,
         precision=repeat.precision,
+        implementation=repeat.implementation or "not recorded",
         verdict=repeat.verdict,
         error=repeat.error or "",
         missed=tuple(missed_gates(repeat)),

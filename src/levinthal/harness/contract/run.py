@@ -111,6 +111,7 @@ class Run:
         self._device_asked = device
         self._device: str | None = None
         self._precision_used = "fp32" if precision == "auto" else precision
+        self._implementation_used: str | None = None
         self._engine_name = engine
         self._engine: Engine | None = None
         self._executor: Executor | None = None
@@ -463,6 +464,10 @@ class Run:
         """Say which precision was used, where `auto` was asked for."""
         self._precision_used = precision
 
+    def use_implementation(self, implementation: str) -> None:
+        """Say what computed: `kernels` for compiled loops, `torch` for plain numpy and torch, or another word."""
+        self._implementation_used = implementation
+
     # -- for the harness
 
     def record(self, error: str | None = None) -> Repeat:
@@ -479,6 +484,7 @@ class Run:
             duration_s=time.perf_counter() - self._origin_s,
             device=self._device or self._device_asked,
             precision=self._precision_used,
+            implementation=self._implementation_used,
             phases=tuple(sorted(self._phases, key=lambda phase: phase.start_s)),
             metrics=metrics,
             samples=tuple(self._samples.values()),

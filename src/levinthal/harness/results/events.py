@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from levinthal.errors import ResultError
+from levinthal.files.writing import as_write_error
 
 __all__ = ["EVENTS_FILE", "EventLog", "EventTail", "read_events"]
 
@@ -38,17 +39,15 @@ class EventLog:
 
     Raises
     ------
-    ResultError
+    WriteError
         The file cannot be opened or written (no permission, full disk).
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
+        with as_write_error(path):
             self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
             self._end_torn_line()
-        except OSError as error:
-            raise ResultError(f"cannot write {path}: {error.strerror}: choose a folder you may write to") from None
 
     def _end_torn_line(self) -> None:
         size = os.fstat(self._descriptor).st_size
@@ -62,14 +61,9 @@ class EventLog:
         """Write one event with the time of now."""
         record = {"time_s": round(time.time(), 6), "event": event, **_finite(fields)}
         line = json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        try:
-            written = os.write(self._descriptor, line)
-            if written < len(line):
+        with as_write_error(self.path, fix=f"free some space, then levinthal resume {self.path.parent}"):
+            if os.write(self._descriptor, line) < len(line):
                 raise OSError(28, os.strerror(28))
-        except OSError as error:
-            raise ResultError(
-                f"cannot write {self.path}: {error.strerror}: free some space, then levinthal resume {self.path.parent}"
-            ) from None
 
     def close(self) -> None:
         """Close the file; closing twice does no harm."""

@@ -29,7 +29,7 @@ _CVAE: Patterns = (
     (r"simulation frames", "simulation frame rate", {}),
     (r"featurisation", "featurisation rate", {}),
     (r"inference", "inference rate", {}),
-    (r"share of the measured peak", "share of the measured peak", {"phase": "training"}),
+    (r"share of the measured peak", "share of the measured peak", {"phase": "training", "flops": "direct algorithm"}),
     (r"held-out bits per contact \((?P<predictor>mean map)\)", "held-out bits per contact", {}),
     (r"held-out bits per contact", "held-out bits per contact", {"predictor": "CVAE"}),
     (r"held-out AUC \((?P<predictor>mean map)\)", "held-out AUC", {}),
@@ -43,7 +43,8 @@ _SPLIT = r"(?P<split>held-out|training set)"
 _RGN: Patterns = (
     (r"curve/(?P<now>dRMSD)/(?P<split>.+)", "", {}),
     (r"training step, (?P<percentile>.+)", "training step", {}),
-    (r"(?P<phase>training|prediction), share of the measured peak", "share of the measured peak", {}),
+    (r"(?P<phase>training|prediction), share of the measured peak", "share of the measured peak",
+     {"flops": "executed"}),
     (r"profile search, training data", "profile search rate", {"sequences": "data set"}),
     (r"profile search", "profile search rate", {"sequences": "given"}),
     (rf"{_SPLIT} dRMSD", "mean dRMSD", {"predictor": "network"}),

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from levinthal.errors import ResultError, UsageError
-from levinthal.files.writing import write_whole
+from levinthal.files.writing import as_write_error, write_whole
 from levinthal.harness.results.scaling_points import Scaling
 from levinthal.harness.results.schema1 import upgrade_plan
 from levinthal.harness.results.store import RESULT_FILE, read_json, validated
@@ -75,10 +75,10 @@ def make_run_folder(folder: Path) -> None:
     ------
     UsageError
         It holds something already: no result is ever overwritten.
-    ResultError
+    WriteError
         It cannot be made.
     """
-    try:
+    with as_write_error(folder, fix="choose an --out you may write to"):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             if (folder / PLAN_FILE).exists() and not (folder / RESULT_FILE).exists():
                 fix = f"complete it with levinthal resume {folder}, or choose another --out"
@@ -87,8 +87,6 @@ def make_run_folder(folder: Path) -> None:
             raise UsageError(f"{folder} exists already: {fix}")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "repeats").mkdir()
-    except OSError as error:
-        raise ResultError(f"cannot make {folder}: {error.strerror}: choose an --out you may write to") from None
 
 
 def repeat_folder(folder: Path, index: int) -> Path:
@@ -124,10 +122,8 @@ def claim(folder: Path) -> Iterator[None]:
     ResultError
         Another process holds it, or it cannot be written to.
     """
-    try:
+    with as_write_error(folder):
         descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise ResultError(f"cannot write to {folder}: {error.strerror}: choose a folder that is yours") from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

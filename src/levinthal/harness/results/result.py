@@ -111,7 +111,7 @@ class Artifact(Record):
 
 
 class Repeat(Record):
-    """One execution of the workload in a process of its own."""
+    """One execution of the workload in a process of its own; `implementation` is null where it was not recorded."""
 
     index: Annotated[int, Field(ge=0)]
     seed: int
@@ -119,6 +119,7 @@ class Repeat(Record):
     duration_s: Finite | None = None
     device: str = "cpu"
     precision: str = "fp32"
+    implementation: str | None = None
     phases: tuple[Phase, ...] = ()
     metrics: tuple[Metric, ...] = ()
     samples: tuple[Samples, ...] = ()

@@ -39,8 +39,8 @@ def differences(a: Result, b: Result) -> list[str]:
         for key in sorted({*flat_a, *flat_b})
         if flat_a.get(key) != flat_b.get(key)
     ]
-    for label in ("device", "precision"):
-        used_a, used_b = ({getattr(repeat, label) for repeat in result.repeats} for result in (a, b))
+    for label in ("device", "precision", "implementation"):
+        used_a, used_b = ({getattr(repeat, label) for repeat in result.repeats} - {None} for result in (a, b))
         if used_a != used_b and used_a and used_b:
             warnings.append(f"{label}: {', '.join(sorted(used_a))} against {', '.join(sorted(used_b))}")
     warnings += _machine_warnings(a.machine, b.machine)

@@ -3,81 +3,41 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 from levinthal.errors import Interrupted, ResultError, UsageError
-from levinthal.files.writing import write_whole
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.settings import division_of, make_settings
 from levinthal.harness.engines.open import parse_engine
-from levinthal.harness.results.events import EVENTS_FILE, EventLog, EventTail, read_events
+from levinthal.harness.results.events import EVENTS_FILE, EventLog, read_events
 from levinthal.harness.results.mllog import export_mlperf_log
 from levinthal.harness.results.plan import (
-    KEPT_FOLDER,
     Plan,
     claim,
     default_folder,
     make_run_folder,
     read_plan,
-    repeat_folder,
     write_plan,
 )
-from levinthal.harness.results.result import Dataset, Phase, Repeat, Result, WorkloadId
+from levinthal.harness.results.result import Dataset, Repeat, Result, WorkloadId
 from levinthal.harness.results.scaling_points import Scaling
 from levinthal.harness.results.store import RESULT_FILE, load_result, read_repeat, write_result
 from levinthal.harness.results.summary import summarise
-from levinthal.harness.running.worker import REPEAT_FILE
+from levinthal.harness.running.repeat import finished_repeats, run_repeat, utc_now
+from levinthal.harness.running.watching import SilentWatcher, Watcher
 from levinthal.metrics.machine import describe_machine
 from levinthal.metrics.software import software
 
-__all__ = ["PRECISIONS", "Watcher", "resume_run", "start_run"]
+__all__ = ["PRECISIONS", "resume_run", "start_run"]
 
 PRECISIONS = ("auto", "fp32", "bf16")
 MLPERF_LOG = "mlperf.log"
-_POLL_S = 0.05
-_GRACE_S = 3.0
-
-
-class Watcher(Protocol):
-    """What is informed while a run is under way."""
-
-    def run_started(self, plan: Plan, folder: Path) -> None:
-        """Hear that a run begins or goes on."""
-        ...
-
-    def event(self, event: Mapping[str, Any]) -> None:
-        """Hear one line of the journal."""
-        ...
-
-    def run_stopped(self, result: Result, folder: Path) -> None:
-        """Hear that the result is written."""
-        ...
-
-    def close(self) -> None:
-        """Hear that nothing more will come, for whatever reason."""
-        ...
-
-
-class _Silent:
-    def run_started(self, plan: Plan, folder: Path) -> None: ...
-
-    def event(self, event: Mapping[str, Any]) -> None: ...
-
-    def run_stopped(self, result: Result, folder: Path) -> None: ...
-
-    def close(self) -> None: ...
 
 
 def start_run(
@@ -128,12 +88,7 @@ def start_run(
     """
     workload = load_workload(name)
     chosen = make_settings(workload.Settings, size, settings)
-    if repeats < 1:
-        raise UsageError(f"repeats must be at least 1, not {repeats}")
-    if seed < 0:
-        raise UsageError(f"seed must not be negative, it is {seed}")
-    if precision not in PRECISIONS:
-        raise UsageError(f"precision {precision!r} is unknown: choose one of {', '.join(PRECISIONS)}")
+    _check(repeats, seed, precision)
     engine = str(parse_engine(engine))
     folder = (out or default_folder(name)).absolute()
     made = not folder.exists()
@@ -148,7 +103,7 @@ def start_run(
         device=device,
         precision=precision,
         engine=engine,
-        created_utc=_now(),
+        created_utc=utc_now(),
         scaling=scaling,
         machine=describe_machine(),
         software=software(),
@@ -158,9 +113,18 @@ def start_run(
         try:
             return _execute(plan, folder, watcher)
         except UsageError:
-            if not _finished(plan, folder):  # nothing was computed: leave the user's --out free for the next try
+            if not finished_repeats(plan, folder):  # nothing was computed: leave the user's --out free for the next try
                 _clear(folder, made)
             raise
+
+
+def _check(repeats: int, seed: int, precision: str) -> None:
+    if repeats < 1:
+        raise UsageError(f"repeats must be at least 1, not {repeats}")
+    if seed < 0:
+        raise UsageError(f"seed must not be negative, it is {seed}")
+    if precision not in PRECISIONS:
+        raise UsageError(f"precision {precision!r} is unknown: choose one of {', '.join(PRECISIONS)}")
 
 
 def resume_run(folder: Path, watcher: Watcher | None = None) -> Result:
@@ -208,19 +172,19 @@ def _execute(plan: Plan, folder: Path, watcher: Watcher | None, *, resumed: bool
             repeats=len(plan.seeds),
             machine=plan.machine.model_dump(mode="json"),
         )
-    watcher = watcher or _Silent()
+    watcher = watcher or SilentWatcher()
     watcher.run_started(plan, folder)
     try:
         with _stoppable():
             for index in range(len(plan.seeds)):
-                if index not in _finished(plan, folder):
-                    _run_repeat(plan, folder, index, events, watcher)
+                if index not in finished_repeats(plan, folder):
+                    run_repeat(plan, folder, index, events, watcher)
     except KeyboardInterrupt:
         events.append("run_interrupted")
-        raise Interrupted(folder, len(_finished(plan, folder)), len(plan.seeds)) from None
+        raise Interrupted(folder, len(finished_repeats(plan, folder)), len(plan.seeds)) from None
     finally:
         watcher.close()
-    result = _assemble(plan, [read_repeat(path, plan.workload) for path in _finished(plan, folder).values()])
+    result = _assemble(plan, [read_repeat(path, plan.workload) for path in finished_repeats(plan, folder).values()])
     events.append("run_stop", verdict=result.verdict, status="success" if result.verdict == "passed" else "aborted")
     events.close()
     export_mlperf_log(read_events(folder / EVENTS_FILE), folder / MLPERF_LOG)
@@ -229,103 +193,10 @@ def _execute(plan: Plan, folder: Path, watcher: Watcher | None, *, resumed: bool
     return result
 
 
-def _run_repeat(plan: Plan, folder: Path, index: int, events: EventLog, watcher: Watcher) -> None:
-    own = repeat_folder(folder, index)
-    try:
-        _clear_repeat(own)
-        log = (own / "log.txt").open("wb")
-    except OSError as error:
-        raise ResultError(f"cannot write {own}: {error.strerror}: free the space, then levinthal resume") from None
-    tail = EventTail(events.path)
-    read_end, write_end = os.pipe()
-    with log, os.fdopen(read_end, "rb") as pipe:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "levinthal.harness.running.worker", str(folder), str(index), str(write_end)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            pass_fds=(write_end,),
-            start_new_session=True,
-        )
-        os.close(write_end)
-        try:
-            while child.poll() is None:
-                _report_events(tail, watcher)
-                time.sleep(_POLL_S)
-        finally:
-            _stop(child)
-        _report_events(tail, watcher)
-        message = pipe.read()
-    if message:
-        problem = json.loads(message)
-        raise (ResultError if problem["recoverable"] else UsageError)(problem["message"])
-    if not (own / REPEAT_FILE).exists():
-        _record_crash(plan, folder, index, child.returncode, events)
-        _report_events(tail, watcher)
-
-
-def _clear_repeat(own: Path) -> None:
-    """Make the folder of a repeat; of one that a kill left, only what the workload kept to go on from stays."""
-    own.mkdir(exist_ok=True)
-    for child in own.iterdir():  # no half-made file may look like this try's
-        if child.name != KEPT_FOLDER:
-            shutil.rmtree(child) if child.is_dir() else child.unlink()
-
-
-def _report_events(tail: EventTail, watcher: Watcher) -> None:
-    for event in tail.poll():
-        watcher.event(event)
-
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    """End a repeat's process and all that it started."""
-    for sign, patience_s in ((signal.SIGTERM, _GRACE_S), (signal.SIGKILL, None)):
-        if child.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, sign)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(patience_s)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)  # workers that outlived it
-
-
-def _record_crash(plan: Plan, folder: Path, index: int, status: int, events: EventLog) -> None:
-    """Write the record of a repeat whose process died without one."""
-    own = repeat_folder(folder, index)
-    if status < 0:
-        name = signal.Signals(-status).name
-        hint = ": out of memory?" if -status == signal.SIGKILL else ""
-        error = f"its process was killed by {name}{hint}"
-    else:
-        error = f"its process ended with status {status}: see {own / 'log.txt'}"
-    started_utc, phases = _recover(folder, index)
-    record = Repeat(
-        index=index, seed=plan.seeds[index], started_utc=started_utc, phases=phases, error=error, verdict="failed"
-    )
-    write_whole(own / REPEAT_FILE, record.model_dump_json(indent=1) + "\n")
-    events.append("repeat_stop", repeat=index, verdict="failed", duration_s=None, error=error)
-
-
-def _recover(folder: Path, index: int) -> tuple[str, tuple[Phase, ...]]:
-    """Return when the last try of a repeat began and the phases it finished, from the journal."""
-    started_utc = _now()
-    phases: list[Phase] = []
-    for event in read_events(folder / EVENTS_FILE):
-        if event.get("repeat") != index:
-            continue
-        if event["event"] == "repeat_start":
-            started_utc = datetime.fromtimestamp(event["time_s"], UTC).isoformat(timespec="seconds")
-            phases = []
-        elif event["event"] == "phase_stop":
-            fields = {key: event.get(key) for key in Phase.model_fields if key != "name"}
-            phases.append(Phase(name=event["phase"], **fields))
-    return started_utc, tuple(phases)
-
-
 def _complete_journal(plan: Plan, folder: Path, events: EventLog) -> None:
     """Add the end of a repeat whose record was written, but whose last event was not, before a kill."""
     reported = {event.get("repeat") for event in read_events(events.path) if event["event"] == "repeat_stop"}
-    for index, path in _finished(plan, folder).items():
+    for index, path in finished_repeats(plan, folder).items():
         if index not in reported:
             record = read_repeat(path, plan.workload)
             events.append("repeat_stop", repeat=index, **_ending(record))
@@ -333,11 +204,6 @@ def _complete_journal(plan: Plan, folder: Path, events: EventLog) -> None:
 
 def _ending(record: Repeat) -> dict[str, Any]:
     return record.model_dump(include={"verdict", "duration_s", "error"})
-
-
-def _finished(plan: Plan, folder: Path) -> dict[int, Path]:
-    paths = {index: repeat_folder(folder, index) / REPEAT_FILE for index in range(len(plan.seeds))}
-    return {index: path for index, path in paths.items() if path.exists()}
 
 
 def _assemble(plan: Plan, repeats: list[Repeat]) -> Result:
@@ -365,10 +231,6 @@ def _clear(folder: Path, made: bool) -> None:
             child.unlink()
     if made:
         folder.rmdir()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @contextlib.contextmanager

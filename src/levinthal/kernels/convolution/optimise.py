@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from levinthal.kernels.compiled import compiled
 
 __all__ = ["rmsprop_range", "squared_norm_range"]
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
+@compiled("contract")
 def rmsprop_range(parameter, gradient, square, rate, rho, epsilon, scale, first, last):  # type: ignore[no-untyped-def]
     """Update flat arrays from first to last: v = rho v + (1 - rho) g^2; p -= rate g / (sqrt(v) + epsilon).
 
@@ -24,7 +25,7 @@ def rmsprop_range(parameter, gradient, square, rate, rho, epsilon, scale, first,
         p[i] -= rate * slope / (np.sqrt(mean) + epsilon)
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "reassoc"})
+@compiled("contract", "reassoc")
 def squared_norm_range(gradient, first, last):  # type: ignore[no-untyped-def]
     """Return the sum of squares of a flat array from first to last."""
     g = gradient[first:last]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numba
+from levinthal.kernels.compiled import compiled
 
 __all__ = ["add_and_rectify", "gate_columns", "store_biased", "store_gated"]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def store_biased(line, bias, relu, target):  # type: ignore[no-untyped-def]
     """Write line + bias (or line, where bias is empty) to target, after ReLU where `relu`; (positions * channels,)."""
     channels = bias.size
@@ -27,7 +27,7 @@ def store_biased(line, bias, relu, target):  # type: ignore[no-untyped-def]
                 goal[c] = source[c] + bias[c]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def store_gated(line, gate, target, sums):  # type: ignore[no-untyped-def]
     """Write line where gate is positive, else zero, to target, and add it up by channel in sums (channels,)."""
     channels = sums.size
@@ -41,7 +41,7 @@ def store_gated(line, gate, target, sums):  # type: ignore[no-untyped-def]
             sums[c] += value
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def add_and_rectify(values, bias, row, last_row, column, last_column):  # type: ignore[no-untyped-def]
     """Replace values (rows, columns) by relu(values + bias) in place, within the rows and columns given."""
     zero = values.dtype.type(0)
@@ -53,7 +53,7 @@ def add_and_rectify(values, bias, row, last_row, column, last_column):  # type: 
             line[c] = value if value > zero else zero
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def gate_columns(values, gate, target, sums, column, last_column):  # type: ignore[no-untyped-def]
     """Do as `store_gated` with arrays (rows, columns), within the columns given."""
     zero = values.dtype.type(0)

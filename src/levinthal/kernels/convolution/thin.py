@@ -6,16 +6,16 @@ Weights are (9, channels), tap 3 a + b holding the weight between map[i + a - 1,
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
-from levinthal.kernels.convolution.gemm import multiply
+from levinthal.kernels.compiled import compiled
 from levinthal.kernels.convolution.store import store_biased, store_gated
+from levinthal.kernels.products import multiply
 
 __all__ = ["gather_frames", "spread_frames", "thin_weight_gradient_frames"]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _windows(maps, base, size, row, width, windows):  # type: ignore[no-untyped-def]
     """Write the 3x3 windows of one row of a map into the first nine columns of (size, width); zero outside the map."""
     for a in range(3):
@@ -31,7 +31,7 @@ def _windows(maps, base, size, row, width, windows):  # type: ignore[no-untyped-
                 windows[j * width + tap] = value
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def spread_frames(maps, weight, bias, relu, gate, side, size, channels, sums, first, last):  # type: ignore[no-untyped-def]
     """Filter maps to many channels: side = act(filter(map) + bias), or gated as `winograd.filter_frames` does."""
     windows = np.empty(size * 9, maps.dtype)
@@ -48,7 +48,7 @@ def spread_frames(maps, weight, bias, relu, gate, side, size, channels, sums, fi
                 store_biased(line, bias, relu, target)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def gather_frames(side, weight_columns, bias, maps, size, channels, first, last):  # type: ignore[no-untyped-def]
     """Filter many channels to a map: map[i + a - 1, j + b - 1] += sum_c side[i, j, c] weight[3 a + b, c], plus bias.
 
@@ -70,7 +70,7 @@ def gather_frames(side, weight_columns, bias, maps, size, channels, first, last)
                         maps[base + r * size + j + b - 1] += taps[j * 16 + 3 * a + b]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def thin_weight_gradient_frames(maps, side, dweight, size, channels, first, last):  # type: ignore[no-untyped-def]
     """Add to dweight (10, channels) the gradient over frames first to last; the tenth row stays zero.
 

@@ -3,64 +3,49 @@
 `inward(kind, tile, source, at, stride, target, to, target_stride, n, count, at_step, to_step)` computes, for each of
 `n` neighbouring elements, target_i = sum_j matrix[i, j] source_j, where source_j starts at ``source[at + j * stride]``
 and target_i at ``target[to + i * target_stride]``; and does so `count` times, `at_step` and `to_step` further on each
-time. Zeros cost nothing; rows that differ only in the sign of some columns (points p and -p) share their sums.
+time. Kinds are 0 same, 1 down, 2 up. Zeros cost nothing; rows that differ only in the sign of some columns (points p
+and -p) share their sums.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
 
-from levinthal.kernels.convolution.toom import Matrix, down, same, up
+from levinthal.kernels.compiled import compiled
+from levinthal.kernels.convolution.toom import TILES, Matrix, Scheme, down, same, up
+from levinthal.kernels.vectors import INT64, Emitter, Place, emitted
 
 __all__ = ["inward", "outward", "outward_transposed"]
 
 _LANES = 8
 
 
-class _Emitter:
-    """Emit vector arithmetic on values that may be absent (zero)."""
-
-    def __init__(self, builder: Any, vector: ir.VectorType, suffix: str) -> None:
-        self.builder, self.vector = builder, vector
-        self.fma = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{_LANES}{suffix}"
-        )
-
-    def constant(self, value: float) -> ir.Constant:
-        return ir.Constant(self.vector, [float(value)] * _LANES)
-
-    def combine(self, coefficients: list[float], values: list[Any]) -> Any:
-        """Return sum_j coefficients[j] values[j], or None where all coefficients are zero."""
-        total = None
-        for coefficient, value in sorted(zip(coefficients, values, strict=True), key=lambda t: t[0] != 1.0):
-            if coefficient == 0.0:
-                continue
-            if total is None:
-                total = value if coefficient == 1.0 else self.builder.fmul(self.constant(coefficient), value)
-            elif coefficient == 1.0:
-                total = self.builder.fadd(total, value)
-            elif coefficient == -1.0:
-                total = self.builder.fsub(total, value)
-            else:
-                total = self.builder.call(self.fma, [self.constant(coefficient), value, total])
-        return total
+def _combine(code: Emitter, coefficients: Sequence[float], values: Sequence[Any]) -> Any:
+    """Return sum_j coefficients[j] values[j], or None where all coefficients are zero."""
+    builder, total = code.builder, None
+    for coefficient, value in sorted(zip(coefficients, values, strict=True), key=lambda t: t[0] != 1.0):
+        if coefficient == 0.0:
+            continue
+        if total is None:
+            total = value if coefficient == 1.0 else builder.fmul(code.constant(value.type, coefficient), value)
+        elif coefficient == 1.0:
+            total = builder.fadd(total, value)
+        elif coefficient == -1.0:
+            total = builder.fsub(total, value)
+        else:
+            total = code.fma(code.constant(value.type, coefficient), value, total)
+    return total
 
 
-def _rows(matrix: Matrix) -> list[list[float]]:
-    return [[float(v) for v in row] for row in matrix]
-
-
-def _emit(emitter: _Emitter, matrix: Matrix, values: list[Any]) -> list[Any]:
+def _rows_times(code: Emitter, matrix: Matrix, values: Sequence[Any]) -> list[Any]:
     """Return the rows of matrix @ values; a row and its mirror (signs flipped in some columns) share two sums."""
-    rows = _rows(matrix)
+    rows = [[float(v) for v in row] for row in matrix]
     done: dict[int, Any] = {}
-    builder = emitter.builder
     for i, row in enumerate(rows):
         if i in done:
             continue
@@ -73,259 +58,72 @@ def _emit(emitter: _Emitter, matrix: Matrix, values: list[Any]) -> list[Any]:
             None,
         )
         if mirror is None:
-            done[i] = emitter.combine(row, values)
+            done[i] = _combine(code, row, values)
             continue
         kept = [a if a == b else 0.0 for a, b in zip(row, rows[mirror], strict=True)]
         flipped = [a if a != b else 0.0 for a, b in zip(row, rows[mirror], strict=True)]
-        even, odd = emitter.combine(kept, values), emitter.combine(flipped, values)
+        even, odd = _combine(code, kept, values), _combine(code, flipped, values)
         if even is None or odd is None:
-            done[i], done[mirror] = emitter.combine(row, values), emitter.combine(rows[mirror], values)
+            done[i], done[mirror] = _combine(code, row, values), _combine(code, rows[mirror], values)
         else:
-            done[i], done[mirror] = builder.fadd(even, odd), builder.fsub(even, odd)
+            done[i], done[mirror] = code.builder.fadd(even, odd), code.builder.fsub(even, odd)
     return [done[i] for i in range(len(rows))]
 
 
-def _transform(matrix: Matrix) -> Any:
-    """Build the intrinsic that applies `matrix`."""
+def _write(
+    code: Emitter, matrix: Matrix, source: Place, at: Any, stride: Any, target: Place, to: Any, target_stride: Any,
+    n: Any, count: Any, at_step: Any, to_step: Any,
+) -> None:  # fmt: skip
+    """Write the code that applies one matrix."""
+    builder = code.builder
+    vector = ir.VectorType(source.scalar, _LANES)
 
-    @intrinsic  # type: ignore[untyped-decorator]
-    def apply(
-        typing: Any, source: Any, at: Any, stride: Any, target: Any, to: Any, target_stride: Any, n: Any,
-        count: Any, at_step: Any, to_step: Any,
-    ) -> Any:  # fmt: skip
-        signature = types.void(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
+    def line(place: Place, start: Any, step: Any, j: int) -> Place:
+        return code.at(place, builder.add(start, code.times(step, j)))
 
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            scalar = context.get_data_type(signature.args[0].dtype)
-            single = signature.args[0].dtype == types.float32
-            vector = ir.VectorType(scalar, _LANES)
-            index = ir.IntType(64)
-            emitter = _Emitter(builder, vector, "f32" if single else "f64")
-            align = 4 if single else 8
-            source = context.make_array(signature.args[0])(context, builder, args[0]).data
-            target = context.make_array(signature.args[3])(context, builder, args[3]).data
-            _, at, stride, _, to, target_stride, n, count, at_step, to_step = args
-
-            def pointer(start: Any, step: Any, j: int, base: Any) -> Any:
-                offset = builder.add(start, builder.mul(step, index(j)))
-                return builder.bitcast(builder.gep(base, [offset]), vector.as_pointer())
-
-            with cgutils.for_range(builder, count) as outer:
-                first = builder.add(at, builder.mul(outer.index, at_step))
-                goal = builder.add(to, builder.mul(outer.index, to_step))
-                with cgutils.for_range(builder, builder.udiv(n, index(_LANES))) as loop:
-                    channel = builder.mul(loop.index, index(_LANES))
-                    here, there = builder.add(first, channel), builder.add(goal, channel)
-                    values = [
-                        builder.load(pointer(here, stride, j, source), align=align) for j in range(matrix.shape[1])
-                    ]
-                    for i, value in enumerate(_emit(emitter, matrix, values)):
-                        builder.store(value, pointer(there, target_stride, i, target), align=align)
-            return context.get_dummy_value()
-
-        return signature, generate
-
-    return apply
+    with code.loop(count) as outer:
+        first = builder.add(at, builder.mul(outer.index, at_step))
+        goal = builder.add(to, builder.mul(outer.index, to_step))
+        with code.loop(builder.udiv(n, INT64(_LANES))) as loop:
+            channel = code.times(loop.index, _LANES)
+            here, there = builder.add(first, channel), builder.add(goal, channel)
+            values = [code.load(line(source, here, stride, j), vector) for j in range(matrix.shape[1])]
+            for i, value in enumerate(_rows_times(code, matrix, values)):
+                code.store(value, line(target, there, target_stride, i))
 
 
-_same4_in, _same4_out = _transform(same(4).inward), _transform(same(4).outward)
-_same4_back = _transform(same(4).outward.T)
-_same5_in, _same5_out = _transform(same(5).inward), _transform(same(5).outward)
-_same5_back = _transform(same(5).outward.T)
-_same6_in, _same6_out = _transform(same(6).inward), _transform(same(6).outward)
-_same6_back = _transform(same(6).outward.T)
-_down4_in, _down4_out = _transform(down(4).inward), _transform(down(4).outward)
-_down4_back = _transform(down(4).outward.T)
-_down5_in, _down5_out = _transform(down(5).inward), _transform(down(5).outward)
-_down5_back = _transform(down(5).outward.T)
-_down6_in, _down6_out = _transform(down(6).inward), _transform(down(6).outward)
-_down6_back = _transform(down(6).outward.T)
-_up4_in, _up4_out = _transform(up(4).inward), _transform(up(4).outward)
-_up5_in, _up5_out = _transform(up(5).inward), _transform(up(5).outward)
-_up6_in, _up6_out = _transform(up(6).inward), _transform(up(6).outward)
+def _of_kinds(choose: Callable[[Scheme], Matrix], schemes: Sequence[Callable[[int], Scheme]] = (same, down, up)) -> Any:
+    """Return the code that applies the matrix chosen from the scheme of a kind and a tile size."""
+    matrices = {kind * len(TILES) + tile: choose(scheme(tile)) for kind, scheme in enumerate(schemes) for tile in TILES}
+
+    def write(
+        code: Emitter, kind: Any, tile: Any, source: Place, at: Any, stride: Any, target: Place, to: Any,
+        target_stride: Any, n: Any, count: Any, at_step: Any, to_step: Any,
+    ) -> None:  # fmt: skip
+        arguments = (source, at, stride, target, to, target_stride, n, count, at_step, to_step)
+        which = code.builder.add(code.times(kind, len(TILES)), tile)
+        code.choose(which, {case: partial(_write, code, matrix, *arguments) for case, matrix in matrices.items()})
+
+    return emitted(write)
 
 
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_same4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _same4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
+_inward, _outward = _of_kinds(lambda scheme: scheme.inward), _of_kinds(lambda scheme: scheme.outward)
+_outward_transposed = _of_kinds(lambda scheme: scheme.outward.T, (same, down))
 
 
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_same4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _same4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_same4_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _same4_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_same5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _same5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_same5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _same5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_same5_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _same5_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_same6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _same6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_same6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _same6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_same6_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _same6_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_down4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _down4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_down4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _down4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_down4_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _down4_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_down5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _down5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_down5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _down5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_down5_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _down5_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_down6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _down6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_down6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _down6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_down6_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _down6_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_up4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _up4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_up4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _up4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_up5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _up5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_up5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _up5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_up6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _up6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True, inline="never")
-def _run_up6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    _up6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-
-
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def inward(kind, tile, source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    """Transform a patch of the input to points; kinds 0 same, 1 down, 2 up."""
-    which = 3 * kind + tile
-    if which == 4:
-        _run_same4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 5:
-        _run_same5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 6:
-        _run_same6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 7:
-        _run_down4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 8:
-        _run_down5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 9:
-        _run_down6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 10:
-        _run_up4_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 11:
-        _run_up5_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 12:
-        _run_up6_in(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
+    """Transform a patch of the input to points."""
+    _inward(kind, tile, source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def outward(kind, tile, source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    """Transform points to a tile of the output; kinds 0 same, 1 down, 2 up."""
-    which = 3 * kind + tile
-    if which == 4:
-        _run_same4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 5:
-        _run_same5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 6:
-        _run_same6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 7:
-        _run_down4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 8:
-        _run_down5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 9:
-        _run_down6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 10:
-        _run_up4_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 11:
-        _run_up5_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 12:
-        _run_up6_out(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
+    """Transform points to a tile of the output."""
+    _outward(kind, tile, source, at, stride, target, to, target_stride, n, count, at_step, to_step)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def outward_transposed(kind, tile, source, at, stride, target, to, target_stride, n, count, at_step, to_step):  # type: ignore[no-untyped-def]
-    """Transform a tile of the output to points, by the transpose of `outward`; kinds 0 same, 1 down, 2 up."""
-    which = 3 * kind + tile
-    if which == 4:
-        _run_same4_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 5:
-        _run_same5_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 6:
-        _run_same6_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 7:
-        _run_down4_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 8:
-        _run_down5_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
-    elif which == 9:
-        _run_down6_back(source, at, stride, target, to, target_stride, n, count, at_step, to_step)
+    """Transform a tile of the output to points, by the transpose of `outward`; kinds 0 same, 1 down."""
+    _outward_transposed(kind, tile, source, at, stride, target, to, target_stride, n, count, at_step, to_step)

@@ -6,12 +6,12 @@ lock, write only the frames they are asked for and use no threads of their own.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from levinthal.kernels.compiled import compiled
 from levinthal.kernels.convolution import transform
-from levinthal.kernels.convolution.gemm import multiply
 from levinthal.kernels.convolution.store import store_biased, store_gated
+from levinthal.kernels.products import multiply
 
 __all__ = ["KIND_DOWN", "KIND_SAME", "KIND_UP", "filter_frames", "weight_gradient_frames"]
 
@@ -22,7 +22,7 @@ KIND_SAME, KIND_DOWN, KIND_UP = 0, 1, 2
 _BLOCK = 24
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _extent(kind, tile):  # type: ignore[no-untyped-def]
     """Return (points, patch, outputs) of a tile along one axis."""
     if kind == 0:
@@ -32,7 +32,7 @@ def _extent(kind, tile):  # type: ignore[no-untyped-def]
     return 2 * tile + 1, tile + 1, 2 * tile
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _corner(kind, start):  # type: ignore[no-untyped-def]
     """Return where the patch begins in the input and the tile in the output, for a tile at `start`."""
     if kind == 0:
@@ -42,7 +42,7 @@ def _corner(kind, start):  # type: ignore[no-untyped-def]
     return start, 2 * start
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _load_patch(x, base, size, channels, row, column, rows, columns, patch):  # type: ignore[no-untyped-def]
     """Copy a rows x columns patch whose corner is (row, column); what lies outside the map is zero."""
     first = max(0, -column)
@@ -66,7 +66,7 @@ def _load_patch(x, base, size, channels, row, column, rows, columns, patch):  # 
             rest[k] = 0
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _patch_to_points(kind, tile_r, tile_c, x, base, size, channels, row, column, patch, half, points, t, stride):  # type: ignore[no-untyped-def]
     """Transform the patch with corner (row, column) along both axes; point (p, q) goes to row t of its matrix."""
     n_r, rows, _ = _extent(kind, tile_r)
@@ -81,7 +81,7 @@ def _patch_to_points(kind, tile_r, tile_c, x, base, size, channels, row, column,
     transform.inward(kind, tile_c, half, 0, channels, points, t * channels, stride, channels, n_r, line, n_c * stride)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _products_to_tile(kind, tile_r, tile_c, products, t, stride, channels, half, tile):  # type: ignore[no-untyped-def]
     """Transform products back to a tile of the output."""
     _, _, rows = _extent(kind, tile_r)
@@ -93,7 +93,7 @@ def _products_to_tile(kind, tile_r, tile_c, products, t, stride, channels, half,
     transform.outward(kind, tile_c, half, 0, channels, tile, 0, channels, channels, rows, line, columns * channels)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def filter_frames(kind, tiling, x, size_in, u, c_in, bias, relu, gate, y, size_out, c_out, sums, first, last):  # type: ignore[no-untyped-def]
     """Filter frames first to last (exclusive): y = act(filter(x) + bias), or gated where `gate` is given.
 
@@ -168,7 +168,7 @@ def filter_frames(kind, tiling, x, size_in, u, c_in, bias, relu, gate, y, size_o
             weights += (tile_r + 2) * (tile_c + 2) * c_in * c_out
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def weight_gradient_frames(kind, tiling, big, size_big, c_big, small, size_small, c_small, du, first, last):  # type: ignore[no-untyped-def]
     """Add to `du` the gradient of the transformed weights over frames first to last.
 

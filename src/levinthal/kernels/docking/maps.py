@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from levinthal.kernels.compiled import compiled
+from levinthal.kernels.vectors import SINGLE, Emitter, Place, emitted
 
 __all__ = ["LANES", "sum_maps"]
 
@@ -19,22 +18,14 @@ LANES = 8
 """Types of ligand atoms whose energies lie beside one another, so that one vector addition serves them all."""
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _add_lanes(_typing: Any, target: Any, at: Any, source: Any, start: Any) -> Any:
+def _write_addition(code: Emitter, target: Place, at: Any, source: Place, start: Any) -> None:
     """Do target[at : at + LANES] += source[start : start + LANES] on flat float32 arrays."""
+    vector = ir.VectorType(SINGLE, LANES)
+    place = code.at(target, at)
+    code.store(code.add(code.load(place, vector), code.load(code.at(source, start), vector)), place)
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vector = ir.VectorType(ir.FloatType(), LANES)
-        places = []
-        for array, kind, index in ((0, target, 1), (2, source, 3)):
-            data = context.make_array(kind)(context, builder, arguments[array]).data
-            places.append(builder.bitcast(builder.gep(data, [arguments[index]]), vector.as_pointer()))
-        into, what = places
-        total = builder.fadd(builder.load(into, align=4), builder.load(what, align=4))
-        builder.store(total, into, align=4)
-        return context.get_dummy_value()
 
-    return types.void(target, types.intp, source, types.intp), codegen
+_add_lanes = emitted(_write_addition)
 
 
 @compiled("contract")

@@ -8,148 +8,147 @@ together. Nothing is exchanged between lanes until the batch is written.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from levinthal.kernels.compiled import compiled
-from levinthal.kernels.docking.lanes import F32, FLOATS, I32, LANES, RECORD, WORDS, Lanes
+from levinthal.kernels.vectors import INT32, INT64, SINGLE, Emitter, Place, emitted
 
-__all__ = ["fill_records", "score_atoms_of_poses", "score_rigid_poses"]
+__all__ = ["LANES", "fill_records", "score_poses"]
+
+LANES = 8
+"""Poses that are scored side by side."""
+
+_FLOATS, _WORDS = ir.VectorType(SINGLE, LANES), ir.VectorType(INT32, LANES)
+_RECORD = ir.VectorType(INT32, 4)  # the eight corners of a cell, as 16-bit integers
 
 # Rows of the state, LANES values each.
 _ROTATION, _ORIGIN, _ENERGY, _FORCE, _TORQUE, _ATOM = 0, 9, 12, 13, 16, 19
 _ROWS = 23
 
 
-def _places(lanes: Lanes, load: Any, atom: list[Any], nodes: list[Any]) -> tuple[list[Any], Any, list[Any], list[Any]]:
+class _State:
+    """Eight poses in memory: a row of the state holds one number of each."""
+
+    def __init__(self, code: Emitter, state: Place) -> None:
+        self._code, self._state = code, state
+
+    def _row(self, number: int) -> Place:
+        return self._code.at(self._state, INT64(number * LANES))
+
+    def load(self, number: int) -> Any:
+        return self._code.load(self._row(number), _FLOATS)
+
+    def store(self, number: int, value: Any) -> None:
+        self._code.store(value, self._row(number))
+
+    def add(self, number: int, value: Any) -> None:
+        self.store(number, self._code.add(self.load(number), value))
+
+
+def _cells(
+    code: Emitter, state: _State, atom: list[Any], nodes: list[Any]
+) -> tuple[list[Any], Any, list[Any], list[Any]]:
     """Return arms from the centre, the number of the cell, the place within it and how far outside the nodes it is."""
-    builder = lanes.builder
-    zero = ir.Constant(FLOATS, [0.0] * LANES)
-    arms, cells, shares, missed = [], [], [], []
+    builder = code.builder
+    zero = code.constant(_FLOATS, 0.0)
+    arms, cells, within, missed = [], [], [], []
     for axis in range(3):
-        arm = lanes.multiply(load(_ROTATION + 3 * axis), atom[0])
-        arm = lanes.multiply_add(load(_ROTATION + 3 * axis + 1), atom[1], arm)
-        arm = lanes.multiply_add(load(_ROTATION + 3 * axis + 2), atom[2], arm)
-        at = lanes.add(arm, load(_ORIGIN + axis))
-        last = builder.sub(nodes[axis], ir.Constant(I32, 1))
+        arm = code.multiply(state.load(_ROTATION + 3 * axis), atom[0])
+        arm = code.multiply_add(state.load(_ROTATION + 3 * axis + 1), atom[1], arm)
+        arm = code.multiply_add(state.load(_ROTATION + 3 * axis + 2), atom[2], arm)
+        at = code.add(arm, state.load(_ORIGIN + axis))
+        last = builder.sub(nodes[axis], INT32(1))
         # What is not a number becomes 0 here, so that no memory but the maps' is ever read.
-        inside = lanes.lower(lanes.higher(at, zero), lanes.splat(builder.sitofp(last, F32)))
-        cell = builder.fptosi(inside, WORDS)
-        last_cell = lanes.splat(builder.sub(last, ir.Constant(I32, 1)), WORDS)
+        inside = code.lower(code.higher(at, zero), code.splat(builder.sitofp(last, SINGLE), LANES))
+        cell = builder.fptosi(inside, _WORDS)
+        last_cell = code.splat(builder.sub(last, INT32(1)), LANES)
         cell = builder.select(builder.icmp_signed("<", cell, last_cell), cell, last_cell)
         arms.append(arm)
         cells.append(cell)
-        shares.append(lanes.subtract(inside, builder.sitofp(cell, FLOATS)))
-        missed.append(lanes.subtract(at, inside))
-    number = builder.add(builder.mul(cells[0], lanes.splat(nodes[1], WORDS)), cells[1])
-    number = builder.add(builder.mul(number, lanes.splat(nodes[2], WORDS)), cells[2])
-    return arms, number, shares, missed
+        within.append(code.subtract(inside, builder.sitofp(cell, _FLOATS)))
+        missed.append(code.subtract(at, inside))
+    number = builder.add(builder.mul(cells[0], code.splat(nodes[1], LANES)), cells[1])
+    number = builder.add(builder.mul(number, code.splat(nodes[2], LANES)), cells[2])
+    return arms, number, within, missed
 
 
-def _records(lanes: Lanes, records: Any, layers: Any, base: Any, number: Any) -> list[Any]:
-    """Load the record of each lane's cell."""
-    builder = lanes.builder
-    pointer = builder.bitcast(records, RECORD.as_pointer())
+def _corners(code: Emitter, records: Place, layers: Place, base: Any, number: Any) -> list[tuple[Any, Any]]:
+    """Load the record of each lane's cell; return four pairs of corners along z, eight lanes each."""
+    builder = code.builder
     found = []
     for lane in range(LANES):
-        one = builder.sext(builder.extract_element(number, ir.Constant(I32, lane)), ir.IntType(64))
-        layer = builder.load(builder.gep(layers, [ir.Constant(I32, lane)]))
-        at = builder.add(builder.add(one, layer), base)
-        found.append(builder.load(builder.gep(pointer, [at]), align=4))
-    return found
+        one = builder.sext(builder.extract_element(number, INT32(lane)), INT64)
+        at = builder.add(builder.add(one, code.load(code.at(layers, INT64(lane)))), base)
+        found.append(code.load(code.at(records, code.times(at, LANES)), _RECORD))
+    both = [code.shuffle(found[n], found[n + 4], range(8)) for n in range(4)]
+    low, high = (0, 8, 1, 9, 4, 12, 5, 13), (2, 10, 3, 11, 6, 14, 7, 15)
+    pairs = [code.shuffle(both[n], both[n + 1], order) for n in (0, 2) for order in (low, high)]
+    low, high = (0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15)
+    words = [code.shuffle(pairs[n], pairs[n + 2], order) for n in (0, 1) for order in (low, high)]
+    half = code.constant(_WORDS, 16)
+    return [
+        (
+            builder.sitofp(builder.ashr(builder.shl(word, half), half), _FLOATS),
+            builder.sitofp(builder.ashr(word, half), _FLOATS),
+        )
+        for word in words
+    ]
 
 
-def _between_corners(lanes: Lanes, corners: list[tuple[Any, Any]], shares: list[Any]) -> tuple[Any, list[Any]]:
+def _between_corners(code: Emitter, corners: list[tuple[Any, Any]], within: list[Any]) -> tuple[Any, list[Any]]:
     """Return the trilinear value and its rises along x, y and z."""
-    x, y, z = shares
-    along_z = [lanes.between(near, far, z) for near, far in corners]
-    along_y = [lanes.between(along_z[n][0], along_z[n + 1][0], y) for n in (0, 2)]
-    value, rise_x = lanes.between(along_y[0][0], along_y[1][0], x)
-    rise_y, _ = lanes.between(along_y[0][1], along_y[1][1], x)
-    edges = [lanes.between(along_z[n][1], along_z[n + 1][1], y)[0] for n in (0, 2)]
-    rise_z, _ = lanes.between(edges[0], edges[1], x)
+    x, y, z = within
+    along_z = [code.between(near, far, z) for near, far in corners]
+    along_y = [code.between(along_z[n][0], along_z[n + 1][0], y) for n in (0, 2)]
+    value, rise_x = code.between(along_y[0][0], along_y[1][0], x)
+    rise_y, _ = code.between(along_y[0][1], along_y[1][1], x)
+    edges = [code.between(along_z[n][1], along_z[n + 1][1], y)[0] for n in (0, 2)]
+    rise_z, _ = code.between(edges[0], edges[1], x)
     return value, [rise_x, rise_y, rise_z]
 
 
-def _forces(lanes: Lanes, rises: list[Any], missed: list[Any], scale: Any, slope: Any) -> list[Any]:
+def _forces(code: Emitter, rises: list[Any], missed: list[Any], scale: Any, slope: Any) -> list[Any]:
     """Return minus the derivatives: of the map inside, of the slope along the axes on which an atom is outside."""
-    builder = lanes.builder
-    zero = ir.Constant(FLOATS, [0.0] * LANES)
-    inward = lanes.subtract(zero, slope)
+    builder = code.builder
+    zero = code.constant(_FLOATS, 0.0)
+    inward = code.subtract(zero, slope)
     forces = []
     for rise, miss in zip(rises, missed, strict=True):
         outside = builder.select(builder.fcmp_ordered(">", miss, zero), inward, slope)
-        within = lanes.multiply(lanes.subtract(zero, scale), rise)
-        forces.append(builder.select(builder.fcmp_ordered("==", miss, zero), within, outside))
+        inside = code.multiply(code.subtract(zero, scale), rise)
+        forces.append(builder.select(builder.fcmp_ordered("==", miss, zero), inside, outside))
     return forces
 
 
-def _atom_code(context: Any, builder: Any, signature: Any, arguments: Any, *, keeps_atoms: bool) -> Any:
-    """Write the code that scores one atom in eight poses and adds it to their sums."""
-    lanes = Lanes(builder)
-    state, layers, records = (
-        context.make_array(kind)(context, builder, argument).data
-        for kind, argument in zip(signature.args[:3], arguments[:3], strict=True)
-    )
-
-    def row(number: int) -> Any:
-        return builder.bitcast(builder.gep(state, [ir.Constant(I32, number * LANES)]), FLOATS.as_pointer())
-
-    def load(number: int) -> Any:
-        return builder.load(row(number), align=4)
-
-    def add_to(number: int, value: Any) -> None:
-        builder.store(lanes.add(load(number), value), row(number), align=4)
-
-    atom = [lanes.splat(value) for value in arguments[3:6]]
-    scale, offset, slope = (lanes.splat(arguments[number]) for number in (7, 8, 12))
-    nodes = [builder.trunc(value, I32) for value in arguments[9:12]]
-    arms, number, shares, missed = _places(lanes, load, atom, nodes)
-    corners = lanes.corners(_records(lanes, records, layers, arguments[6], number))
-    value, rises = _between_corners(lanes, corners, shares)
-    away = lanes.add(lanes.add(lanes.absolute(missed[0]), lanes.absolute(missed[1])), lanes.absolute(missed[2]))
-    energy = lanes.multiply_add(slope, away, lanes.multiply_add(scale, value, offset))
-    force = _forces(lanes, rises, missed, scale, slope)
-    add_to(_ENERGY, energy)
+def _write_atom(
+    code: Emitter, state: Place, layers: Place, records: Place, x: Any, y: Any, z: Any, base: Any, scale: Any,
+    offset: Any, nx: Any, ny: Any, nz: Any, slope: Any, keeps: Any,
+) -> None:  # fmt: skip
+    """Score one atom in eight poses, add it to their sums and keep its energy and force where asked to."""
+    rows = _State(code, state)
+    scale, offset, slope = (code.splat(value, LANES) for value in (scale, offset, slope))
+    nodes = [code.builder.trunc(value, INT32) for value in (nx, ny, nz)]
+    arms, number, within, missed = _cells(code, rows, [code.splat(value, LANES) for value in (x, y, z)], nodes)
+    value, rises = _between_corners(code, _corners(code, records, layers, base, number), within)
+    away = code.add(code.add(code.absolute(missed[0]), code.absolute(missed[1])), code.absolute(missed[2]))
+    energy = code.multiply_add(slope, away, code.multiply_add(scale, value, offset))
+    force = _forces(code, rises, missed, scale, slope)
+    rows.add(_ENERGY, energy)
     for axis in range(3):
         one, other = (axis + 1) % 3, (axis + 2) % 3
-        add_to(_FORCE + axis, force[axis])
-        turn = lanes.subtract(lanes.multiply(arms[one], force[other]), lanes.multiply(arms[other], force[one]))
-        add_to(_TORQUE + axis, turn)
-    if keeps_atoms:
+        rows.add(_FORCE + axis, force[axis])
+        turn = code.subtract(code.multiply(arms[one], force[other]), code.multiply(arms[other], force[one]))
+        rows.add(_TORQUE + axis, turn)
+    with code.builder.if_then(keeps):
         for number, kept in enumerate((energy, *force)):
-            builder.store(kept, row(_ATOM + number), align=4)
-    return context.get_dummy_value()
+            rows.store(_ATOM + number, kept)
 
 
-def _signature(state: Any, layers: Any, records: Any) -> Any:
-    """Return the types of an atom's code: place, base, scale, offset, nodes on each axis, slope behind the arrays."""
-    f32, i64 = types.float32, types.int64
-    return types.void(state, layers, records, f32, f32, f32, i64, f32, f32, i64, i64, i64, f32)
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _add_atom(
-    _typing: Any, state: Any, layers: Any, records: Any, _x: Any, _y: Any, _z: Any, _base: Any, _scale: Any,
-    _offset: Any, _nx: Any, _ny: Any, _nz: Any, _slope: Any,
-) -> Any:  # fmt: skip
-    """Score one atom in eight poses and add it to their sums."""
-    return _signature(state, layers, records), partial(_atom_code, keeps_atoms=False)
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _add_and_keep_atom(
-    _typing: Any, state: Any, layers: Any, records: Any, _x: Any, _y: Any, _z: Any, _base: Any, _scale: Any,
-    _offset: Any, _nx: Any, _ny: Any, _nz: Any, _slope: Any,
-) -> Any:  # fmt: skip
-    """Do the same and keep the atom's energy and force for the caller."""
-    return _signature(state, layers, records), partial(_atom_code, keeps_atoms=True)
+_add_atom = emitted(_write_atom)
 
 
 @compiled()
@@ -209,7 +208,7 @@ def _place_lanes(
 
 
 @compiled("contract")
-def score_rigid_poses(
+def score_poses(
     quaternions: npt.NDArray[np.float32],
     centres: npt.NDArray[np.float32],
     layers_of_poses: npt.NDArray[np.int64],
@@ -227,8 +226,10 @@ def score_rigid_poses(
     energies: npt.NDArray[np.float32],
     forces: npt.NDArray[np.float32],
     torques: npt.NDArray[np.float32],
+    atom_energies: npt.NDArray[np.float32],
+    atom_forces: npt.NDArray[np.float32],
 ) -> None:
-    """Write energy, force and torque of the poses start .. stop-1.
+    """Write energy, force and torque of the poses start .. stop-1, and of their atoms where asked to.
 
     Parameters
     ----------
@@ -244,7 +245,12 @@ def score_rigid_poses(
         Nodes on each axis, the first node, distance between nodes.
     slope : float
         Outside, in kcal/mol for each spacing.
+    energies, forces, torques
+        Where to write: (N,), (N, 3), (N, 3).
+    atom_energies, atom_forces
+        Where to write: (N, h), (N, h, 3); empty to write none.
     """
+    keeps = atom_energies.size > 0
     inverse = np.float32(1) / spacing
     nx, ny, nz = shape
     state, layers = np.zeros(_ROWS * LANES, np.float32), np.zeros(LANES, np.int64)
@@ -253,46 +259,15 @@ def score_rigid_poses(
         for a in range(len(template)):
             _add_atom(
                 state, layers, records, template[a, 0], template[a, 1], template[a, 2], bases[a], scales[a],
-                offsets[a], nx, ny, nz, slope,
+                offsets[a], nx, ny, nz, slope, keeps,
             )  # fmt: skip
+            if keeps:
+                for lane in range(min(LANES, stop - first)):
+                    atom_energies[first + lane, a] = state[_ATOM * LANES + lane]
+                    for axis in range(3):
+                        atom_forces[first + lane, a, axis] = state[(_ATOM + 1 + axis) * LANES + lane] * inverse
         for lane in range(min(LANES, stop - first)):
             energies[first + lane] = state[_ENERGY * LANES + lane]
             for axis in range(3):
                 forces[first + lane, axis] = state[(_FORCE + axis) * LANES + lane] * inverse
                 torques[first + lane, axis] = state[(_TORQUE + axis) * LANES + lane]
-
-
-@compiled("contract")
-def score_atoms_of_poses(
-    quaternions: npt.NDArray[np.float32],
-    centres: npt.NDArray[np.float32],
-    layers_of_poses: npt.NDArray[np.int64],
-    template: npt.NDArray[np.float32],
-    bases: npt.NDArray[np.int64],
-    scales: npt.NDArray[np.float32],
-    offsets: npt.NDArray[np.float32],
-    records: npt.NDArray[np.int16],
-    shape: tuple[int, int, int],
-    low: npt.NDArray[np.float32],
-    spacing: np.float32,
-    slope: np.float32,
-    start: int,
-    stop: int,
-    energies: npt.NDArray[np.float32],
-    forces: npt.NDArray[np.float32],
-) -> None:
-    """Write energy (N, h) and force (N, h, 3) of each heavy atom; see `score_rigid_poses`."""
-    inverse = np.float32(1) / spacing
-    nx, ny, nz = shape
-    state, layers = np.zeros(_ROWS * LANES, np.float32), np.zeros(LANES, np.int64)
-    for first in range(start, stop, LANES):
-        _place_lanes(quaternions, centres, layers_of_poses, first, stop, low, inverse, state, layers)
-        for a in range(len(template)):
-            _add_and_keep_atom(
-                state, layers, records, template[a, 0], template[a, 1], template[a, 2], bases[a], scales[a],
-                offsets[a], nx, ny, nz, slope,
-            )  # fmt: skip
-            for lane in range(min(LANES, stop - first)):
-                energies[first + lane, a] = state[_ATOM * LANES + lane]
-                for axis in range(3):
-                    forces[first + lane, a, axis] = state[(_ATOM + 1 + axis) * LANES + lane] * inverse

@@ -10,9 +10,11 @@ import math
 from typing import Any
 
 import numba
-from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic, overload
+from numba.extending import overload
+
+from levinthal.kernels.compiled import compiled
+from levinthal.kernels.vectors import INT32, SINGLE, Emitter, emitted
 
 __all__ = ["cell_backward", "cell_forward", "sigmoid", "tanh"]
 
@@ -25,17 +27,15 @@ _LARGEST = 87.0  # exp of it is a finite float32; sigmoid and tanh are 0 or 1 lo
 _C2, _C3, _C4, _C5, _C6, _C7 = (1.0 / math.factorial(n) for n in range(2, 8))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _float_of_bits(typing: Any, bits: Any) -> Any:
+def _write_float(code: Emitter, bits: Any) -> Any:
     """Return the float32 with these 32 bits."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.FloatType())
-
-    return types.float32(types.int32), generate
+    return code.builder.bitcast(code.builder.trunc(bits, INT32), SINGLE)
 
 
-@numba.njit(inline="always")
+_float_of_bits = emitted(_write_float, returns=types.float32)
+
+
+@compiled(inline=True)
 def _exp_parts(x):  # type: ignore[no-untyped-def]
     """Return 2**n and expm1(r) of a float32 x = n ln 2 + r, |r| <= ln 2 / 2; exp(x) = 2**n (expm1(r) + 1)."""
     f = numba.float32
@@ -82,21 +82,21 @@ def _tanh_of(x):  # type: ignore[no-untyped-def]
     return lambda x: math.tanh(x)  # noqa: PLW0108 numba compiles Python functions only
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled()
 def sigmoid(values):  # type: ignore[no-untyped-def]
     """Replace values (n,), float32 or float64, by 1 / (1 + exp(-values)) in place."""
     for i in range(values.size):
         values[i] = _sigmoid(values[i])  # type: ignore[no-untyped-call]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled()
 def tanh(values):  # type: ignore[no-untyped-def]
     """Replace values (n,), float32 or float64, by their hyperbolic tangents in place."""
     for i in range(values.size):
         values[i] = _tanh(values[i])  # type: ignore[no-untyped-call]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled()
 def _gate_cell(gates, before, cell, hidden):  # type: ignore[no-untyped-def]
     n = cell.size
     i, f, g, o = gates[:n], gates[n : 2 * n], gates[2 * n : 3 * n], gates[3 * n : 4 * n]
@@ -109,7 +109,7 @@ def _gate_cell(gates, before, cell, hidden):  # type: ignore[no-untyped-def]
         hidden[j] *= o[j]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled()
 def cell_forward(sums, bias, gates, before, cell, hidden):  # type: ignore[no-untyped-def]
     """Advance one sequence by one step.
 
@@ -133,7 +133,7 @@ def cell_forward(sums, bias, gates, before, cell, hidden):  # type: ignore[no-un
     _gate_cell(gates, before, cell, hidden)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled()
 def cell_backward(gates, before, cell, d_hidden, d_cell, d_sums, work):  # type: ignore[no-untyped-def]
     """Take the gradients of one sequence back by one step.
 

@@ -7,22 +7,44 @@ first residue, so that both shrink alike.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from levinthal.kernels.compiled import compiled
+from levinthal.kernels.products import PANEL, multiply_integers, multiply_panels, quantise_row
 from levinthal.kernels.recurrence.gates import cell_backward, cell_forward
-from levinthal.kernels.recurrence.gemm import multiply, multiply_integers
-from levinthal.kernels.recurrence.pack import quantise_row
 
-__all__ = ["backward", "forward", "predict", "predict_integers"]
+__all__ = ["backward", "forward", "predict", "predict_integers", "project", "project_integers", "quantise"]
 
 
-@numba.njit(nogil=True, inline="always")
+@compiled()
+def project(first, last, rows, weights, target):  # type: ignore[no-untyped-def]
+    """Write rows (R, D) times the panels first ... last - 1 of weights (panels, D, 16) to target (R, 16 panels)."""
+    n_inner, width = rows.shape[1], target.shape[1]
+    multiply_panels(len(rows), first, last, n_inner, rows.reshape(-1), n_inner, weights, target.reshape(-1), width)
+
+
+@compiled()
+def project_integers(first, last, rows, units, values, scales, target):  # type: ignore[no-untyped-def]
+    """Do as `project` with 16-bit integers."""
+    n_inner, width = rows.shape[1], target.shape[1]
+    multiply_integers(
+        len(rows), first, last, n_inner, rows.reshape(-1), n_inner, units, values, scales, target.reshape(-1), width
+    )
+
+
+@compiled()
+def quantise(rows, target, units):  # type: ignore[no-untyped-def]
+    """Round float32 rows (R, D) to integers target (R, >= D) with the scales units (R,)."""
+    for row in range(len(rows)):
+        units[row] = quantise_row(rows[row], target[row])
+
+
+@compiled(inline=True)
 def _row(start, length, step, reverse):  # type: ignore[no-untyped-def]
     return start + length - 1 - step if reverse else start + step
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled()
 def forward(weights, bias, gates, cells, previous, hidden, column, starts, lengths, reverse):  # type: ignore[no-untyped-def]
     """Run a direction and keep what `backward` needs.
 
@@ -45,8 +67,8 @@ def forward(weights, bias, gates, cells, previous, hidden, column, starts, lengt
     """
     n_hidden = cells.shape[1]
     n_sums = 4 * n_hidden
-    n_panels = weights.size // (n_hidden * 16)
-    width = n_panels * 16
+    n_panels = weights.size // (n_hidden * PANEL)
+    width = n_panels * PANEL
     active = len(lengths)
     sums = np.zeros((active, width), weights.dtype)
     state = np.zeros((active, n_hidden), weights.dtype)
@@ -55,7 +77,9 @@ def forward(weights, bias, gates, cells, previous, hidden, column, starts, lengt
         while lengths[active - 1] <= step:
             active -= 1
         if step > 0:
-            multiply(active, 0, n_panels, n_hidden, state.reshape(-1), n_hidden, weights, sums.reshape(-1), width)
+            multiply_panels(
+                active, 0, n_panels, n_hidden, state.reshape(-1), n_hidden, weights, sums.reshape(-1), width
+            )
         for b in range(active):
             row = _row(starts[b], lengths[b], step, reverse)
             previous[row] = state[b]
@@ -64,7 +88,7 @@ def forward(weights, bias, gates, cells, previous, hidden, column, starts, lengt
             hidden[row, column : column + n_hidden] = state[b]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled()
 def backward(weights, gates, cells, d_hidden, column, d_sums, starts, lengths, reverse):  # type: ignore[no-untyped-def]
     """Take gradients back through a direction.
 
@@ -81,8 +105,8 @@ def backward(weights, gates, cells, d_hidden, column, d_sums, starts, lengths, r
     """
     n_hidden = cells.shape[1]
     n_sums = 4 * n_hidden
-    n_panels = weights.size // (n_sums * 16)
-    width = n_panels * 16
+    n_panels = weights.size // (n_sums * PANEL)
+    width = n_panels * PANEL
     count = len(lengths)
     d_state = np.zeros((count, width), weights.dtype)
     d_cell = np.zeros((count, n_hidden), weights.dtype)
@@ -103,15 +127,17 @@ def backward(weights, gates, cells, d_hidden, column, d_sums, starts, lengths, r
             cell_backward(gates[row, :n_sums], before, cells[row], d_total, d_cell[b], d_step[b], work)
             d_sums[row] = d_step[b]
         if step > 0:
-            multiply(active, 0, n_panels, n_sums, d_step.reshape(-1), n_sums, weights, d_state.reshape(-1), width)
+            multiply_panels(
+                active, 0, n_panels, n_sums, d_step.reshape(-1), n_sums, weights, d_state.reshape(-1), width
+            )
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled()
 def predict(weights, bias, gates, hidden, column, starts, lengths, reverse):  # type: ignore[no-untyped-def]
     """Do as `forward` without keeping the cells; `gates` is written over."""
     n_hidden = bias.size // 4
-    n_panels = weights.size // (n_hidden * 16)
-    width = n_panels * 16
+    n_panels = weights.size // (n_hidden * PANEL)
+    width = n_panels * PANEL
     active = len(lengths)
     sums = np.zeros((active, width), weights.dtype)
     state = np.zeros((active, n_hidden), weights.dtype)
@@ -120,14 +146,16 @@ def predict(weights, bias, gates, hidden, column, starts, lengths, reverse):  # 
         while lengths[active - 1] <= step:
             active -= 1
         if step > 0:
-            multiply(active, 0, n_panels, n_hidden, state.reshape(-1), n_hidden, weights, sums.reshape(-1), width)
+            multiply_panels(
+                active, 0, n_panels, n_hidden, state.reshape(-1), n_hidden, weights, sums.reshape(-1), width
+            )
         for b in range(active):
             row = _row(starts[b], lengths[b], step, reverse)
             cell_forward(sums[b], bias, gates[row, : 4 * n_hidden], cells[b], cells[b], state[b])
             hidden[row, column : column + n_hidden] = state[b]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled()
 def predict_integers(values, scales, n_inner, bias, gates, hidden, column, starts, lengths, reverse):  # type: ignore[no-untyped-def]
     """Do as `predict` with weights of 16 bits.
 
@@ -139,8 +167,8 @@ def predict_integers(values, scales, n_inner, bias, gates, hidden, column, start
         As in `predict`, float32.
     """
     n_hidden = bias.size // 4
-    n_panels = scales.size // 16
-    width = n_panels * 16
+    n_panels = scales.size // PANEL
+    width = n_panels * PANEL
     active = len(lengths)
     sums = np.zeros((active, width), np.float32)
     state = np.zeros(n_hidden, np.float32)
@@ -153,7 +181,7 @@ def predict_integers(values, scales, n_inner, bias, gates, hidden, column, start
         if step > 0:
             multiply_integers(
                 active, 0, n_panels, n_inner, rounded.reshape(-1), n_inner, units, values, scales, sums.reshape(-1),
-                n_panels * 16,
+                n_panels * PANEL,
             )  # fmt: skip
         for b in range(active):
             row = _row(starts[b], lengths[b], step, reverse)

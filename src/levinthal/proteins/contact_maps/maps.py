@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError, UsageError
+from levinthal.kernels.choice import kernels_allowed
 
 __all__ = [
     "CONTACT_CUTOFF_NM",
@@ -136,6 +137,9 @@ def pack_contacts(
             raise DataError("coordinates are not finite: drop the broken frames")
         return packed
 
+    if not kernels_allowed():
+        return _packed_plainly(coordinates, cutoff_nm)
+
     from levinthal.kernels.contact_maps import pack_frames
 
     kind = np.float32 if coordinates.dtype == np.float32 else np.float64
@@ -147,10 +151,26 @@ def pack_contacts(
 
     broken = [frame for frame in _over_frames(work, n_frames, n_pairs(n_residues), threads) if frame >= 0]
     if broken:
-        raise DataError(
-            f"frame {min(broken)} of {n_frames} has a coordinate that is not finite (NaN or infinite): "
-            "drop the frame, or find out why the simulation broke"
-        )
+        raise _broken(min(broken), n_frames)
+    return packed
+
+
+def _broken(frame: int, n_frames: int) -> DataError:
+    return DataError(
+        f"frame {frame} of {n_frames} has a coordinate that is not finite (NaN or infinite): "
+        "drop the frame, or find out why the simulation broke"
+    )
+
+
+def _packed_plainly(coordinates: npt.NDArray[Any], cutoff_nm: float) -> Packed:
+    """Do as `pack_contacts` by numpy, frame after frame."""
+    upper = np.triu_indices(coordinates.shape[1], 1)
+    packed = np.zeros((len(coordinates), packed_size(coordinates.shape[1])), np.uint8)
+    for frame, places in enumerate(coordinates.astype(np.float64)):
+        if not np.isfinite(places).all():
+            raise _broken(frame, len(coordinates))
+        x, y, z = (places[upper[0]] - places[upper[1]]).T
+        packed[frame] = np.packbits(np.sqrt(x * x + y * y + z * z) < cutoff_nm, bitorder="little")
     return packed
 
 
@@ -257,9 +277,17 @@ def expand_contacts(
     if out.size == 0:
         return out
 
+    target = out
+    if not kernels_allowed():
+        rows, columns = np.triu_indices(n_residues, 1)
+        out[:] = 0
+        bits = np.unpackbits(packed, axis=1, bitorder="little", count=len(rows))
+        out[:, rows, columns] = out[:, columns, rows] = bits
+        out[:, range(n_residues), range(n_residues)] = 1
+        return out
+
     from levinthal.kernels.contact_maps import expand_frames
 
-    target = out
     _over_frames(
         lambda start, stop: expand_frames(packed, start, stop, n_residues, target), len(packed), size * size, threads
     )

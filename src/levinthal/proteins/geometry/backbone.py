@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from levinthal.errors import DataError, UsageError
+from levinthal.kernels.choice import kernels_allowed
 
 __all__ = [
     "BOND_ANGLES_RAD",
@@ -157,7 +158,7 @@ def build_backbone(
     on_cpu = dihedrals_rad.device.type == "cpu"
     if method == "kernels" and not on_cpu:
         raise UsageError(f"the compiled loops need a CPU, not {dihedrals_rad.device}: choose the method scan")
-    scan = method == "scan" or not on_cpu
+    scan = method == "scan" or not on_cpu or (method == "auto" and not kernels_allowed())
     lengths = _per_bond("bond lengths", bond_lengths_nm, dihedrals_rad)
     angles = _per_bond("bond angles", bond_angles_rad, dihedrals_rad)
     if threads is None:
@@ -252,10 +253,9 @@ def _rows(terms: tuple[Tensor, ...]) -> list[Any]:
 
 def _share(work: Any, n_chains: int, n_residues: int, threads: int) -> None:
     """Give each thread as many proteins as the others, if there is enough to do."""
-    from levinthal.kernels.compiled import in_parts
+    from levinthal.kernels.threads import in_parts, shares
 
-    count = max(1, min(threads, n_chains, 3 * n_chains * n_residues // _ATOMS_WORTH_A_THREAD))
-    in_parts(work, [n_chains * k // count for k in range(count + 1)])
+    in_parts(work, shares(n_chains, min(threads, 3 * n_chains * n_residues // _ATOMS_WORTH_A_THREAD)))
 
 
 class _Build(torch.autograd.Function):

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from levinthal.errors import DataError, UsageError
+from levinthal.kernels.choice import kernels_allowed
 
 __all__ = ["distance_rmsd"]
 
@@ -68,7 +69,7 @@ def distance_rmsd(
     on_cpu = predicted_nm.device.type == "cpu"
     if method == "kernels" and not on_cpu:
         raise UsageError(f"the compiled loop needs a CPU, not {predicted_nm.device}: choose the method chunks")
-    chunked = method == "chunks" or not on_cpu
+    chunked = method == "chunks" or not on_cpu or (method == "auto" and not kernels_allowed())
     if threads is None:
         threads = torch.get_num_threads()
     if predicted_nm.requires_grad and torch.is_grad_enabled():
@@ -123,8 +124,8 @@ def _compare(
     if chunked:
         return _compare_in_chunks(predicted, reference, mask, differentiate)
 
-    from levinthal.kernels.compiled import in_parts
     from levinthal.kernels.distances import compare_distances
+    from levinthal.kernels.threads import in_parts
 
     size, n, _ = predicted.shape
     rmsd = predicted.new_empty(size)

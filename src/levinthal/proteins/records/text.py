@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from levinthal.errors import DataError
 from levinthal.files.writing import whole_file
+from levinthal.kernels.choice import kernels_allowed
 from levinthal.proteins.records.byte_source import Source, opened
 from levinthal.proteins.records.faults import Fault, FaultPolicy, RefusedRecord
 from levinthal.proteins.records.record import MAX_RESIDUES, ProteinRecord
@@ -117,7 +118,8 @@ def read_text(source: Source, policy: FaultPolicy | None = None, *, name: str | 
             n_records += 1
             place = f"{lines.place} (record {n_records})"
             try:
-                record = _read_record(lines, _leave_to_python if n_records <= FEW_RECORDS else _compiled_parser())
+                compiled = n_records > FEW_RECORDS and kernels_allowed()
+                record = _read_record(lines, _compiled_parser() if compiled else _leave_to_python)
             except RefusedRecord as refused:
                 rules.leave_out(refused, f"{lines.place} (record {n_records})")
                 lost = True

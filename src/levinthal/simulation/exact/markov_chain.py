@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from levinthal.errors import DataError, UsageError
+from levinthal.kernels.choice import chosen
 
 __all__ = [
     "ChainFrames",
@@ -158,8 +159,9 @@ class MarkovChain:
                 "the first two must be at least 1, the seed not negative"
             )
         self.start(state.microstate)
-        from levinthal.kernels.markov_chain import walk
+        from levinthal.kernels import markov_chain as loops
 
+        walk = chosen(loops.walk)
         keep, target, other = _alias_tables(self)
         rng = np.random.default_rng(seed)
         begin, end, interval = state.step, state.step + n_steps, frame_interval
@@ -191,7 +193,7 @@ _kept_lock = threading.Lock()
 
 def _alias_tables(chain: MarkovChain) -> tuple[Doubles, npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Return the chain's alias tables; a process keeps those of the last few chains."""
-    from levinthal.kernels.markov_chain import alias_tables
+    from levinthal.kernels import markov_chain as loops
 
     with _kept_lock:
         tables = _kept.pop(chain.sha256, None)
@@ -201,7 +203,7 @@ def _alias_tables(chain: MarkovChain) -> tuple[Doubles, npt.NDArray[np.int32], n
                 np.empty_like(chain.column),
                 np.empty_like(chain.column),
             )
-            alias_tables(chain.row_start, chain.column, chain.probability, *tables)
+            chosen(loops.alias_tables)(chain.row_start, chain.column, chain.probability, *tables)
         _kept[chain.sha256] = tables
         while len(_kept) > _KEPT_TABLES:
             _kept.popitem(last=False)

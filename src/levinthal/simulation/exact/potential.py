@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError, SimulationError, UsageError
+from levinthal.kernels.choice import chosen
 
 __all__ = ["MINIMA", "MuellerBrown", "PlanarFrames", "PlanarState", "grid_cells"]
 
@@ -168,8 +169,9 @@ class MuellerBrown:
                 f"n_steps {n_steps}, frame_interval {frame_interval}, seed {seed}: "
                 "the first two must be at least 1, the seed not negative"
             )
-        from levinthal.kernels.potential import langevin
+        from levinthal.kernels import potential as loops
 
+        langevin = chosen(loops.langevin)
         rng = np.random.default_rng(seed)
         kept_velocity = math.exp(-self.friction * self.time_step)
         thermal_velocity = math.sqrt(self.kt / self.mass * (1.0 - kept_velocity**2))

@@ -53,6 +53,7 @@ def calibrate(run: Run, settings: CVAESettings, model: CVAEModel, n_frames: int)
         else:
             execution = choose_execution(model, run.precision, batch_size)
     run.use_precision(execution.precision)
+    run.use_implementation("kernels" if execution.compiled else "torch")
     for name, rate in execution.measured_frames_per_s:
         print(f"training step by {name}: {rate:.0f} frames/s")
     if settings.batch_size == "auto":

@@ -111,5 +111,5 @@ def _report_losses(run: Run, history: History) -> None:
 def _report_speed(run: Run, history: History, flops_per_frame: int, peaks: Peaks) -> None:
     rate = history.frames_per_s
     run.metric("training rate", rate, unit="frame/s", better="higher")
-    report_arithmetic(run, "training", rate * flops_per_frame, peaks, history.execution.precision)
+    report_arithmetic(run, "training", rate * flops_per_frame, peaks, history.execution.precision, "direct algorithm")
     run.metric("data loading", history.loading_share, unit="1", better="lower")

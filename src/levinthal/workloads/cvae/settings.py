@@ -7,12 +7,12 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from levinthal.harness.contract.settings import Settings
+from levinthal.workloads.implementation import ImplementationSettings
 
 __all__ = ["CVAESettings"]
 
 
-class CVAESettings(Settings):
+class CVAESettings(ImplementationSettings):
     """Data, model and training; defaults are those of `tiny`."""
 
     system: str = Field(
@@ -102,7 +102,7 @@ class CVAESettings(Settings):
         },
     }
     free_keys: ClassVar[frozenset[str]] = frozenset(
-        {"checkpoint_interval", "deterministic", "chunk_steps", "memory", "platform"}
+        {"checkpoint_interval", "deterministic", "implementation", "chunk_steps", "memory", "platform"}
     )
 
     @property

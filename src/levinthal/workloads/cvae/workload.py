@@ -17,6 +17,7 @@ import torch
 from levinthal.errors import UsageError
 from levinthal.harness import Rank, Run, ScalingCase, Settings
 from levinthal.harness.contract.workload import MainFigure
+from levinthal.kernels.choice import choose
 from levinthal.workloads.cvae.calibration import calibrate
 from levinthal.workloads.cvae.data.features import Features, features_of_maps, features_of_trajectories
 from levinthal.workloads.cvae.data.frames import TrajectorySet, read_trajectories, simulate
@@ -30,6 +31,7 @@ from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
 from levinthal.workloads.cvae.model.precision import Execution
 from levinthal.workloads.cvae.settings import CVAESettings
 from levinthal.workloads.cvae.training.scaling import CASES, CVAETrainer, store_frames
+from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.training.reporting import report_peak_memory
 
 __all__ = ["CVAEWorkload"]
@@ -55,6 +57,7 @@ class CVAEWorkload:
 
     def run(self, run: Run, settings: CVAESettings) -> None:
         """Simulate or read frames, train on their contact maps, embed and cluster them."""
+        use_implementation(run, settings)
         if settings.deterministic:
             torch.set_num_threads(1)
         data = _prepare(run, settings)
@@ -78,6 +81,7 @@ class CVAEWorkload:
 
     def trainer(self, rank: Rank, settings: CVAESettings) -> CVAETrainer:
         """Return the trainer of one rank; the maps are those of `map_size`."""
+        choose(settings.implementation)
         config = _architecture(settings, settings.map_size)
         if settings.batch_size == "auto":
             raise UsageError("a scaling study needs the batch sizes: give them with --batch-sizes")

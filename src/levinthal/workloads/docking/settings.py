@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from levinthal.harness.contract.settings import Settings
 from levinthal.workloads.docking.registry import SEARCHES
+from levinthal.workloads.implementation import ImplementationSettings
 
 __all__ = ["DockingSettings"]
 
 
-class DockingSettings(Settings):
+class DockingSettings(ImplementationSettings):
     """Complex, pocket, conformations, training and searches; defaults are those of `tiny`."""
 
     receptor: str = Field(
@@ -65,6 +65,7 @@ class DockingSettings(Settings):
     poses: int = Field(default=9, ge=1, le=100, description="Distinct poses kept of each run.")
     policy: str = Field(default="", description="A trained policy (safetensors) to dock with instead of training one.")
 
+    free_keys: ClassVar[frozenset[str]] = frozenset({"implementation"})
     sizes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {
             "flexible": "none",

@@ -11,11 +11,13 @@ from typing import ClassVar
 import torch
 
 from levinthal.harness import Run, Settings
+from levinthal.harness.contract.workload import MainFigure
 from levinthal.workloads.docking.inputs import read_inputs
 from levinthal.workloads.docking.redocking.redock import redock
 from levinthal.workloads.docking.screening.run import screen_library
 from levinthal.workloads.docking.search.agent.checkpoint import load_policy
 from levinthal.workloads.docking.settings import DockingSettings
+from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.training.reporting import report_peak_memory
 
 __all__ = ["DockingWorkload"]
@@ -27,9 +29,17 @@ class DockingWorkload:
     name: ClassVar[str] = "docking"
     version: ClassVar[int] = 1
     Settings: ClassVar[type[Settings]] = DockingSettings
+    main_figures: ClassVar[tuple[MainFigure, ...]] = (
+        "best known score",
+        ("success", {"search": "trained policy"}),
+        ("docking time", {"search": "trained policy"}),
+        "poses scored with gradient",
+        "screening",
+    )
 
     def run(self, run: Run, settings: DockingSettings) -> None:
         """Prepare, make maps, train, dock and rescore; screen a library where one is given."""
+        use_implementation(run, settings)
         if run.device == "cpu":
             # Batches are small: a second thread gains little on an idle machine and loses much beside a neighbour.
             torch.set_num_threads(1)

@@ -112,7 +112,7 @@ def _report_training(run: Run, settings: RGNSettings, history: History, peaks: P
         duration_ms = 1e3 * history.step_percentile_s(percentile)
         run.metric("training step", duration_ms, unit="ms", better="lower", labels={"percentile": percentile})
     flops = flops_per_residue(PRESETS[settings.preset], training=True)
-    report_arithmetic(run, "training", rate * flops, peaks, history.precision)
+    report_arithmetic(run, "training", rate * flops, peaks, history.precision, "executed")
     run.metric("padding efficiency", history.padding_efficiency, unit="1", better="higher")
     validations = history.validations
     lines = [

@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from levinthal.harness.contract.settings import Settings
+from levinthal.workloads.implementation import ImplementationSettings
 from levinthal.workloads.rgn.targets import CASP12_TARGETS
 
 __all__ = ["RGNSettings"]
 
 
-class RGNSettings(Settings):
+class RGNSettings(ImplementationSettings):
     """Data, model, training and prediction; defaults are those of `tiny`."""
 
     data: str = Field(
@@ -91,7 +91,7 @@ class RGNSettings(Settings):
             "timings": 10,
         },
     }
-    free_keys: ClassVar[frozenset[str]] = frozenset({"deterministic", "ranks"})
+    free_keys: ClassVar[frozenset[str]] = frozenset({"deterministic", "implementation", "ranks"})
 
     @model_validator(mode="after")
     def _fit_together(self) -> RGNSettings:

@@ -16,6 +16,8 @@ from levinthal.files.checksums import digest_of
 from levinthal.harness import Rank, Run, ScalingCase, Settings
 from levinthal.harness.contract.seeds import low_bits
 from levinthal.harness.contract.workload import MainFigure
+from levinthal.kernels.choice import choose
+from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.rgn.data.corpus import Corpus, read_corpus
 from levinthal.workloads.rgn.learning import Learned, learn, report_updates, training_settings
 from levinthal.workloads.rgn.model.config import PRESETS
@@ -49,6 +51,7 @@ class RGNWorkload:
 
     def run(self, run: Run, settings: RGNSettings) -> None:
         """Make or read records, train, predict and time."""
+        use_implementation(run, settings)
         if settings.deterministic:
             torch.set_num_threads(1)
         # Mistakes in a person's files are found before anything long begins.
@@ -84,6 +87,7 @@ class RGNWorkload:
 
     def trainer(self, rank: Rank, settings: RGNSettings) -> RGNTrainer:
         """Return the trainer of one rank."""
+        choose(settings.implementation)
         seed = low_bits(rank.seed)
         how = training_settings(settings, seed=seed, precision=rank.precision)
         return RGNTrainer(rank, RGNModel(PRESETS[settings.preset], seed=seed), how, settings.max_length)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
 from levinthal.harness.contract.settings import Settings
+from levinthal.workloads.implementation import ImplementationSettings
 from levinthal.workloads.sampling.study.settings import CampaignSettings, ComparisonSettings
 from levinthal.workloads.sampling.systems.settings import SystemSettings
 
@@ -14,7 +15,7 @@ __all__ = ["SamplingSettings"]
 Part = TypeVar("Part", bound=Settings)
 
 
-class SamplingSettings(ComparisonSettings, CampaignSettings, SystemSettings):
+class SamplingSettings(ComparisonSettings, CampaignSettings, SystemSettings, ImplementationSettings):
     """What is sampled, how a campaign runs, and what is compared; defaults are those of `tiny`."""
 
     sizes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -63,7 +64,9 @@ class SamplingSettings(ComparisonSettings, CampaignSettings, SystemSettings):
             "first_training_frames": 1_000,
         },
     }
-    free_keys: ClassVar[frozenset[str]] = frozenset({"deterministic", "platform", "keep_records", "best_structures"})
+    free_keys: ClassVar[frozenset[str]] = frozenset(
+        {"deterministic", "implementation", "platform", "keep_records", "best_structures"}
+    )
     renamed: ClassVar[Mapping[str, str]] = {"slots": "walkers"}
 
     def split(self) -> tuple[SystemSettings, CampaignSettings, ComparisonSettings]:

@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.harness import Run, Settings
+from levinthal.harness.contract.workload import MainFigure
 from levinthal.metrics.process import process_tree_usage
+from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.sampling.reporting.artifacts import present
 from levinthal.workloads.sampling.reporting.metrics import report_study, report_timeline
 from levinthal.workloads.sampling.settings import SamplingSettings
@@ -41,9 +43,11 @@ class SamplingWorkload:
     name: ClassVar[str] = "sampling"
     version: ClassVar[int] = 1
     Settings: ClassVar[type[Settings]] = SamplingSettings
+    main_figures: ClassVar[tuple[MainFigure, ...]] = ("cells seen", "campaigns that met the event", "divergence")
 
     def run(self, run: Run, settings: SamplingSettings) -> None:
         """Sample by every policy, compare, and show what was found."""
+        use_implementation(run, settings)
         sampled, campaign, comparison = settings.split()
         policies = comparison.chosen_policies
         on_cores = campaign.on_cores(len(policies) * comparison.replicas)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 from levinthal.harness import Run
 from levinthal.metrics.peaks import Peaks
@@ -23,7 +24,9 @@ def report_time_to_target(run: Run, reached_s: float | None, why: str) -> None:
     run.metric("time to target", reached_s, unit="s", better="lower", reason=reason)
 
 
-def report_arithmetic(run: Run, phase: str, flop_s: float, peaks: Peaks, precision: str) -> None:
+def report_arithmetic(
+    run: Run, phase: str, flop_s: float, peaks: Peaks, precision: str, flops: Literal["executed", "direct algorithm"]
+) -> None:
     """Report operations a second of a phase, and their share of what the machine can do at best.
 
     Parameters
@@ -36,17 +39,18 @@ def report_arithmetic(run: Run, phase: str, flop_s: float, peaks: Peaks, precisi
     peaks : Peaks
     precision : {"fp32", "bf16"}
         Of the products, which says whose peak is meant.
+    flops : {"executed", "direct algorithm"}
+        Which operations were counted: those that ran, or those of the direct algorithm where a shorter one may run.
     """
     peak = peaks.bf16_gflop_s if precision == "bf16" else peaks.fp32_gflop_s
-    labels = {"phase": phase}
-    run.metric("arithmetic rate", flop_s / 1e9, unit="GFLOP/s", better="higher", labels=labels)
+    run.metric("arithmetic rate", flop_s / 1e9, unit="GFLOP/s", better="higher", labels={"phase": phase})
     run.metric(
         "share of the measured peak",
         None if peak is None else flop_s / 1e9 / peak,
         unit="1",
         better="higher",
         reason=None if peak is not None else f"the {precision} peak was not measured",
-        labels=labels,
+        labels={"phase": phase, "flops": flops},
     )
 
 

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from levinthal.errors import UsageError
+from levinthal.kernels.products import PANEL, ROW_LIMIT, SUM_LENGTH, multiply_integers, multiply_panels, quantise_row
 from levinthal.kernels.recurrence.gates import sigmoid, tanh
-from levinthal.kernels.recurrence.gemm import PANEL, SUM_LENGTH, multiply, multiply_integers
-from levinthal.kernels.recurrence.pack import ROW_LIMIT, float_panels, integer_panels, quantise_row
 from levinthal.kernels.threads import compute_threads, together
 from levinthal.workloads.rgn.model.lstm import BidirectionalLSTM
+from levinthal.workloads.rgn.model.pack import float_panels, integer_panels
 
 RAGGED = [40, 100, 7, 1, 63, 100, 12, 33, 90, 5, 5, 61, 18]
 
@@ -226,7 +226,7 @@ def test_products_of_floats_and_of_integers(m, k, n, seed):
     expected = a.astype(np.float64) @ b
     width = -(-n // PANEL) * PANEL
     c = np.full((m, width), np.nan, np.float32)
-    multiply(m, 0, width // PANEL, k, a.ravel(), k, float_panels(torch.from_numpy(b)), c.ravel(), width)
+    multiply_panels(m, 0, width // PANEL, k, a.ravel(), k, float_panels(torch.from_numpy(b)), c.ravel(), width)
     scale = np.abs(a).astype(np.float64) @ np.abs(b)
     assert np.all(np.abs(c[:, :n] - expected) <= 1e-6 * scale)
     assert np.all(c[:, n:] == 0)

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from levinthal.kernels.convolution.convolution import Layer, convolution_stack, supports
-from levinthal.kernels.convolution.dense import dense
+from levinthal.kernels.choice import kernels_allowed
 from levinthal.workloads.cvae.model.config import CVAEConfig
+from levinthal.workloads.cvae.model.convolution import Layer, convolution_stack, supports
+from levinthal.workloads.cvae.model.dense import dense
 from levinthal.workloads.cvae.model.memory import MemoryPlan, convolve_in_strips, recomputed
 
 __all__ = ["LOG_VAR_LIMIT", "CVAEModel", "Losses", "Output", "evidence_loss", "initialise"]
@@ -114,12 +115,12 @@ class CVAEModel(nn.Module):
     def can_compile(self) -> bool:
         """Whether the kernels can compute every convolution of this architecture on the device it is on.
 
-        They know no strips: a model that spares memory by them is computed by torch.
+        They know no strips: a model that spares memory by them is computed by torch, and so is everything where
+        `levinthal.kernels.choice` says torch.
         """
-        whole = all(
-            supports(layer, kernel) for layer, kernel in zip(self._encoder_layers, self.config.kernels, strict=True)
-        )
-        return whole and not self.memory.strip_rows and next(self.parameters()).device.type == "cpu"
+        if not kernels_allowed() or self.memory.strip_rows or next(self.parameters()).device.type != "cpu":
+            return False
+        return all(map(supports, self._encoder_layers, self.config.kernels))
 
     def encode(self, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of the posterior, each (frames, latent), of maps (frames, size, size)."""

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from levinthal.errors import UsageError
+from levinthal.kernels.choice import kernels_allowed
 from levinthal.kernels.convolution.optimise import rmsprop_range, squared_norm_range
-from levinthal.kernels.threads import in_parts
+from levinthal.kernels.threads import in_parts, shares
 
 __all__ = ["OptimizerSettings", "RMSprop"]
 
@@ -68,7 +69,7 @@ class RMSprop:
         self.parameters = list(parameters)
         self.settings = settings
         self._by_torch: torch.optim.RMSprop | None = None
-        if any(p.device.type != "cpu" for p in self.parameters):
+        if not kernels_allowed() or any(p.device.type != "cpu" for p in self.parameters):
             self._by_torch = torch.optim.RMSprop(
                 self.parameters, settings.learning_rate, settings.rho, settings.epsilon, foreach=True
             )
@@ -143,4 +144,6 @@ def _flat(tensor: Tensor) -> Flat:
 def _shared(function: Callable[..., Any], *arguments: Any) -> list[Any]:
     """Call ``function(*arguments, first, last)`` on the threads' parts of the arrays."""
     n = arguments[0].size
-    return in_parts(lambda first, last: function(*arguments, first, last), n, None if n >= _WORTH_THREADS else 1)
+    return in_parts(
+        lambda first, last: function(*arguments, first, last), shares(n, None if n >= _WORTH_THREADS else 1)
+    )

@@ -14,13 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from levinthal.kernels.compiled import in_parts
-from levinthal.kernels.docking.lanes import LANES
-from levinthal.kernels.docking.poses import (
-    fill_records,
-    score_atoms_of_poses,
-    score_rigid_poses,
-)
+from levinthal.kernels.docking.poses import LANES, fill_records, score_poses
+from levinthal.kernels.threads import in_parts, shares
 
 __all__ = ["Records", "make_records", "score_atoms_compiled", "score_rigid_compiled"]
 
@@ -62,7 +57,7 @@ def make_records(
     scales = np.maximum((most - least) / (_HIGHEST - _LOWEST), np.float32(1e-9))
     offsets = (most + least) / 2
     values = np.empty((*energies.shape, 8), np.int16)
-    bounds = _bounds(energies.shape[2], torch.get_num_threads())
+    bounds = shares(energies.shape[2], torch.get_num_threads())
     for k, t in np.ndindex(energies.shape[:2]):
         nodes = np.rint((energies[k, t] - offsets[t]) / scales[t]).clip(_LOWEST, _HIGHEST).astype(np.int16)
         out = values[k, t]
@@ -103,10 +98,7 @@ def score_rigid_compiled(
     layers : Tensor of int, shape (N,)
         Conformation of each pose, each from 0 to K-1.
     """
-    n = len(quaternions)
-    results = torch.empty(n), torch.empty(n, 3), torch.empty(n, 3)
-    _run(score_rigid_poses, records, maps, template, (quaternions, centres, layers), results)
-    return results
+    return _run(records, maps, template, (quaternions, centres, layers), of_atoms=False)[0]
 
 
 def score_atoms_compiled(
@@ -118,42 +110,27 @@ def score_atoms_compiled(
     layers: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Return energies (N, h) and forces (N, h, 3) of the heavy atoms, float32; see `score_rigid_compiled`."""
-    n, h = len(quaternions), len(maps)
-    results = torch.empty(n, h), torch.empty(n, h, 3)
-    _run(score_atoms_of_poses, records, maps, template, (quaternions, centres, layers), results)
-    return results
+    return _run(records, maps, template, (quaternions, centres, layers), of_atoms=True)[1]
 
 
 def _run(
-    kernel: Any,
     records: Records,
     maps: npt.NDArray[np.int64],
     template: npt.NDArray[np.float64],
     poses: tuple[Tensor, Tensor, Tensor],
-    results: tuple[Tensor, ...],
-) -> None:
-    cells = int(np.prod(records.shape))
+    *,
+    of_atoms: bool,
+) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return what there is of whole poses, and of their atoms where asked for."""
+    n, h, cells = len(poses[0]), len(maps) if of_atoms else 0, int(np.prod(records.shape))
+    rigid = torch.empty(n), torch.empty(n, 3), torch.empty(n, 3)
+    atoms = torch.empty(n, h), torch.empty(n, h, 3)
     quaternions, centres = (tensor.detach().to(torch.float32).contiguous().numpy() for tensor in poses[:2])
-    arguments = (
-        quaternions,
-        centres,
-        (poses[2] * (len(records.scales) * cells)).contiguous().numpy(),
-        template.astype(np.float32),
-        maps * cells,
-        records.scales[maps],
-        records.offsets[maps],
-        records.values,
-        records.shape,
-        records.low,
-        records.spacing,
-        records.slope,
-    )
-    out = [tensor.numpy() for tensor in results]
-    threads = min(torch.get_num_threads(), len(quaternions) * len(maps) // _ATOMS_WORTH_A_THREAD)
-    in_parts(lambda start, stop: kernel(*arguments, start, stop, *out), _bounds(len(quaternions), threads, LANES))
-
-
-def _bounds(count: int, parts: int, multiple: int = 1) -> list[int]:
-    """Share out `count` items; each part but the last gets a multiple of some number."""
-    parts = max(1, min(parts, -(-count // multiple)))
-    return [*(count * part // parts // multiple * multiple for part in range(parts)), count]
+    layers = (poses[2] * (len(records.scales) * cells)).contiguous().numpy()
+    atom_maps = maps * cells, records.scales[maps], records.offsets[maps]
+    grid = records.values, records.shape, records.low, records.spacing, records.slope
+    arguments = (quaternions, centres, layers, template.astype(np.float32), *atom_maps, *grid)
+    out = [tensor.numpy() for tensor in (*rigid, *atoms)]
+    threads = min(torch.get_num_threads(), n * len(maps) // _ATOMS_WORTH_A_THREAD)
+    in_parts(lambda start, stop: score_poses(*arguments, start, stop, *out), shares(n, threads, LANES))
+    return rigid, atoms

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from levinthal.errors import DataError, UsageError
+from levinthal.kernels.choice import kernels_allowed
 from levinthal.workloads.docking.molecules.molecule import Ligand
 from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.scoring.grids import GridMaps
@@ -83,7 +84,8 @@ def _compiled(grids: GridMaps, poses: Poses, method: Method) -> bool:
     on_cpu = grids.device.type == "cpu"
     if method == "kernels" and not on_cpu:
         raise UsageError(f"the compiled loops run on a CPU and the maps are on {grids.device}: take the method torch")
-    return on_cpu and (method == "kernels" or (method == "auto" and poses.quaternions.dtype != torch.float64))
+    by_default = method == "auto" and kernels_allowed() and poses.quaternions.dtype != torch.float64
+    return on_cpu and (method == "kernels" or by_default)
 
 
 def _inputs(

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from levinthal.errors import DataError
+from levinthal.kernels.choice import kernels_allowed
 from levinthal.workloads.docking.molecules.atom_types import VINA_TYPES
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.scoring.exact import soften
@@ -188,7 +189,7 @@ def _maps(
     places, kinds = receptor.coordinates_angstrom[scored], receptor.vina_types[scored].astype(np.int64)
     reach = np.array(low) + spacing * (np.array(shape) - 1) + CUTOFF_ANGSTROM
     near = ((places > np.array(low) - CUTOFF_ANGSTROM) & (places < reach)).all(axis=1)
-    summed = _maps_compiled if device.type == "cpu" else _maps_by_planes
+    summed = _maps_compiled if device.type == "cpu" and kernels_allowed() else _maps_by_planes
     return summed(places[near], kinds[near], types, low, spacing, shape, function, device)
 
 
@@ -202,14 +203,13 @@ def _maps_compiled(
     function: FunctionName,
     _device: torch.device,
 ) -> Tensor:
-    from levinthal.kernels.compiled import in_parts
     from levinthal.kernels.docking.maps import LANES, sum_maps
+    from levinthal.kernels.threads import in_parts, shares
 
     maps = np.empty((len(types), *shape), np.float32)
     near_first = places.astype(np.float32)[np.argsort(places[:, 2], kind="stable")]
     kinds = kinds[np.argsort(places[:, 2], kind="stable")]
-    threads = max(1, min(torch.get_num_threads(), shape[0]))
-    bounds = [shape[0] * part // threads for part in range(threads + 1)]
+    bounds = shares(shape[0], torch.get_num_threads())
     for first in range(0, len(types), LANES):
         group = list(types[first : first + LANES])
         rows = np.zeros((len(VINA_TYPES), BINS, LANES), np.float32)

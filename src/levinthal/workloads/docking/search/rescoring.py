@@ -14,11 +14,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from levinthal.kernels.choice import kernels_allowed
 from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
 from levinthal.workloads.docking.molecules.pose import Poses, superposed
 from levinthal.workloads.docking.scoring import RigidScore, exact_score
-from levinthal.workloads.docking.scoring.exact import SCORING_CURL
+from levinthal.workloads.docking.scoring.exact import SCORING_CURL, soften
 from levinthal.workloads.docking.scoring.functions import CUTOFF_ANGSTROM, FunctionName
+from levinthal.workloads.docking.scoring.rigid import rigid_sums
 from levinthal.workloads.docking.scoring.tables import BINS_PER_SQUARE_ANGSTROM, pair_table
 from levinthal.workloads.docking.search.descent import Descent, Evaluate
 from levinthal.workloads.docking.search.outcome import SearchOutcome
@@ -107,8 +109,6 @@ def polish(receptor: Receptor, ligand: Ligand, coordinates_angstrom: Tensor, fun
 
 def _exact_evaluation(receptor: Receptor, ligand: Ligand, around: Tensor, function: FunctionName) -> Evaluate:
     """Return the exact energy of poses that stay near some coordinates, for a descent."""
-    from levinthal.kernels.docking.exact import score_exactly
-
     points = around.reshape(-1, 3).cpu().numpy()
     reach = CUTOFF_ANGSTROM + _FARTHEST_MOVE_ANGSTROM
     places = receptor.coordinates_angstrom
@@ -120,6 +120,10 @@ def _exact_evaluation(receptor: Receptor, ligand: Ligand, around: Tensor, functi
     places, types = np.ascontiguousarray(places[near]), receptor.vina_types[near].astype(np.int64)
     template, kinds = np.ascontiguousarray(ligand.scored_template_angstrom), ligand.scored_types.astype(np.int64)
     table = pair_table(function)
+    if not kernels_allowed():
+        return _plain_evaluation(*map(torch.as_tensor, (template, kinds, places, types, table)))
+
+    from levinthal.kernels.docking.exact import score_exactly
 
     def evaluate(poses: Poses, _: Tensor) -> RigidScore:
         energies, forces, torques = (np.empty(len(poses)), np.empty((len(poses), 3)), np.empty((len(poses), 3)))
@@ -128,5 +132,27 @@ def _exact_evaluation(receptor: Receptor, ligand: Ligand, around: Tensor, functi
             float(BINS_PER_SQUARE_ANGSTROM), SCORING_CURL, energies, forces, torques,
         )  # fmt: skip
         return RigidScore(torch.from_numpy(energies), torch.from_numpy(forces), torch.from_numpy(torques))
+
+    return evaluate
+
+
+def _plain_evaluation(template: Tensor, kinds: Tensor, places: Tensor, types: Tensor, table: Tensor) -> Evaluate:
+    """Do as `kernels.docking.exact` by torch."""
+    n_types, _, n_bins = table.shape
+    flat, rows = table.flatten(), (kinds[:, None] * n_types + types) * n_bins
+
+    def evaluate(poses: Poses, _: Tensor) -> RigidScore:
+        with torch.enable_grad():
+            atoms = poses.coordinates(template).detach().requires_grad_()
+            squares = (atoms[:, :, None] - places).square().sum(dim=-1)
+            at = (squares * BINS_PER_SQUARE_ANGSTROM - 0.5).clamp(min=0)
+            bins = at.detach().long().clamp(max=n_bins - 2)
+            low, high = flat[rows + bins], flat[rows + bins + 1]
+            reached = squares < (n_bins - 0.5) / BINS_PER_SQUARE_ANGSTROM
+            pairs = torch.where(reached, low + (at - bins) * (high - low), 0.0)
+            energies = soften(pairs.sum(dim=-1), SCORING_CURL).sum(dim=-1)
+            (gradient,) = torch.autograd.grad(energies.sum(), atoms)
+        force, torque = rigid_sums(-gradient, atoms.detach() - poses.centres_angstrom[:, None, :])
+        return RigidScore(energies.detach(), force, torque)
 
     return evaluate

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from levinthal.errors import UsageError
-from levinthal.kernels.recurrence.layer import FloatWeights, IntegerWeights, Layout, predict_layer, train_layer
+from levinthal.kernels.choice import kernels_allowed
+from levinthal.workloads.rgn.model.layer import FloatWeights, IntegerWeights, Layout, predict_layer, train_layer
 
 __all__ = ["BidirectionalLSTM", "InferencePrecision"]
 
@@ -90,7 +91,8 @@ class BidirectionalLSTM(nn.Module):
         where = lengths.detach().cpu()
         self._check(features, where)
         weights = self.recurrence.weight_hh_l0
-        if weights.device.type != "cpu" or weights.dtype not in {torch.float32, torch.float64}:
+        by_kernels = kernels_allowed() and weights.device.type == "cpu"
+        if not by_kernels or weights.dtype not in {torch.float32, torch.float64}:
             packed = pack_padded_sequence(features, where, batch_first=True, enforce_sorted=False)
             hidden, _ = self.recurrence(packed)
             padded, _ = pad_packed_sequence(hidden, batch_first=True, total_length=features.shape[1])

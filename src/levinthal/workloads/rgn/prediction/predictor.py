@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from levinthal.kernels.choice import kernels_allowed
 from levinthal.proteins.geometry.backbone import build_backbone
 from levinthal.proteins.geometry.distance_rmsd import distance_rmsd
 from levinthal.proteins.structures.backbone_chain import BackboneChain
@@ -114,9 +115,9 @@ def lower_precision(model: RGNModel, features: Sequence[Floats]) -> float:
     Returns
     -------
     float
-        How far the worst was moved, in nm; 0 where the device has no such weights.
+        How far the worst was moved, in nm; 0 where nothing computes with such weights.
     """
-    if next(model.parameters()).device.type != "cpu":
+    if not kernels_allowed() or next(model.parameters()).device.type != "cpu":
         return 0.0
     ordered = sorted(features, key=len)
     some = [ordered[number] for number in np.linspace(0, len(ordered) - 1, min(_TRIED, len(ordered))).astype(int)]

@@ -81,7 +81,9 @@ def measure_time(run: Run, settings: RGNSettings, model: RGNModel, targets: Targ
     for batch, duration_s in (("one at a time", alone_s), ("batched", batched_s)):
         rate = n_residues / duration_s
         run.metric("inference rate", rate, unit="residue/s", better="higher", labels={"batch": batch})
-    report_arithmetic(run, "inference", n_residues / batched_s * flops_per_residue(model.config), peaks, "fp32")
+    report_arithmetic(
+        run, "inference", n_residues / batched_s * flops_per_residue(model.config), peaks, "fp32", "executed"
+    )
     geometry_s = sum(float(np.median(timing.stages_s[:, STAGES.index("geometry")])) for timing in timings)
     share = geometry_s / alone_s
     run.metric("share of prediction time", share, unit="1", better="lower", labels={"stage": "geometry"})

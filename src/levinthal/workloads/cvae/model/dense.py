@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from levinthal.kernels.convolution.store import add_and_rectify, gate_columns
-from levinthal.kernels.threads import in_parts, n_compute_threads
+from levinthal.kernels.threads import in_parts, n_compute_threads, shares
 
 __all__ = ["dense"]
 
@@ -19,9 +19,9 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
     """Return a @ b, its longer side shared between the threads."""
     out = torch.empty(a.shape[0], b.shape[1], dtype=a.dtype)
     if a.shape[0] >= b.shape[1]:
-        in_parts(lambda first, last: torch.mm(a[first:last], b, out=out[first:last]), a.shape[0])
+        in_parts(lambda first, last: torch.mm(a[first:last], b, out=out[first:last]), shares(a.shape[0]))
     else:
-        in_parts(lambda first, last: torch.mm(a, b[:, first:last], out=out[:, first:last]), b.shape[1])
+        in_parts(lambda first, last: torch.mm(a, b[:, first:last], out=out[:, first:last]), shares(b.shape[1]))
     return out
 
 
@@ -43,9 +43,9 @@ class _Dense(torch.autograd.Function):
 
         # a share of a few rows would read all weights for little work
         if len(x) >= _ROWS_WORTH_SPLITTING * n_compute_threads():
-            in_parts(rows, len(x))
+            in_parts(rows, shares(len(x)))
         else:
-            in_parts(columns, len(weight))
+            in_parts(columns, shares(len(weight)))
         ctx.output = y.detach()
         return y
 
@@ -60,7 +60,7 @@ class _Dense(torch.autograd.Function):
             gate_columns(*arrays, first, last)
             torch.mm(gated[:, first:last].T, x, out=d_weight[first:last])
 
-        in_parts(work, len(weight))
+        in_parts(work, shares(len(weight)))
         return _product(gated, weight) if ctx.needs_input_grad[0] else None, d_weight, d_bias
 
 

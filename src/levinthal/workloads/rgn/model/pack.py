@@ -1,21 +1,17 @@
-"""Weights and rows of numbers in the layouts of `levinthal.kernels.recurrence.gemm`."""
+"""Weights in the layouts of `levinthal.kernels.products`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from levinthal.kernels.recurrence.gemm import INTEGER_STEP, PANEL, SUM_LENGTH
+from levinthal.kernels.products import INTEGER_STEP, PANEL, ROW_LIMIT, SUM_LENGTH
 
-__all__ = ["IntegerMatrix", "float_panels", "integer_panels", "integer_size", "quantise_row"]
-
-ROW_LIMIT = 8191
-"""Largest integer that stands for a value of A."""
+__all__ = ["IntegerMatrix", "float_panels", "integer_panels", "integer_size"]
 
 
 @dataclass(frozen=True)
@@ -78,19 +74,3 @@ def integer_panels(matrix: Tensor) -> IntegerMatrix:
     values = np.rint(weights[:kept] * units).astype(np.int16)
     panels = values.reshape(kept // 2, 2, -1, PANEL).transpose(2, 0, 3, 1)
     return IntegerMatrix(np.ascontiguousarray(panels).reshape(-1), scales.astype(np.float32), kept, weights.shape[1])
-
-
-@numba.njit(nogil=True, cache=True)
-def quantise_row(values, target):  # type: ignore[no-untyped-def]
-    """Round float32 values (k,) to integers target (>= k,) of at most `ROW_LIMIT`; return the scale."""
-    largest = np.float32(0)
-    for i in range(values.size):
-        largest = max(largest, abs(values[i]))
-    if not largest > np.float32(1e-30):
-        for i in range(values.size):
-            target[i] = 0
-        return np.float32(0)
-    unit = np.float32(ROW_LIMIT) / largest
-    for i in range(values.size):
-        target[i] = np.int16(np.rint(values[i] * unit))
-    return largest / np.float32(ROW_LIMIT)

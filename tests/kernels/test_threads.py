@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from levinthal.kernels.compiled import in_parts
+from levinthal.kernels.threads import in_parts
 
 
 def test_each_part_is_worked_once_and_the_caller_takes_the_first():

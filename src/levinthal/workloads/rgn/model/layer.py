@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from levinthal.kernels.products import PANEL
 from levinthal.kernels.recurrence import recurrence
-from levinthal.kernels.recurrence.gemm import PANEL, multiply, multiply_integers
-from levinthal.kernels.recurrence.pack import IntegerMatrix, float_panels, integer_panels, integer_size, quantise_row
-from levinthal.kernels.threads import n_compute_threads, together
+from levinthal.kernels.threads import n_compute_threads, shares, together
+from levinthal.workloads.rgn.model.pack import IntegerMatrix, float_panels, integer_panels, integer_size
 
 __all__ = ["FloatWeights", "IntegerWeights", "Layout", "Part", "predict_layer", "train_layer"]
 
@@ -106,34 +106,6 @@ class IntegerWeights:
         return cls(packed, integer_panels(recurrent.t()), bias.numpy())
 
 
-@numba.njit(nogil=True, cache=True)
-def _project(first, last, rows, weights, target):  # type: ignore[no-untyped-def]
-    """Write rows (R, D) times the panels first ... last - 1 of weights (panels, D, 16) to target (R, 16 panels)."""
-    n_inner, width = rows.shape[1], target.shape[1]
-    multiply(len(rows), first, last, n_inner, rows.reshape(-1), n_inner, weights, target.reshape(-1), width)
-
-
-@numba.njit(nogil=True, cache=True)
-def _project_integers(first, last, rows, units, values, scales, target):  # type: ignore[no-untyped-def]
-    """Do as `_project` with 16-bit integers."""
-    n_inner, width = rows.shape[1], target.shape[1]
-    multiply_integers(
-        len(rows), first, last, n_inner, rows.reshape(-1), n_inner, units, values, scales, target.reshape(-1), width
-    )
-
-
-@numba.njit(nogil=True, cache=True)
-def _quantise(rows, target, units):  # type: ignore[no-untyped-def]
-    for row in range(len(rows)):
-        units[row] = quantise_row(rows[row], target[row])
-
-
-def _shares(n: int) -> list[slice]:
-    """Cut range(n) into a consecutive part for each thread."""
-    count = max(1, min(n, n_compute_threads()))
-    return [slice(n * k // count, n * (k + 1) // count) for k in range(count)]
-
-
 def predict_layer(rows: Tensor, layout: Layout, directions: Sequence[FloatWeights | IntegerWeights]) -> Tensor:
     """Return h of the two directions side by side, (R, 2 H).
 
@@ -160,7 +132,7 @@ def predict_layer(rows: Tensor, layout: Layout, directions: Sequence[FloatWeight
 def _projected(rows: Array, directions: Sequence[FloatWeights | IntegerWeights]) -> list[Array]:
     """Return rows times the input weights of each direction, (R, >= 4 H) each."""
     targets = [np.empty((len(rows), -(-len(d.bias) // PANEL) * PANEL), rows.dtype) for d in directions]
-    shares = _shares(targets[0].shape[1] // PANEL)
+    bounds = [*pairwise(shares(targets[0].shape[1] // PANEL))]
     tasks = []
     integers: tuple[Array, Array] | None = None
     for direction, target in zip(directions, targets, strict=True):
@@ -168,12 +140,12 @@ def _projected(rows: Array, directions: Sequence[FloatWeights | IntegerWeights])
             integers = integers or _as_integers(rows)
             matrix = direction.inputs
             tasks += [
-                partial(_project_integers, part.start, part.stop, *integers, matrix.values, matrix.scales, target)
-                for part in shares
+                partial(recurrence.project_integers, *part, *integers, matrix.values, matrix.scales, target)
+                for part in bounds
             ]
         else:
             weights = direction.inputs
-            tasks += [partial(_project, part.start, part.stop, rows, weights, target) for part in shares]
+            tasks += [partial(recurrence.project, *part, rows, weights, target) for part in bounds]
     together(tasks)
     return targets
 
@@ -181,7 +153,8 @@ def _projected(rows: Array, directions: Sequence[FloatWeights | IntegerWeights])
 def _as_integers(rows: Array) -> tuple[Array, Array]:
     rounded = np.zeros((len(rows), integer_size(rows.shape[1])), np.int16)
     units = np.empty(len(rows), np.float32)
-    together([partial(_quantise, rows[part], rounded[part], units[part]) for part in _shares(len(rows))])
+    parts = [slice(*part) for part in pairwise(shares(len(rows)))]
+    together([partial(recurrence.quantise, rows[part], rounded[part], units[part]) for part in parts])
     return rounded, units
 
 
@@ -271,7 +244,7 @@ class _Layer(torch.autograd.Function):
 
 
 def _forward(weights: FloatWeights, inputs: Array, outputs: Array, direction: int, part: Part, kept: _Kept) -> None:
-    _project(0, kept.gates.shape[1] // PANEL, inputs, weights.inputs, kept.gates)
+    recurrence.project(0, kept.gates.shape[1] // PANEL, inputs, weights.inputs, kept.gates)
     recurrence.forward(
         weights.recurrent, weights.bias, kept.gates, kept.cells, kept.previous,
         outputs, direction * kept.cells.shape[1], part.starts, part.lengths, direction == 1,

@@ -16,7 +16,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from levinthal.kernels.convolution.gemm import CHANNEL_MULTIPLE
 from levinthal.kernels.convolution.store import store_gated
 from levinthal.kernels.convolution.thin import gather_frames, spread_frames, thin_weight_gradient_frames
 from levinthal.kernels.convolution.toom import down, same, tiles_along, up
@@ -27,7 +26,8 @@ from levinthal.kernels.convolution.winograd import (
     filter_frames,
     weight_gradient_frames,
 )
-from levinthal.kernels.threads import in_parts
+from levinthal.kernels.products import PANEL
+from levinthal.kernels.threads import in_parts, shares
 
 __all__ = ["Layer", "convolution_stack", "supports"]
 
@@ -82,10 +82,10 @@ class Layer:
 
 def supports(layer: Layer, kernel: int) -> bool:
     """Return whether the kernels can compute the layer."""
-    whole = layer.channels_small % CHANNEL_MULTIPLE == 0
+    whole = layer.channels_small % PANEL == 0
     if layer.thin:
         return kernel == 3 and whole and layer.stride == 1
-    return kernel == 3 and whole and layer.channels_big % CHANNEL_MULTIPLE == 0 and layer.stride in (1, 2)
+    return kernel == 3 and whole and layer.channels_big % PANEL == 0 and layer.stride in (1, 2)
 
 
 def _flat(tensor: Tensor) -> Flat:
@@ -105,7 +105,7 @@ def _both_axes(stride: int, size_small: int, to_big: bool, dtype: torch.dtype) -
 def _panels(taps: Tensor) -> Tensor:
     """Return taps (3, 3, n_in, n_out) as (9, n_out / 16 * n_in * 16): the columns of the products in panels."""
     n_in, n_out = taps.shape[2:]
-    return taps.reshape(9, n_in, n_out // CHANNEL_MULTIPLE, CHANNEL_MULTIPLE).transpose(1, 2).reshape(9, -1)
+    return taps.reshape(9, n_in, n_out // PANEL, PANEL).transpose(1, 2).reshape(9, -1)
 
 
 class _Side:
@@ -199,7 +199,7 @@ class _WeightGradient:
         if self.layer.thin:
             total = reduce(torch.add, self.parts).view(10, small)[:9]
             return total.T.reshape(small, 1, 3, 3)
-        taps = self.taps.view(3, 3, small // CHANNEL_MULTIPLE, big, CHANNEL_MULTIPLE)
+        taps = self.taps.view(3, 3, small // PANEL, big, PANEL)
         return taps.permute(2, 4, 3, 0, 1).reshape(small, big, 3, 3)
 
 
@@ -219,7 +219,7 @@ class _Stack(torch.autograd.Function):
             for side in (*sides, *needed):
                 side.transform(first, last, _SHARES)
 
-        in_parts(transform, _SHARES)
+        in_parts(transform, shares(_SHARES))
         maps = [x.detach().contiguous()]
         for layer in layers:
             size, channels = layer.shape_out
@@ -231,7 +231,7 @@ class _Stack(torch.autograd.Function):
             for i, (layer, side) in enumerate(zip(layers, sides, strict=True)):
                 side.run(flats[i], shifts[i], layer.relu, nothing, flats[i + 1], nothing, first, last)
 
-        in_parts(work, n)
+        in_parts(work, shares(n))
         ctx.layers, ctx.opposite = layers, opposite
         ctx.save_for_backward(*maps[:-1], maps[-1] if layers[-1].relu else maps[-1].new_empty(0), *weights)
         return maps[-1]
@@ -270,7 +270,7 @@ class _Stack(torch.autograd.Function):
                     sides[0].run(above, nothing, False, nothing, grads[0], nothing, first, last)
             return d_weights, d_biases
 
-        parts = in_parts(work, n)
+        parts = in_parts(work, shares(n))
         finishing = [
             _WeightGradient(layer, [part[0][i] for part in parts], weight)
             for i, (layer, weight) in enumerate(zip(layers, weights, strict=True))
@@ -280,7 +280,7 @@ class _Stack(torch.autograd.Function):
             for one in finishing:
                 one.reduce(first, last, _SHARES)
 
-        in_parts(finish, _SHARES)
+        in_parts(finish, shares(_SHARES))
         result: list[Tensor | None] = [passed[0] if wanted_x else None, None]
         for i, layer in enumerate(layers):
             bias = torch.from_numpy(reduce(np.add, [part[1][i] for part in parts]))
