@@ -143,6 +143,17 @@ def build_grids(
     ------
     DataError
         No receptor, no type, or more nodes than 200 million.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from levinthal.docking import Box, build_grids, prepare_ligand, prepare_receptor
+    >>> from levinthal.simulation import capped_peptide
+    >>> size = Path("helix.pdb").write_text(capped_peptide("helix", "AKAEA", ("helix",))[0].topology_pdb)
+    >>> receptor = prepare_receptor("helix.pdb")
+    >>> box = Box.around(receptor.coordinates_angstrom, 2.0)
+    >>> build_grids(receptor, prepare_ligand("Cc1ccc(C)cc1").scored_types, box).n_conformations
+    1
     """
     scoring_function(function)
     device = torch.device(device)
