@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -210,20 +211,27 @@ def simulate_ensemble(
             "all must be at least 1"
         )
     first = _Task(
-        system=system,
-        replica=0,
-        index=0,
-        start=starts[0],
-        state=None,
-        n_steps=min(chunk_steps, n_steps),
-        frame_interval=frame_interval,
-        seed=seed,
-        platform=platform,
-        threads=threads,
+        system=system, replica=0, index=0, start=starts[0], state=None, n_steps=min(chunk_steps, n_steps),
+        frame_interval=frame_interval, seed=seed, platform=platform, threads=threads,
         equilibration=equilibration or Equilibration(0),
-    )
+    )  # fmt: skip
     collected: list[list[Frames]] = [[] for _ in starts]
     states: dict[int, ReplicaState] = {}
+    tasks = [replace(first, replica=replica, start=start) for replica, start in enumerate(starts)]
+    with closing(_chunks(tasks, n_steps, executor)) as chunks:
+        for chunk in chunks:
+            collected[chunk.replica].append(chunk.frames)
+            states[chunk.replica] = chunk.state
+            if on_chunk is not None:
+                on_chunk(chunk)
+    return [
+        Trajectory(replica, start.name, _joined(collected[replica]), states[replica])
+        for replica, start in enumerate(starts)
+    ]
+
+
+def _chunks(first: Sequence[_Task], n_steps: int, executor: Executor) -> Generator[Chunk]:
+    """Yield chunks as they come, in order within a replica, until each replica has made its steps."""
     running: dict[Future[Chunk], _Task] = {}
 
     def submit(task: _Task) -> None:
@@ -233,8 +241,8 @@ def simulate_ensemble(
             raise _lost(task) from None
 
     try:
-        for replica, start in enumerate(starts):
-            submit(replace(first, replica=replica, start=start))
+        for task in first:
+            submit(task)
         while running:
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
@@ -243,21 +251,14 @@ def simulate_ensemble(
                     chunk = future.result()
                 except BrokenExecutor:
                     raise _lost(task) from None
-                left = n_steps - chunk.state.step
                 # The next chunk first, so that the worker does not wait for what is done with this one.
-                if left > 0:
-                    submit(replace(task, index=task.index + 1, state=chunk.state, n_steps=min(chunk_steps, left)))
-                collected[chunk.replica].append(chunk.frames)
-                states[chunk.replica] = chunk.state
-                if on_chunk is not None:
-                    on_chunk(chunk)
+                if (left := n_steps - chunk.state.step) > 0:
+                    following = min(first[0].n_steps, left)
+                    submit(replace(task, index=task.index + 1, state=chunk.state, n_steps=following))
+                yield chunk
     finally:
         for future in running:
             future.cancel()
-    return [
-        Trajectory(replica, start.name, _joined(collected[replica]), states[replica])
-        for replica, start in enumerate(starts)
-    ]
 
 
 def _lost(task: _Task) -> SimulationError:

@@ -103,7 +103,7 @@ class DbscanPolicy(Restarting[DbscanSettings]):
     """The paper's: restarts from DBSCAN's noise in the embedding (Ma et al. 2020; Lee et al., arXiv 1909.07817).
 
     There, eps grows by trial until there are few enough outliers; here the eps that leaves the wanted number is found
-    exactly (`noise_radii`). Frames that lie no further from the dense ones than frames usually do are no outliers: so
+    exactly (`noise_radii`). Frames that lie no further from the dense ones than frames usually do are not outliers: so
     there may be too few, and then walkers go on.
     """
 
