@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 from torch import Tensor
 
-from levinthal.harness import Rank, Run, ScalingCase
+from levinthal.harness import Choice, Rank, Run, ScalingCase
 from levinthal.harness.contract.seeds import low_bits
 from levinthal.simulation.dynamics.frame_store import FrameStore, FrameWriter, StoreHeader
 from levinthal.workloads.cvae.data.frames import TrajectorySet
@@ -20,11 +20,11 @@ from levinthal.workloads.cvae.data.maps import PackedMaps
 from levinthal.workloads.cvae.model.config import CVAEConfig
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
-from levinthal.workloads.cvae.training.loop import execution_of_ranks
+from levinthal.workloads.cvae.model.precision import Execution, choose_execution
 from levinthal.workloads.cvae.training.stepper import Stepper
 from levinthal.workloads.training.allocator import keep_freed_memory
 
-__all__ = ["CASES", "EPOCH_FRAMES", "CVAETrainer", "store_frames"]
+__all__ = ["CASES", "EPOCH_FRAMES", "CVAETrainer", "choice_of_execution", "store_frames"]
 
 EPOCH_FRAMES = 65_536
 
@@ -58,6 +58,25 @@ def store_frames(run: Run, trajectories: TrajectorySet) -> None:
         )
 
 
+def choice_of_execution(rank: Rank, config: CVAEConfig, batch_size: int) -> Choice:
+    """Return the fastest way to train that the precision asked for allows, as this rank measures it.
+
+    Parameters
+    ----------
+    rank : Rank
+    config : CVAEConfig
+    batch_size : int
+        Frames of a step, over all ranks.
+    """
+    keep_freed_memory()
+    model = CVAEModel(config, seed=low_bits(rank.seed)).to(rank.device)
+    chosen = choose_execution(model, rank.precision, batch_size)
+    return Choice(
+        taken={"precision": chosen.precision, "implementation": "kernels" if chosen.compiled else "torch"},
+        reason=", ".join(f"{name} {rate:.4g} frame/s" for name, rate in chosen.measured_frames_per_s),
+    )
+
+
 class CVAETrainer:
     """Training steps of one rank; see `levinthal.harness.Trainer`.
 
@@ -83,7 +102,7 @@ class CVAETrainer:
         self.n_items = max(len(packed), EPOCH_FRAMES)
         source = PackedMaps(np.resize(packed, (self.n_items, packed.shape[1])), store.header.n_residues, config.size)
         model = CVAEModel(config, seed=low_bits(rank.seed)).to(rank.device)
-        execution = execution_of_ranks(model, rank.precision, batch_size)
+        execution = Execution(str(rank.choice["precision"]), compiled=rank.choice["implementation"] == "kernels")
         self.execution = execution.name
         self._stepper = Stepper(model, source, batch_size, optimizer, rank.seed, execution)
 
