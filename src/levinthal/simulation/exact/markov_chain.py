@@ -229,7 +229,7 @@ def markov_chain(
     Raises
     ------
     DataError
-        A matrix that is no transition matrix, or an embedding that does not fit it.
+        A matrix that is not a transition matrix, or an embedding that does not fit it.
     """
     matrix: Any = sparse.csr_array(cast(Any, transition_matrix))
     if matrix.ndim != 2 or matrix.shape[0] < 1 or matrix.shape[1] != matrix.shape[0]:
