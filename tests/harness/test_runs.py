@@ -19,7 +19,7 @@ from levinthal.harness.results.store import load_result
 from probes import probe_environment
 
 TOP_KEYS = {
-    "schema", "workload", "dataset", "size", "division", "settings", "scaling", "machine", "software", "repeats",
+    "schema", "workload", "dataset", "size", "division", "settings", "study", "machine", "software", "repeats",
     "summary", "verdict",
 }  # fmt: skip
 

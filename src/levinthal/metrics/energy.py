@@ -59,6 +59,14 @@ class EnergyMeter:
         What could be there and is not counted, with the reason.
     reason : str or None
         Why nothing is counted; None where something is.
+
+    Examples
+    --------
+    >>> from levinthal.metrics import EnergyMeter
+    >>> meter = EnergyMeter()
+    >>> spent_j = meter.read_j()
+    >>> spent_j is None or spent_j >= 0  # None where nothing counts: see meter.reason
+    True
     """
 
     def __init__(

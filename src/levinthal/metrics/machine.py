@@ -46,6 +46,12 @@ def describe_machine(root: Path = Path("/")) -> Machine:
     -------
     Machine
         Thread counts of torch are there only where torch is loaded.
+
+    Examples
+    --------
+    >>> from levinthal.metrics import describe_machine
+    >>> describe_machine().memory.total_bytes > 0
+    True
     """
     info = parse_cpuinfo(read_text(root / "proc/cpuinfo") or "")
     meminfo = read_text(root / "proc/meminfo") or ""

@@ -41,6 +41,12 @@ def measure_peaks(device: str = "cpu", budget_s: float = 2.0) -> Peaks:
     ------
     UsageError
         A device that is not there or not of these kinds.
+
+    Examples
+    --------
+    >>> from levinthal.metrics import measure_peaks
+    >>> measure_peaks("cpu", budget_s=0.1).fp32_gflop_s > 0
+    True
     """
     target = _device(device)
     seconds = _cuda_timer(target) if target.type == "cuda" else _cpu_seconds

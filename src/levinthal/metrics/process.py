@@ -42,6 +42,12 @@ def process_tree_usage() -> ProcessUsage:
 
     A child that ends between being listed and being read is left out of this reading; its time returns with the next
     one, when its parent has waited for it.
+
+    Examples
+    --------
+    >>> from levinthal.metrics import process_tree_usage
+    >>> process_tree_usage().rss_bytes > 0
+    True
     """
     cpu_s, rss_bytes, processes = 0.0, 0, 0
     for pid in (os.getpid(), *_descendants(os.getpid())):

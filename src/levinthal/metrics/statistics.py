@@ -136,6 +136,13 @@ def median_interval(values: Sequence[float] | FloatArray, confidence: float = 0.
         below the k-th smallest of n values with probability P(Binomial(n, 1/2) < k), whatever the distribution
         (David and Nagaraja 2003, Order Statistics, section 7.1). With fewer, from 2 on, Student's t around the mean,
         which assumes a normal distribution and says so in `method`. None for fewer than 2 values.
+
+    Examples
+    --------
+    >>> from levinthal.metrics import median_interval
+    >>> interval = median_interval([9.8, 10.1, 10.0, 10.4, 9.9, 10.2])
+    >>> interval.low, interval.high
+    (9.8, 10.4)
     """
     from scipy import special  # scipy.stats takes a second to import, and every run ends here
 
@@ -171,6 +178,12 @@ def mlperf_score(
     -------
     Score
         Null with a reason for fewer than 3 repeats, or more than one miss (the MLPerf Training and HPC rules).
+
+    Examples
+    --------
+    >>> from levinthal.metrics import mlperf_score
+    >>> mlperf_score([9.0, 1.0, 2.0, 4.0, 3.0]).value
+    3.0
     """
     x = np.sort(_sample(values, "values"))
     if misses > 1:
@@ -384,6 +397,13 @@ def compare_samples(
     ------
     ValueError
         An empty sample, or a value that is not finite.
+
+    Examples
+    --------
+    >>> from levinthal.metrics import compare_samples
+    >>> found = compare_samples([10.0, 10.1, 9.9, 10.2], [20.1, 20.0, 20.3, 19.8])
+    >>> round(found.ratio, 2), found.separated
+    (2.0, True)
     """
     x, y = _sample(a, "a"), _sample(b, "b")
     if min(x.size, y.size) < 1:

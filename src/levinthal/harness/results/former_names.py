@@ -96,6 +96,9 @@ _SAMPLING: Patterns = (
     (rf"core-seconds/{_POLICY}/(?P<share>.+)", "core-seconds spent", {}),
     (rf"(?P<now>restarts|models)/{_POLICY}", "", {}),
     (r"exact chain, estimate and limits / known value/(?P<metric>.+)", "estimate and limits / known value", {}),
+    (r"exact chain: intervals \(99\.9 %\) that miss the known value", "intervals that miss the known value",
+     {"system": "exact chain", "confidence": 0.999}),
+    (r"kinetic temperature off the one asked for, share", "deviation of the kinetic temperature", {}),
 )  # fmt: skip
 _SEARCH = r"(?P<search>.+)"
 _DOCKING: Patterns = (

@@ -44,6 +44,15 @@ class ContactMaps(NamedTuple):
     ----------
     packed : ndarray of uint8, shape (n_frames, packed_size(n_residues))
     n_residues : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.proteins import ContactMaps, pack_contacts
+    >>> frames_nm = np.random.default_rng(0).normal(size=(4, 10, 3))
+    >>> maps = ContactMaps(pack_contacts(frames_nm), n_residues=10)
+    >>> len(maps.packed), maps.n_residues
+    (4, 10)
     """
 
     packed: Packed
@@ -119,6 +128,14 @@ def pack_contacts(
         Coordinates of another shape or type, or not finite (the message names the first such frame).
     UsageError
         A cutoff outside its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.proteins import pack_contacts
+    >>> frames_nm = np.random.default_rng(0).normal(size=(4, 10, 3))
+    >>> pack_contacts(frames_nm).shape  # 45 pairs are 45 bits
+    (4, 6)
     """
     coordinates = np.ascontiguousarray(coordinates_nm)
     if coordinates.ndim != 3 or coordinates.shape[2] != 3:
@@ -190,6 +207,14 @@ def pack_maps(maps: npt.NDArray[Any]) -> Packed:
     ------
     DataError
         Maps that are not square.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.proteins import expand_contacts, pack_maps
+    >>> maps = np.ones((2, 10, 10), np.uint8)
+    >>> bool((expand_contacts(pack_maps(maps), 10) == maps).all())
+    True
     """
     if maps.ndim != 3 or maps.shape[1] != maps.shape[2]:
         raise DataError(f"maps have the shape {maps.shape}: give (frames, residues, residues)")
@@ -262,6 +287,14 @@ def expand_contacts(
     ------
     DataError
         An array of a wrong shape or type, or a size below `n_residues`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.proteins import expand_contacts, pack_contacts
+    >>> frames_nm = np.random.default_rng(0).normal(size=(4, 10, 3))
+    >>> expand_contacts(pack_contacts(frames_nm), 10).shape
+    (4, 10, 10)
     """
     packed = _checked_packed(packed, n_residues)
     size = n_residues if size is None else size

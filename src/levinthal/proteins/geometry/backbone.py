@@ -81,6 +81,16 @@ def internal_coordinates(atoms_nm: Tensor) -> InternalCoordinates:
     ------
     DataError
         A tensor of another shape or of integers.
+
+    Examples
+    --------
+    >>> import math
+    >>> import torch
+    >>> from levinthal.proteins import build_backbone, internal_coordinates
+    >>> helix = torch.tensor([math.pi, math.radians(-57), math.radians(-47)]).expand(1, 20, 3)
+    >>> phi = internal_coordinates(build_backbone(helix)).dihedrals_rad[0, 10, 1]
+    >>> round(math.degrees(phi), 2)
+    -57.0
     """
     if atoms_nm.ndim < 3 or atoms_nm.shape[-2:] != (3, 3) or atoms_nm.shape[-3] == 0:
         raise DataError(f"backbone atoms have the shape {tuple(atoms_nm.shape)}: expected (..., residues, 3, 3)")
@@ -149,6 +159,15 @@ def build_backbone(
         Tensors of wrong shapes or types, or on different devices.
     UsageError
         A method that does not exist, or the loops away from a CPU.
+
+    Examples
+    --------
+    >>> import math
+    >>> import torch
+    >>> from levinthal.proteins import build_backbone
+    >>> helix = torch.tensor([math.pi, math.radians(-57), math.radians(-47)]).expand(1, 20, 3)
+    >>> tuple(build_backbone(helix).shape)  # N, CA and C of each residue
+    (1, 20, 3, 3)
     """
     if dihedrals_rad.ndim != 3 or dihedrals_rad.shape[2] != 3 or dihedrals_rad.shape[1] == 0:
         raise DataError(f"dihedrals have the shape {tuple(dihedrals_rad.shape)}: expected (proteins, residues, 3)")

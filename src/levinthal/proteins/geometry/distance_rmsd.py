@@ -62,6 +62,15 @@ def distance_rmsd(
         Tensors of wrong shapes or types, or on different devices, or a reference that requires a derivative.
     UsageError
         A method that does not exist, or the loop away from a CPU.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from levinthal.proteins import distance_rmsd
+    >>> atoms_nm = torch.randn(2, 30, 3, generator=torch.Generator().manual_seed(0))
+    >>> mask = torch.ones(2, 30, dtype=torch.bool)
+    >>> distance_rmsd(atoms_nm + 1.0, atoms_nm, mask).round(decimals=4).tolist()  # a shift changes no distance
+    [0.0, 0.0]
     """
     _check(predicted_nm, reference_nm, mask)
     if method not in ("auto", "kernels", "chunks"):

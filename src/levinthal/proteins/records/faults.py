@@ -185,6 +185,13 @@ class FaultPolicy:
     ------
     UsageError
         Another word than `skip` or `refuse`, or a fault that cannot be ignored.
+
+    Examples
+    --------
+    >>> from levinthal.proteins import FaultPolicy, ProteinRecord
+    >>> policy = FaultPolicy("skip")
+    >>> policy.admits(ProteinRecord("a", "ACDE"), "record 1")
+    True
     """
 
     def __init__(self, on_fault: Literal["skip", "refuse"] = "refuse", ignored: Iterable[Fault] = ()) -> None:

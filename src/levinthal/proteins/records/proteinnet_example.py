@@ -98,6 +98,14 @@ def write_tfrecord(path: str | Path, records: Iterable[ProteinRecord], *, exact:
     ------
     DataError
         The file cannot be written, or a sequence has letters that ProteinNet has no index for.
+
+    Examples
+    --------
+    >>> from levinthal.proteins import ProteinRecord, read_records, write_tfrecord
+    >>> write_tfrecord("records.tfrecord", [ProteinRecord("a", "ACDE")])
+    1
+    >>> [record.name for record in read_records("records.tfrecord")]
+    ['a']
     """
     return write_frames(path, (encode_sequence_example(to_example(record, exact=exact)) for record in records))
 

@@ -40,6 +40,14 @@ def read_records(
     ------
     DataError
         There is no such file, or what `read_text`, `read_tfrecord`, `RecordCache` and `read_archive` refuse.
+
+    Examples
+    --------
+    >>> from levinthal.proteins import ProteinRecord, read_records, write_text
+    >>> write_text("records.txt", [ProteinRecord("a", "ACDE")])
+    1
+    >>> [record.sequence for record in read_records("records.txt")]
+    ['ACDE']
     """
     where = Path(path)
     if where.is_dir():

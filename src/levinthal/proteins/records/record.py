@@ -59,6 +59,12 @@ class ProteinRecord:
     ------
     DataError
         Lengths that disagree, arrays of another shape or kind, a name or sequence that cannot be written.
+
+    Examples
+    --------
+    >>> from levinthal.proteins import ProteinRecord
+    >>> len(ProteinRecord("1ABC_1_A", "ACDEFGHIKL"))
+    10
     """
 
     name: str

@@ -288,6 +288,12 @@ def write_text(path: str | Path, records: Iterable[ProteinRecord]) -> int:
     ------
     DataError
         The file cannot be written.
+
+    Examples
+    --------
+    >>> from levinthal.proteins import ProteinRecord, write_text
+    >>> write_text("records.txt", [ProteinRecord("a", "ACDE"), ProteinRecord("b", "FGHI")])
+    2
     """
     count = 0
     with whole_file(path) as file:

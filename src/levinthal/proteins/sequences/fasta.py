@@ -35,7 +35,7 @@ class FastaSequence:
 
 
 def read_fasta(source: Source, nonstandard: Literal["X", "refuse"] = "X") -> list[FastaSequence]:
-    """Return the sequences of a FASTA file, gzipped or not, in their order.
+    r"""Return the sequences of a FASTA file, gzipped or not, in their order.
 
     Sequences may run over several lines, in capitals or not, and end with `*`. Blank lines are passed over.
 
@@ -51,6 +51,13 @@ def read_fasta(source: Source, nonstandard: Literal["X", "refuse"] = "X") -> lis
     DataError
         The file cannot be read, is not a FASTA file, has no sequence or an empty one, a name twice or none, gaps, or
         letters that are no amino acids; names file and line.
+
+    Examples
+    --------
+    >>> import io
+    >>> from levinthal.proteins import read_fasta
+    >>> read_fasta(io.BytesIO(b">a\nMKVL\n>b\nACDE\n"))[1].sequence
+    'ACDE'
     """
     return list(iterate_fasta(source, nonstandard))
 

@@ -132,6 +132,15 @@ def search_profiles(
         A query that is empty, too long, or has a letter that is not a residue; nothing is searched then.
     UsageError
         `n_workers` below 1, or a recipe without a round.
+
+    Examples
+    --------
+    >>> from levinthal.proteins import SequenceDatabase, search_profiles
+    >>> sequence = "MKVLAAGIVGLCAEHWRQSNDPTYFMKVLAAGIVGLCAEH"
+    >>> database = SequenceDatabase.from_sequences([("a", sequence), ("b", sequence.replace("GL", "AL"))])
+    >>> (profile,) = search_profiles([("query", sequence)], database, n_workers=1)
+    >>> profile.values.shape
+    (40, 21)
     """
     if n_workers is None:
         n_workers = len(os.sched_getaffinity(0))

@@ -120,6 +120,12 @@ class SequenceDatabase:
         Where they come from.
     block : pyhmmer.easel.DigitalSequenceBlock
         The sequences; at least one.
+
+    Examples
+    --------
+    >>> from levinthal.proteins import SequenceDatabase
+    >>> SequenceDatabase.from_sequences([("a", "MKVLAAGIV"), ("b", "MKVLSAGIV")]).n_residues
+    18
     """
 
     name: str

@@ -55,6 +55,14 @@ def rmsd(coordinates_nm: Floats, reference_nm: Floats) -> Doubles:
     ------
     DataError
         Shapes that do not match.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.proteins import rmsd
+    >>> reference_nm = np.random.default_rng(0).normal(size=(10, 3))
+    >>> float(rmsd(reference_nm[None] + 1.0, reference_nm)[0].round(4))  # superposed first
+    0.0
     """
     frames = _frames(coordinates_nm)
     reference = _reference(reference_nm, frames.shape[1])
@@ -88,6 +96,13 @@ def radius_of_gyration(coordinates_nm: Floats) -> Doubles:
     Returns
     -------
     ndarray of float64, shape (n_frames,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.proteins import radius_of_gyration
+    >>> radius_of_gyration(np.array([[[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]]])).tolist()
+    [1.0]
     """
     frames = _frames(coordinates_nm)
     frames = frames - frames.mean(axis=1, keepdims=True)
@@ -125,6 +140,15 @@ def fraction_native_contacts(
     ------
     DataError
         Shapes that do not match, or a reference without a contact.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> turns = np.arange(20) * np.radians(100)
+    >>> helix_nm = np.stack([0.23 * np.cos(turns), 0.23 * np.sin(turns), 0.15 * np.arange(20)], axis=-1)
+    >>> from levinthal.proteins import fraction_native_contacts
+    >>> fraction_native_contacts(np.stack([helix_nm, 3 * helix_nm]), helix_nm).tolist()
+    [1.0, 0.0]
     """
     frames = _frames(coordinates_nm)
     reference = _reference(reference_nm, frames.shape[1])

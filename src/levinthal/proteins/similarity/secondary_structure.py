@@ -97,6 +97,15 @@ def helical_fraction(coordinates_nm: npt.NDArray[np.floating]) -> npt.NDArray[np
     ------
     DataError
         Fewer than five residues: no helix can be told.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> turns = np.arange(20) * np.radians(100)
+    >>> helix_nm = np.stack([0.23 * np.cos(turns), 0.23 * np.sin(turns), 0.15 * np.arange(20)], axis=-1)
+    >>> from levinthal.proteins import helical_fraction
+    >>> helical_fraction(np.stack([helix_nm, 2 * helix_nm])).tolist()
+    [1.0, 0.0]
     """
     helical = helical_residues(coordinates_nm)
     if helical.shape[1] < 5:

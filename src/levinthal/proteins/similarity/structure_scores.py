@@ -100,6 +100,15 @@ def tm_score(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> fl
     ------
     DataError
         Shapes that do not match; a resolved position that is not a number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> turns = np.arange(20) * np.radians(100)
+    >>> helix_nm = np.stack([0.23 * np.cos(turns), 0.23 * np.sin(turns), 0.15 * np.arange(20)], axis=-1)
+    >>> from levinthal.proteins import tm_score
+    >>> round(tm_score(helix_nm, helix_nm, np.ones(20, bool)), 3)
+    1.0
     """
     predicted, reference, _ = _resolved(predicted_ca_nm, reference_ca_nm, mask)
     return float("nan") if len(reference) < _FEWEST else best_superpositions(predicted, reference)[0]
@@ -241,6 +250,16 @@ def score_structure(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask
     ------
     DataError
         Shapes that do not match; a resolved position that is not a number, which no average must hide.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> turns = np.arange(20) * np.radians(100)
+    >>> helix_nm = np.stack([0.23 * np.cos(turns), 0.23 * np.sin(turns), 0.15 * np.arange(20)], axis=-1)
+    >>> from levinthal.proteins import score_structure
+    >>> mirrored = helix_nm * [1.0, 1.0, -1.0]
+    >>> round(score_structure(mirrored, helix_nm, np.ones(20, bool)).handedness, 1)  # a mirror image
+    0.0
     """
     predicted, reference, _ = _resolved(predicted_ca_nm, reference_ca_nm, mask)
     if len(reference) < _FEWEST:

@@ -60,6 +60,15 @@ class BackboneChain:
     ------
     DataError
         Lengths that do not match, or a letter that is not a residue.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.proteins import BackboneChain
+    >>> atoms_nm = np.random.default_rng(0).normal(size=(4, 3, 3)).astype(np.float32)
+    >>> chain = BackboneChain("A", "ACDE", atoms_nm, np.ones(4, bool), np.arange(1, 5))
+    >>> len(chain.sequence), bool(chain.mask.all())
+    (4, True)
     """
 
     name: str

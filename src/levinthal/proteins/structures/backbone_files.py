@@ -54,6 +54,16 @@ def read_backbone(path: str | Path) -> list[BackboneChain]:
     ------
     DataError
         No such file, no PDB or mmCIF file, a damaged one, or one without a residue that has N, CA and C.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.proteins import BackboneChain, read_backbone, write_pdb
+    >>> atoms_nm = np.random.default_rng(0).normal(size=(4, 3, 3)).astype(np.float32)
+    >>> chain = BackboneChain("A", "ACDE", atoms_nm, np.ones(4, bool), np.arange(1, 5))
+    >>> write_pdb("model.pdb", [chain])
+    >>> [each.sequence for each in read_backbone("model.pdb")]
+    ['ACDE']
     """
     path = Path(path)
     structure = read_structure(path)

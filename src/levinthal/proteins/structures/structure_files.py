@@ -56,6 +56,14 @@ def write_pdb(path: str | Path, chains: Sequence[BackboneChain], *, title: str =
         residue, or two of one name.
     WriteError
         The folder cannot be written to; an old file, if any, is untouched.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.proteins import BackboneChain, write_pdb
+    >>> atoms_nm = np.random.default_rng(0).normal(size=(4, 3, 3)).astype(np.float32)
+    >>> chain = BackboneChain("A", "ACDE", atoms_nm, np.ones(4, bool), np.arange(1, 5))
+    >>> write_pdb("model.pdb", [chain], title="a model")
     """
     structure = _structure(chains, title)
     advice = "write mmCIF instead"
@@ -104,6 +112,14 @@ def write_mmcif(path: str | Path, chains: Sequence[BackboneChain], *, title: str
         No chain, one without a resolved residue, or two of one name.
     WriteError
         The folder cannot be written to; an old file, if any, is untouched.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.proteins import BackboneChain, write_mmcif
+    >>> atoms_nm = np.random.default_rng(0).normal(size=(4, 3, 3)).astype(np.float32)
+    >>> chain = BackboneChain("A", "ACDE", atoms_nm, np.ones(4, bool), np.arange(1, 5))
+    >>> write_mmcif("model.cif", [chain], title="a model")
     """
     groups = gemmi.MmcifOutputGroups(True)
     groups.cell = groups.symmetry = False

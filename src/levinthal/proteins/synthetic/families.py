@@ -101,6 +101,13 @@ def make_families(
     ------
     UsageError
         Numbers out of range.
+
+    Examples
+    --------
+    >>> from levinthal.proteins import make_families
+    >>> (family,) = make_families(1, n_homologues=2, lengths=(40, 40), seed=0)
+    >>> len(family.members[0].sequence)
+    40
     """
     if n_families < 1 or n_homologues < 1:
         raise UsageError(f"{n_families} families of {n_homologues} members were asked for: give at least 1 of each")

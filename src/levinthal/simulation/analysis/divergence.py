@@ -44,6 +44,13 @@ def jensen_shannon_nats(p: Floats, q: Floats) -> float:
     ------
     DataError
         Different lengths, or weights that make no distribution.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.simulation import jensen_shannon_nats
+    >>> round(jensen_shannon_nats(np.array([1.0, 0.0]), np.array([0.0, 1.0])), 4)  # ln 2, the largest
+    0.6931
     """
     a, b = _distribution(p, "p"), _distribution(q, "q")
     if a.shape != b.shape:

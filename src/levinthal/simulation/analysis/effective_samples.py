@@ -99,5 +99,13 @@ def effective_sample_size(series: Floats) -> float:
     -------
     float
         0 for a constant series.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.simulation import effective_sample_size
+    >>> white = np.random.default_rng(0).normal(size=1000)
+    >>> effective_sample_size(np.repeat(white, 10)) < 2000
+    True
     """
     return len(series) / statistical_inefficiency(series)

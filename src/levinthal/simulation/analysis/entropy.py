@@ -245,6 +245,15 @@ def configurational_entropy(
     ------
     DataError
         Shapes that do not match, or a temperature that makes no sense.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.simulation import configurational_entropy
+    >>> frames_nm = np.random.default_rng(0).normal(size=(200, 4, 3)) * 0.01 + np.eye(4, 3)
+    >>> entropy = configurational_entropy(frames_nm, np.full(4, 12.0), temperature_k=300.0)
+    >>> entropy.n_modes
+    6
     """
     frames, masses = _checked(coordinates_nm, masses_amu)
     if not superposed:

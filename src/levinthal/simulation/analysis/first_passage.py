@@ -41,6 +41,14 @@ def first_passage_durations(in_target: Iterable[Mask], lag_steps: int = 1) -> Du
     ------
     DataError
         A trajectory without frames, or a lag below 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.simulation import first_passage_durations
+    >>> waits = first_passage_durations([np.array([False, False, True]), np.array([False, False])], lag_steps=10)
+    >>> waits.steps.tolist(), waits.observed.tolist()
+    ([20.0, 10.0], [True, False])
     """
     if lag_steps < 1:
         raise DataError(f"the lag is {lag_steps} steps: it must be at least 1")

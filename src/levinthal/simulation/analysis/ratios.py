@@ -147,6 +147,13 @@ def better(
     ------
     DataError
         Replicas that do not pair, or values that are not positive.
+
+    Examples
+    --------
+    >>> from levinthal.simulation import better
+    >>> ratio = better([0.2, 0.3, 0.25, 0.22, 0.28, 0.26], [0.1, 0.15, 0.12, 0.11, 0.14, 0.13])
+    >>> round(ratio.value, 1), ratio.verdict
+    (2.0, 'better')
     """
     b, c = _paired(baseline_divergence, candidate_divergence)
     return _complete("better", b, c, ("better", "worse"), confidence, seed)
@@ -170,6 +177,13 @@ def greater(
     ------
     DataError
         Replicas that do not pair, or values that are not positive.
+
+    Examples
+    --------
+    >>> from levinthal.simulation import greater
+    >>> ratio = greater([10, 12, 11, 13, 12, 11], [20, 25, 21, 26, 25, 22])
+    >>> round(ratio.value, 1), ratio.verdict
+    (2.0, 'greater')
     """
     b, c = _paired(baseline_coverage, candidate_coverage)
     return _complete("greater", c, b, ("greater", "smaller"), confidence, seed)
@@ -205,6 +219,13 @@ def faster(
     ------
     DataError
         Replicas that do not pair, or times that are not positive.
+
+    Examples
+    --------
+    >>> from levinthal.simulation import faster
+    >>> ratio = faster([40, 50, 60, 45, 55, 52], [20, 24, 31, 22, 28, 25], budget=100)
+    >>> round(ratio.value, 1), ratio.verdict
+    (2.0, 'faster')
     """
     return _of_times("faster", baseline, candidate, budget, ("faster", "slower"), confidence, seed)
 

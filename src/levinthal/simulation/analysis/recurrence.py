@@ -135,5 +135,13 @@ def mean_recurrence(in_set: Iterable[Mask], lag_steps: int = 1, confidence: floa
     ------
     DataError
         A lag below 1, or marks that are no list.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.simulation import mean_recurrence
+    >>> in_basin = np.random.default_rng(0).random(10_000) < 0.1
+    >>> round(mean_recurrence([in_basin]).value)
+    10
     """
     return tail_mean(return_durations(in_set, lag_steps), confidence)

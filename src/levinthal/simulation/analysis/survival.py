@@ -95,6 +95,12 @@ def durations(steps: Sequence[float] | npt.NDArray[Any], observed: Sequence[bool
     ------
     DataError
         Arrays of different lengths, or a time that is negative or not finite.
+
+    Examples
+    --------
+    >>> from levinthal.simulation import durations
+    >>> durations([5, 8, 10], [True, True, False]).n_censored
+    1
     """
     time, seen = np.asarray(steps, np.float64), np.asarray(observed, bool)
     if time.ndim != 1 or time.shape != seen.shape or not np.isfinite(time).all() or (time < 0.0).any():
@@ -120,6 +126,12 @@ def kaplan_meier(waits: Durations) -> SurvivalCurve:
     -------
     SurvivalCurve
         At a tie of both kinds the events come first.
+
+    Examples
+    --------
+    >>> from levinthal.simulation import durations, kaplan_meier
+    >>> kaplan_meier(durations([5, 8, 10], [True, True, False])).survival.round(3).tolist()
+    [0.667, 0.333]
     """
     if not len(waits):
         raise DataError("there is no waiting time to make a survival curve of")

@@ -73,8 +73,20 @@ class ContactMapReporter:
 
     Examples
     --------
-    >>> store = FrameStore("frames")  # doctest: +SKIP
-    >>> latent = CVAE(n_residues=store.header.n_residues).fit_transform(store.contacts)  # doctest: +SKIP
+    >>> import io
+    >>> import openmm
+    >>> from openmm import app
+    >>> from levinthal.simulation import ContactMapReporter, FrameStore, capped_peptide
+    >>> system, starts = capped_peptide("dialanine", "AA", ("extended",))
+    >>> topology = app.PDBFile(io.StringIO(system.topology_pdb)).topology
+    >>> integrator = openmm.LangevinMiddleIntegrator(300, 1, 0.002)
+    >>> simulation = app.Simulation(topology, openmm.XmlSerializer.deserialize(system.system_xml), integrator)
+    >>> simulation.context.setPositions(starts["extended"])
+    >>> with ContactMapReporter("reported", 10) as reporter:
+    ...     simulation.reporters.append(reporter)
+    ...     simulation.step(50)
+    >>> FrameStore("reported").steps.tolist()
+    [10, 20, 30, 40, 50]
     """
 
     def __init__(

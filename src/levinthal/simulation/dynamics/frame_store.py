@@ -170,6 +170,24 @@ class FrameStore:
     ------
     DataError
         No frame store, one of another version, or a damaged one.
+
+    Examples
+    --------
+    >>> import io
+    >>> import openmm
+    >>> from openmm import app
+    >>> from levinthal.simulation import ContactMapReporter, FrameStore, capped_peptide
+    >>> system, starts = capped_peptide("dialanine", "AA", ("extended",))
+    >>> topology = app.PDBFile(io.StringIO(system.topology_pdb)).topology
+    >>> integrator = openmm.LangevinMiddleIntegrator(300, 1, 0.002)
+    >>> simulation = app.Simulation(topology, openmm.XmlSerializer.deserialize(system.system_xml), integrator)
+    >>> simulation.context.setPositions(starts["extended"])
+    >>> with ContactMapReporter("stored", 10) as reporter:
+    ...     simulation.reporters.append(reporter)
+    ...     simulation.step(50)
+    >>> store = FrameStore("stored")
+    >>> store.header.n_residues, store.contacts.shape
+    (2, (5, 1))
     """
 
     def __init__(self, folder: str | Path) -> None:

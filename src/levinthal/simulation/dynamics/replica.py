@@ -242,6 +242,13 @@ def start_replica(
     ------
     DataError
         Positions of another shape, or not finite.
+
+    Examples
+    --------
+    >>> from levinthal.simulation import capped_peptide, start_replica
+    >>> system, starts = capped_peptide("dialanine", "AA", ("extended",))
+    >>> start_replica(system, starts["extended"], seed=0).step
+    0
     """
     positions = _checked_positions(system, positions_nm, "start positions")
     platform = _resolved(system, platform)
@@ -372,6 +379,15 @@ def advance(
         A state that does not fit the system.
     UsageError
         A number of steps, an interval or a platform that makes no sense.
+
+    Examples
+    --------
+    >>> from levinthal.simulation import advance, capped_peptide, start_replica
+    >>> system, starts = capped_peptide("dialanine", "AA", ("extended",))
+    >>> state = start_replica(system, starts["extended"], seed=0)
+    >>> state, frames = advance(system, state, 20, seed=1, frame_interval=10)
+    >>> state.step, frames.coordinates_nm.shape
+    (20, (2, 2, 3))
     """
     if n_steps < 1 or frame_interval < 1:
         raise UsageError(f"n_steps is {n_steps}, frame_interval {frame_interval}: both must be at least 1")

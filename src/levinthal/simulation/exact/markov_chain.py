@@ -230,6 +230,15 @@ def markov_chain(
     ------
     DataError
         A matrix that is not a transition matrix, or an embedding that does not fit it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.simulation import markov_chain
+    >>> chain = markov_chain("two states", np.array([[0.9, 0.1], [0.2, 0.8]]))
+    >>> state, frames = chain.advance(chain.start(0), 100, seed=1)
+    >>> chain.n_states, state.step
+    (2, 100)
     """
     matrix: Any = sparse.csr_array(cast(Any, transition_matrix))
     if matrix.ndim != 2 or matrix.shape[0] < 1 or matrix.shape[1] != matrix.shape[0]:

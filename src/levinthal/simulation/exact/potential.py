@@ -92,6 +92,14 @@ class MuellerBrown:
     time_step : float
         At the defaults the mean energy within the deepest basin is that of quadrature (-123.74) to 0.1; at 0.03 it is
         0.3 above, at 0.04 it is wrong.
+
+    Examples
+    --------
+    >>> from levinthal.simulation import MuellerBrown
+    >>> surface = MuellerBrown()
+    >>> state, frames = surface.advance(surface.start([-0.558, 1.442], seed=0), 10, seed=1)
+    >>> frames.position.shape
+    (10, 2)
     """
 
     kt: float = 20.0

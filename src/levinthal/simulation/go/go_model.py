@@ -319,6 +319,15 @@ def go_model(
         A file that cannot be used (the message names chain and residue), contacts that make no sense, or none at all.
     UsageError
         A temperature, friction or time step that is not positive.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from levinthal.simulation import capped_peptide, go_model
+    >>> size = Path("helix.pdb").write_text(capped_peptide("helix", "A" * 9, ("helix",))[0].topology_pdb)
+    >>> model = go_model("helix.pdb")
+    >>> model.system.n_atoms  # one for each residue
+    9
     """
     notes: tuple[str, ...] = ()
     if isinstance(structure, str | Path):

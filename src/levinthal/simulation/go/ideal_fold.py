@@ -74,5 +74,12 @@ def three_helix_residues() -> list[Residue]:
 
 
 def three_helix_bundle(kt_over_epsilon: float = COMMON_FOLDING_KT) -> GoModel:
-    """Return the Go model of the bundle; errors as for `go_model`."""
+    """Return the Go model of the bundle; errors as for `go_model`.
+
+    Examples
+    --------
+    >>> from levinthal.simulation import three_helix_bundle
+    >>> three_helix_bundle().native_nm.shape
+    (33, 3)
+    """
     return go_model(three_helix_residues(), name="three-helix bundle", kt_over_epsilon=kt_over_epsilon)

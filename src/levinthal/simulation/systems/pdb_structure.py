@@ -126,6 +126,15 @@ def from_pdb(
     DataError
         The file cannot be read; alternate locations, missing atoms, unknown residues or a broken chain (the message
         names the residue and the fix).
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from levinthal.simulation import capped_peptide, from_pdb
+    >>> size = Path("dialanine.pdb").write_text(capped_peptide("dialanine", "AA", ("extended",))[0].topology_pdb)
+    >>> system, starts = from_pdb("dialanine.pdb")
+    >>> system.name, system.sequence
+    ('dialanine', 'AA')
     """
     path = Path(path)
     models = read_structure(path, one_letter_chains=True)

@@ -82,6 +82,13 @@ def capped_peptide(
     ------
     UsageError
         An unknown start or residue.
+
+    Examples
+    --------
+    >>> from levinthal.simulation import capped_peptide
+    >>> system, starts = capped_peptide("dialanine", "AA", ("extended",))
+    >>> system.n_atoms, starts["extended"].shape
+    (32, (32, 3))
     """
     strange = [code for code in sequence if code not in THREE_LETTER]
     if strange or not sequence:
@@ -113,7 +120,15 @@ def fs_peptide(
     friction_per_ps: float = 1.0,
     timestep_fs: float = 4.0,
 ) -> tuple[MolecularSystem, dict[str, npt.NDArray[np.float64]]]:
-    """Build Fs-peptide: 264 atoms, 21 residues; parameters, returns and errors as for `capped_peptide`."""
+    """Build Fs-peptide: 264 atoms, 21 residues; parameters, returns and errors as for `capped_peptide`.
+
+    Examples
+    --------
+    >>> from levinthal.simulation import fs_peptide
+    >>> system, starts = fs_peptide(("helix",))
+    >>> system.n_atoms, system.sequence
+    (264, 'AAAAAAAARAAAARAAAARAA')
+    """
     return capped_peptide(
         "Fs-peptide",
         FS_SEQUENCE,

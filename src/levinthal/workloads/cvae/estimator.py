@@ -69,7 +69,13 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Examples
     --------
-    >>> latent = CVAE(latent=3, epochs=10).fit(maps).transform(maps)  # doctest: +SKIP
+    >>> import numpy as np
+    >>> from levinthal.proteins import pack_contacts
+    >>> from levinthal.sampling import CVAE
+    >>> packed = pack_contacts(np.random.default_rng(0).normal(size=(64, 12, 3)))
+    >>> model = CVAE(latent=2, filters=(4, 4, 4, 4), dense=8, n_residues=12, epochs=1)
+    >>> model.fit_transform(packed).shape
+    (64, 2)
     """
 
     def __init__(

@@ -260,7 +260,7 @@ def test_a_budget_of_core_seconds_is_kept(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"chunk_steps": 45}, "no multiple"),
+        ({"chunk_steps": 45}, "not a multiple"),
         ({"max_steps": None}, "no budget"),
         ({"n_walkers": 0}, "n_walkers is 0"),
         ({"training_growth": 1.0}, "training_growth"),

@@ -14,7 +14,8 @@ from levinthal.workloads.sampling.systems.settings import SystemSettings
 def entry(shared_data, tmp_path, monkeypatch):
     """Lay down an entry as it is fetched: of two models, as structures from NMR have, the second moved away."""
     monkeypatch.setenv("LEVINTHAL_DATA", str(tmp_path))
-    atoms = [line for line in (shared_data / "md/1FME-folded.pdb").read_text().splitlines() if line[:4] == "ATOM"]
+    first = (shared_data / "md/1FME-folded.pdb").read_text().partition("ENDMDL")[0]
+    atoms = [line for line in first.splitlines() if line[:4] == "ATOM"]
     moved = [f"{line[:30]}{float(line[30:38]) + 40:8.3f}{line[38:]}" for line in atoms]
     lines = ["MODEL        1", *atoms, "TER", "ENDMDL", "MODEL        2", *moved, "TER", "ENDMDL", "END"]
     (tmp_path / "pdb-1FME-1").mkdir()

@@ -158,6 +158,12 @@ class Box:
     ----------
     centre_angstrom, size_angstrom : tuple of float
         Centre and the lengths of the edges.
+
+    Examples
+    --------
+    >>> from levinthal.docking import Box
+    >>> Box((0.0, 0.0, 0.0), (10.0, 10.0, 10.0)).contains([[0, 0, 4.9], [0, 0, -5]])
+    True
     """
 
     centre_angstrom: tuple[float, float, float]

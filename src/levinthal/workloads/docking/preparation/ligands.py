@@ -47,6 +47,13 @@ def prepare_ligand(source: str | Path, name: str | None = None) -> Ligand:
     ------
     DataError
         It cannot be read or docked; the message names the atom where one is at fault.
+
+    Examples
+    --------
+    >>> from levinthal.docking import prepare_ligand
+    >>> ligand = prepare_ligand("Cc1ccc(C)cc1")
+    >>> len(ligand.heavy_atoms)
+    8
     """
     text = str(source)
     if "\n" in text:

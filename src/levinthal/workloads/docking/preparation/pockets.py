@@ -32,6 +32,16 @@ def pocket_box(pocket: str, receptor: Receptor, *, padding_angstrom: float = 4.0
     ------
     DataError
         The text is none of these, or a residue is not in the receptor.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from levinthal.docking import pocket_box, prepare_receptor
+    >>> from levinthal.simulation import capped_peptide
+    >>> size = Path("helix.pdb").write_text(capped_peptide("helix", "AKAEA", ("helix",))[0].topology_pdb)
+    >>> receptor = prepare_receptor("helix.pdb")
+    >>> pocket_box("0/0/0/12/12/12", receptor).size_angstrom
+    (12.0, 12.0, 12.0)
     """
     if Path(pocket).suffix.lower() in _LIGAND_FILES:
         return prepare_ligand(pocket).box(padding_angstrom)

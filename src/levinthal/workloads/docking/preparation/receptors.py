@@ -39,6 +39,16 @@ def prepare_receptor(path: str | Path, *, keep_waters: bool = False) -> Receptor
     ------
     DataError
         The file cannot be read, or cannot be prepared; the message names atom and residue.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from levinthal.docking import prepare_receptor
+    >>> from levinthal.simulation import capped_peptide
+    >>> size = Path("helix.pdb").write_text(capped_peptide("helix", "AKAEA", ("helix",))[0].topology_pdb)
+    >>> receptor = prepare_receptor("helix.pdb")
+    >>> sorted(set(receptor.residues))[:2]
+    ['ACE A 0', 'ALA A 1']
     """
     path = Path(path)
     if path.suffix.lower() == ".pdbqt":

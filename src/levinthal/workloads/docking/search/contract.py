@@ -32,6 +32,19 @@ class Problem:
     ligand : Ligand
     receptors : tuple of Receptor
         The conformations of the maps, for a search that makes its own; empty where none does.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from levinthal.docking import Box, Problem, build_grids, prepare_ligand, prepare_receptor
+    >>> from levinthal.simulation import capped_peptide
+    >>> size = Path("helix.pdb").write_text(capped_peptide("helix", "AKAEA", ("helix",))[0].topology_pdb)
+    >>> receptor = prepare_receptor("helix.pdb")
+    >>> ligand = prepare_ligand("Cc1ccc(C)cc1")
+    >>> box = Box.around(receptor.coordinates_angstrom, 2.0)
+    >>> problem = Problem(build_grids(receptor, ligand.scored_types, box), ligand)
+    >>> problem.n_conformations
+    1
     """
 
     grids: GridMaps
@@ -123,6 +136,19 @@ class Search:
         An optional package that it needs, and the words that say how to get it.
     refines : bool
         Whether its poses are refined off the maps already; others descend on the exact energy at the end.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from levinthal.docking import RandomRestarts, Search
+    >>> @dataclass(frozen=True)
+    ... class Brief(Search):
+    ...     n_poses: int = 3
+    ...     shown = "brief restarts"
+    ...     def search(self, problem, *, seed=0):
+    ...         return RandomRestarts(n_drawn=64, n_starts=8, n_poses=self.n_poses).search(problem, seed=seed)
+    >>> Brief().shown
+    'brief restarts'
     """
 
     shown: ClassVar[str]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from functools import partial
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from levinthal.harness.engines.built_in.inline import InlineExecutor
@@ -21,7 +21,6 @@ from levinthal.workloads.sampling.loop.coordinator import Coordinator
 from levinthal.workloads.sampling.loop.flight import WorkerPool
 from levinthal.workloads.sampling.loop.plan import CampaignPlan, CampaignResult
 from levinthal.workloads.sampling.loop.retraining import FrameFile, Retraining
-from levinthal.workloads.sampling.loop.task import model_seed
 from levinthal.workloads.sampling.policies.view import Policy
 from levinthal.workloads.sampling.record.reader import FRAMES, CampaignHeader
 from levinthal.workloads.sampling.record.rows import ChunkRow
@@ -73,13 +72,8 @@ def run_campaign(
     clock : callable
         Seconds in which the budget is counted, times the plan's cores; `core_clock.own_seconds` where all of the
         campaign is done in this thread.
-
     durable : bool
         Whether a power cut, and not only a kill, is survived; see `CampaignWriter`.
-
-    Returns
-    -------
-    CampaignResult
 
     Raises
     ------
@@ -101,28 +95,20 @@ def run_campaign(
         policy=policy.name,
         learner="" if learner is None else learner.name,
     )
-    with CampaignWriter(folder, header, resume=resume, durable=durable) as record:
+    with ExitStack() as stack:
+        record = stack.enter_context(CampaignWriter(folder, header, resume=resume, durable=durable))
+        pool = stack.enter_context(closing(WorkerPool(make_executor, plan.n_workers)))
         retraining = None
-        pool = WorkerPool(make_executor, plan.n_workers)
-        try:
-            if learner is not None:
-                models = record.history()[2]
-                retraining = Retraining(
-                    learner,
-                    FrameFile(folder / FRAMES, dynamics.frame_shape),
-                    make_learner_executor,
-                    first_frames=plan.first_training_frames,
-                    growth=plan.training_growth,
-                    version=models[-1].version if models else 0,
-                    model_seed=partial(model_seed, plan.seed),
-                )
-            coordinator = Coordinator(dynamics, policy, plan, record, pool, retraining, on_chunk, clock)
-            try:
-                coordinator.run()
-            finally:
-                coordinator.close()
-            return coordinator.result()
-        finally:
-            pool.executor.shutdown(wait=False, cancel_futures=True)
-            if retraining is not None:
-                retraining.close()
+        if learner is not None:
+            frames = FrameFile(folder / FRAMES, dynamics.frame_shape)
+            retraining = Retraining(learner, frames, make_learner_executor, plan, _last_version(record))
+            stack.callback(retraining.close)
+        coordinator = Coordinator(dynamics, policy, plan, record, pool, retraining, on_chunk, clock)
+        stack.callback(coordinator.close)
+        coordinator.run()
+        return coordinator.result()
+
+
+def _last_version(record: CampaignWriter) -> int:
+    models = record.history()[2]
+    return models[-1].version if models else 0

@@ -101,5 +101,9 @@ class WorkerPool:
                 "take fewer"
             )
         if executor is self.executor and not isinstance(error, WorkerLostError):
-            self.executor.shutdown(wait=False, cancel_futures=True)
+            self.close()
             self.executor = self.make()
+
+    def close(self) -> None:
+        """Give the executor back; what has not begun is not done."""
+        self.executor.shutdown(wait=False, cancel_futures=True)

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from levinthal.errors import SimulationError, UsageError
 from levinthal.workloads.sampling.learners.learner import Learner, Model
+from levinthal.workloads.sampling.loop.plan import CampaignPlan
+from levinthal.workloads.sampling.loop.task import model_seed
 from levinthal.workloads.sampling.record.reader import mapped
 
 __all__ = ["FrameFile", "Retraining", "Trained", "embed_frames", "train"]
@@ -119,14 +121,10 @@ class Retraining:
         The record's frames.
     make_executor : callable
         Gives the executor, and another one should it break.
-    first_frames : int
-        The first model is trained when there are so many.
-    growth : float
-        The next one when there are that many times the frames of the one before.
+    plan : CampaignPlan
+        When to train, and the seed.
     version : int
         Of the last model on record.
-    model_seed : callable
-        Gives the seed for a version.
     """
 
     def __init__(
@@ -134,15 +132,12 @@ class Retraining:
         learner: Learner,
         frames: FrameFile,
         make_executor: Callable[[], Executor],
-        *,
-        first_frames: int,
-        growth: float,
+        plan: CampaignPlan,
         version: int,
-        model_seed: Callable[[int], int],
     ) -> None:
         self._learner, self._frames, self._make_executor = learner, frames, make_executor
-        self._growth, self._version, self._model_seed = growth, version, model_seed
-        self._next_frames = first_frames
+        self._plan, self._version = plan, version
+        self._next_frames = plan.first_training_frames
         self._model: Model | None = None
         self._executor = make_executor()
         self._breaks = 0
@@ -205,15 +200,14 @@ class Retraining:
         finished = replace(self._trained, submitted=self._submitted)
         self._fit = self._trained = None
         self._model, self._version, self._breaks = finished.model, finished.version, 0
-        self._next_frames = max(int(np.ceil(finished.n_frames * self._growth)), finished.n_frames + 1)
+        self._next_frames = max(int(np.ceil(finished.n_frames * self._plan.training_growth)), finished.n_frames + 1)
         return finished
 
     def _begin(self, n_frames: int) -> None:
         version = self._version + 1
         self._submitted = time.time()
-        self._fit = self._executor.submit(
-            train, self._learner, self._frames, n_frames, self._model, version, self._model_seed(version)
-        )
+        seed = model_seed(self._plan.seed, version)
+        self._fit = self._executor.submit(train, self._learner, self._frames, n_frames, self._model, version, seed)
 
     def close(self) -> None:
         """Give the executor back; a training under way is abandoned."""

@@ -54,6 +54,18 @@ def make_policy(name: str, **settings: Any) -> Policy:
     ------
     UsageError
         An unknown policy or setting, a value out of range, or a plug-in that cannot be imported or is not a policy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.sampling import View, make_policy
+    >>> rng = np.random.default_rng(0)
+    >>> embedding, frames = rng.normal(size=(200, 2)), np.zeros((200, 10, 3), np.float32)
+    >>> view = View.of_trajectories(embedding, np.repeat([0, 1], 100), np.tile(np.arange(100), 2), frames)
+    >>> policy = make_policy("random")
+    >>> policy.refresh(view, rng)
+    >>> policy.decide(0, view, rng).frame in range(200)
+    True
     """
     policy = POLICIES.make(name, **settings)
     problems = []

@@ -31,6 +31,15 @@ class View:
         Memory-mapped.
     model_version : int
         Of the model that embedded; 0 without one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.sampling import View
+    >>> embedding, frames = np.zeros((200, 2)), np.zeros((200, 10, 3), np.float32)
+    >>> view = View.of_trajectories(embedding, np.repeat([0, 1], 100), np.tile(np.arange(100), 2), frames)
+    >>> view.latest.tolist()  # the newest frame of each walker
+    [99, 199]
     """
 
     embedding: npt.NDArray[np.float32]
@@ -72,7 +81,14 @@ class View:
 
 @dataclass(frozen=True)
 class Decision:
-    """Go on (`frame` is None) or restart from a frame; why, and the policy's own score."""
+    """Go on (`frame` is None) or restart from a frame; why, and the policy's own score.
+
+    Examples
+    --------
+    >>> from levinthal.sampling import Decision
+    >>> Decision(frame=17, reason="furthest out").frame
+    17
+    """
 
     frame: int | None
     reason: str
@@ -93,6 +109,19 @@ class Policy(Protocol):
         reported apart. False where it does not say.
     is_control : bool
         Whether it is what other policies have to beat: each is compared with it. False where it does not say.
+
+    Examples
+    --------
+    >>> from levinthal.sampling import Decision, Policy
+    >>> class Patient:
+    ...     name, needs_model = "patient", False
+    ...     def refresh(self, view, rng):
+    ...         pass
+    ...     def decide(self, walker, view, rng):
+    ...         return Decision(None, "no restart wanted")
+    >>> policy: Policy = Patient()
+    >>> policy.decide(0, None, None).frame is None
+    True
     """
 
     name: str

@@ -133,6 +133,16 @@ class CampaignRecord:
     ------
     DataError
         Not the record of a campaign, one of a later version, or a damaged one.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import levinthal
+    >>> from levinthal.sampling import CampaignRecord
+    >>> result = levinthal.run("sampling", {"policies": ("random",)}, size="smoke", precision="fp32", out="r1")
+    >>> record = CampaignRecord(next(Path("r1").glob("repeats/*/kept/campaigns/random-*")))
+    >>> record.header.n_walkers, record.frames.shape[1:]
+    (2, (33, 3))
     """
 
     chunks: Sequence[ChunkRow]

@@ -75,6 +75,21 @@ class DockingEnvironment:
     conformations : Tensor of int64, shape (N,)
     best_poses, best_conformations, best_energies : Poses and Tensor
         The best of each episode by total energy, the start included.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from levinthal.docking import Box, DockingEnvironment, Problem, build_grids, prepare_ligand, prepare_receptor
+    >>> from levinthal.simulation import capped_peptide
+    >>> size = Path("helix.pdb").write_text(capped_peptide("helix", "AKAEA", ("helix",))[0].topology_pdb)
+    >>> receptor = prepare_receptor("helix.pdb")
+    >>> ligand = prepare_ligand("Cc1ccc(C)cc1")
+    >>> box = Box.around(receptor.coordinates_angstrom, 2.0)
+    >>> problem = Problem(build_grids(receptor, ligand.scored_types, box), ligand)
+    >>> environment = DockingEnvironment([problem], n_each=2)
+    >>> observation = environment.reset(0)
+    >>> environment.n_environments
+    2
     """
 
     def __init__(

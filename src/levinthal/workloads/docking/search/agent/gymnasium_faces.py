@@ -41,6 +41,21 @@ class DockingVectorEnv(gymnasium.vector.VectorEnv[Floats, Floats, npt.NDArray[An
     Notes
     -----
     An observation is a row of `Observation.flat`. `infos["energy_kcal_mol"]` holds the total energies.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from levinthal.docking import Box, DockingVectorEnv, Problem, build_grids, prepare_ligand, prepare_receptor
+    >>> from levinthal.simulation import capped_peptide
+    >>> size = Path("helix.pdb").write_text(capped_peptide("helix", "AKAEA", ("helix",))[0].topology_pdb)
+    >>> receptor = prepare_receptor("helix.pdb")
+    >>> ligand = prepare_ligand("Cc1ccc(C)cc1")
+    >>> box = Box.around(receptor.coordinates_angstrom, 2.0)
+    >>> problem = Problem(build_grids(receptor, ligand.scored_types, box), ligand)
+    >>> environment = DockingVectorEnv([problem], 2)
+    >>> observation, info = environment.reset(seed=0)
+    >>> observation.shape
+    (2, 47)
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012 - as gymnasium has it
@@ -88,6 +103,21 @@ class RigidDockingEnv(gymnasium.Env[Floats, Floats]):
     problem : Problem, optional
         By default p-xylene in the cavity of T4 lysozyme L99A.
     settings : EpisodeSettings, optional
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from levinthal.docking import Box, Problem, RigidDockingEnv, build_grids, prepare_ligand, prepare_receptor
+    >>> from levinthal.simulation import capped_peptide
+    >>> size = Path("helix.pdb").write_text(capped_peptide("helix", "AKAEA", ("helix",))[0].topology_pdb)
+    >>> receptor = prepare_receptor("helix.pdb")
+    >>> ligand = prepare_ligand("Cc1ccc(C)cc1")
+    >>> box = Box.around(receptor.coordinates_angstrom, 2.0)
+    >>> problem = Problem(build_grids(receptor, ligand.scored_types, box), ligand)
+    >>> environment = RigidDockingEnv(problem)
+    >>> observation, info = environment.reset(seed=0)
+    >>> observation.shape
+    (47,)
     """
 
     metadata = {"render_modes": []}  # noqa: RUF012 - as gymnasium has it

@@ -34,6 +34,20 @@ class RandomRestarts(Search):
         See `Halving`.
     n_poses : int
         Distinct poses that are returned.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from levinthal.docking import Box, Problem, RandomRestarts, build_grids, prepare_ligand, prepare_receptor
+    >>> from levinthal.simulation import capped_peptide
+    >>> size = Path("helix.pdb").write_text(capped_peptide("helix", "AKAEA", ("helix",))[0].topology_pdb)
+    >>> receptor = prepare_receptor("helix.pdb")
+    >>> ligand = prepare_ligand("Cc1ccc(C)cc1")
+    >>> box = Box.around(receptor.coordinates_angstrom, 2.0)
+    >>> problem = Problem(build_grids(receptor, ligand.scored_types, box), ligand)
+    >>> outcome = RandomRestarts(n_drawn=256, n_starts=32).search(problem, seed=0)
+    >>> bool(outcome.energies_kcal_mol[0] < 0)
+    True
     """
 
     n_drawn: int = 4096

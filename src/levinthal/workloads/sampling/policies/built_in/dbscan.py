@@ -6,21 +6,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from levinthal.errors import UsageError
 from levinthal.plugins import check_values
 from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
 from levinthal.workloads.sampling.policies.density import noise_radii, reference
-from levinthal.workloads.sampling.policies.restarting import Bools, Novelty, Ranking, Restarting
+from levinthal.workloads.sampling.policies.restarting import Bools, Doubles, Indices, Novelty, Ranking, Restarting
 from levinthal.workloads.sampling.policies.settings import RestartSettings
 from levinthal.workloads.sampling.policies.view import View
 
 __all__ = ["POLICY", "DbscanPolicy", "DbscanSettings", "choose_eps"]
-
-Doubles = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 
 # Where ties make it impossible to have about the wanted number of outliers, at most this share of the frames.
 _MOST_OUTLIERS = 0.1
@@ -103,7 +99,7 @@ class DbscanPolicy(Restarting[DbscanSettings]):
     """The paper's: restarts from DBSCAN's noise in the embedding (Ma et al. 2020; Lee et al., arXiv 1909.07817).
 
     There, eps grows by trial until there are few enough outliers; here the eps that leaves the wanted number is found
-    exactly (`noise_radii`). Frames that lie no further from the dense ones than frames usually do are no outliers: so
+    exactly (`noise_radii`). Frames that lie no further from the dense ones than frames usually do are not outliers: so
     there may be too few, and then walkers go on.
     """
 
