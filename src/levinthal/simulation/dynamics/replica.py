@@ -177,7 +177,7 @@ def _new_context(system: MolecularSystem, platform: str, threads: int) -> openmm
 def _context(system: MolecularSystem, platform: str, threads: int, seed: int) -> openmm.Context:
     """Return this thread's Context of the system, its noise drawn from the seed.
 
-    On Reference and CPU the Context is made anew in place (about 3 ms), the only way in which OpenMM takes a seed; so
+    On Reference and CPU the Context is made again in place (about 3 ms), the only way in which OpenMM takes a seed; so
     the bits depend on nothing that was simulated before. On a GPU that would take a second, and one cannot have the
     same bits twice anyway: there the stream of noise goes on.
     """
