@@ -24,7 +24,8 @@ ROOT = Path(levinthal.__file__).parents[2]
 FACES = {
     "levinthal": ["LevinthalError", "__version__", "load_result", "run"],
     "levinthal.harness": [
-        "Rank", "Result", "Run", "ScalingCase", "Settings", "Trainer", "Trains", "Workload", "load_result",
+        "Choice", "Chooses", "Rank", "Result", "Run", "ScalingCase", "Settings", "Trainer", "Trains", "Workload",
+        "load_result",
     ],
     "levinthal.proteins": [
         "BackboneChain", "ContactMaps", "FaultPolicy", "ProteinRecord", "SequenceDatabase", "build_backbone",

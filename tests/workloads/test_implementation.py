@@ -23,9 +23,9 @@ from levinthal.workloads.cvae.model.config import CVAEConfig
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings, RMSprop
 from levinthal.workloads.cvae.model.precision import choose_execution
-from levinthal.workloads.docking.judging.rescoring import _exact_evaluation
 from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.scoring.grid_score import score_and_gradient
+from levinthal.workloads.docking.search.rescoring import _exact_evaluation
 from levinthal.workloads.rgn.model.lstm import BidirectionalLSTM
 
 GUARD = """

@@ -12,10 +12,10 @@ from levinthal.proteins.records import ProteinRecord
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": ""}, "not the name"),
-        ({"name": "a\nb"}, "not the name"),
-        ({"name": " a"}, "not the name"),
-        ({"name": "a" * 300}, "not the name"),
+        ({"name": ""}, "is not a name"),
+        ({"name": "a\nb"}, "is not a name"),
+        ({"name": " a"}, "is not a name"),
+        ({"name": "a" * 300}, "is not a name"),
         ({"sequence": ""}, "capital letters"),
         ({"sequence": "AcD"}, "capital letters"),
         ({"sequence": "A" * 60_000}, "more than any protein"),

@@ -155,7 +155,7 @@ GOOD = format_record(small())
         (GOOD.replace("0.05\t0.05\n", "0.05\n", 1), 0, "lengths disagree"),
         (GOOD.replace("0.05\t0.05\n", "", 1).replace("0.05\t0.05\n", "", 1), 0, "19 rows"),
         (GOOD.replace("0.05", "five", 1), 0, "'five' is not a number"),
-        (GOOD.replace("0.05", "1_0", 1), 0, "not a number"),
+        (GOOD.replace("0.05", "1_0", 1), 0, "is not a number"),
         (GOOD.replace("0.05", "0.0.5", 1), 0, "'0.0.5' is not a number"),
         (GOOD.replace("0.05", "0.1" * 999, 1), 0, "'0.10.10.10.10.10.10.10.10.10.10.10.10.10' is not a number"),
         (GOOD.replace("[MASK]\n++", "[MASK]\n+0"), 0, "must be of"),

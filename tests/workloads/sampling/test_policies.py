@@ -21,7 +21,7 @@ from levinthal.workloads.sampling.policies.built_in.dbscan import choose_eps
 from levinthal.workloads.sampling.policies.built_in.reap import adapt_weights
 from levinthal.workloads.sampling.policies.clusters import k_centers
 from levinthal.workloads.sampling.policies.density import local_outlier_factors, noise_radii, reference
-from levinthal.workloads.sampling.policies.registry import POLICIES, declared_by, make_policy
+from levinthal.workloads.sampling.policies.registry import POLICIES, Declared, declared_by, make_policy
 from levinthal.workloads.sampling.policies.view import Policy, View
 
 SELECTIVE = ("least-counts", "dbscan", "lof", "fast", "reap", "directed")
@@ -288,6 +288,8 @@ def test_a_plug_in(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(plugins, "entry_points", lambda group: points if group == "levinthal.policies" else [])
     assert POLICIES.names() == (*POLICIES.built_in(), "mine")
     assert isinstance(make_policy("mine"), Mine)
+    with pytest.warns(FutureWarning, match="`directed` is now `wants_target`"):
+        assert declared_by(make_policy("mine")) == Declared(needs_model=True, wants_target=False, is_control=False)
     with pytest.raises(UsageError, match="did you mean mine"):
         make_policy("mein")
     with pytest.raises(UsageError, match="cannot be made"):

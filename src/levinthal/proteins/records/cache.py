@@ -194,7 +194,7 @@ class RecordCache(Sequence[ProteinRecord]):
     Raises
     ------
     DataError
-        The file is missing, is not a cache, of another version, or damaged.
+        The file is missing, not a cache, of another version, or damaged.
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -82,7 +82,7 @@ class ProteinRecord:
             or self.name.strip() != self.name
         ):
             raise DataError(
-                f"{self.name[:60]!r} is not the name of a record: give one printable line without outer blanks"
+                f"{self.name[:60]!r} is not a name of a record: give one printable line without outer blanks"
             )
         length = len(self.sequence)
         if length > MAX_RESIDUES:

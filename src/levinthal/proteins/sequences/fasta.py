@@ -50,7 +50,7 @@ def read_fasta(source: Source, nonstandard: Literal["X", "refuse"] = "X") -> lis
     ------
     DataError
         The file cannot be read, is not a FASTA file, has no sequence or an empty one, a name twice or none, gaps, or
-        letters that are not amino acids; names file and line.
+        letters that are no amino acids; names file and line.
 
     Examples
     --------

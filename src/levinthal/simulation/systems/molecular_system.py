@@ -56,7 +56,7 @@ class MolecularSystem:
     notes : tuple of str
         What was changed in a user's file.
     sha256 : str
-        Digest of what decides the dynamics and the frames; the start structure is not a part of it.
+        Digest of what decides the dynamics and the frames; the start structure is not part of it.
     """
 
     name: str
