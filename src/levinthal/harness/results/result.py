@@ -152,7 +152,7 @@ class Result(Record):
     repeats : tuple of Repeat
         Every execution with its raw samples.
     summary : Summaries
-        Each metric over the repeats: `summary["training"]`, `summary["cells seen", {"policy": "dbscan"}]`.
+        Each metric over the repeats: `summary["training rate"]`, `summary["cells seen", {"policy": "dbscan"}]`.
     verdict : {"passed", "failed"}
         `passed` when every repeat that was asked for finished and met its gates.
     """

@@ -187,7 +187,7 @@ def _check_length(dataset: Any, name: str, path: Path) -> int:
     kind = h5py.check_vlen_dtype(dataset.dtype) if isinstance(dataset, h5py.Dataset) else None
     if kind is None or np.dtype(kind).kind not in "iu" or dataset.ndim != 1:
         raise DataError(
-            f"{path}: {name} is no list of integer lists, one a frame: it is "
+            f"{path}: {name} is not a list of integer lists, one a frame: it is "
             f"{f'{dataset.dtype} of shape {dataset.shape}' if isinstance(dataset, h5py.Dataset) else 'a group'}"
         )
     packed = dataset.compression is not None

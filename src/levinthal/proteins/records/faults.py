@@ -147,7 +147,7 @@ def chain_breaks(record: ProteinRecord) -> tuple[int, ...]:
     """Return the residues after which the chain is broken, numbered from 1; no fault, but good to know.
 
     Both residues are resolved, and the distance from C of the one to N of the next is over 250 pm. A gap of residues
-    that are not resolved is no break.
+    that are not resolved is not a break.
     """
     if record.coordinates_pm is None:
         return ()
@@ -221,7 +221,7 @@ class FaultPolicy:
         return not grave
 
     def leave_out(self, refused: RefusedRecord, place: str) -> None:
-        """Count what is no record at all.
+        """Count what is not a record at all.
 
         Raises
         ------
@@ -241,7 +241,7 @@ class FaultPolicy:
             if len(self.examples) < _EXAMPLES_KEPT:
                 self.examples.append(_sentence(each, name, place))
         if grave and self.on_fault == "refuse":
-            raise DataError(f"{_sentence(grave[0], name, place)}: mend it, or have faulty records skipped")
+            raise DataError(f"{_sentence(grave[0], name, place)}: fix it, or have faulty records skipped")
         self.n_skipped += bool(grave)
 
 

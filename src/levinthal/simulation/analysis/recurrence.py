@@ -46,7 +46,7 @@ def return_durations(in_set: Iterable[Mask], lag_steps: int = 1) -> Durations:
     Parameters
     ----------
     in_set : iterable of ndarray of bool, shape (n_frames,)
-        Whether each frame of each trajectory lies in the set. What comes before its first visit is no return.
+        Whether each frame of each trajectory lies in the set. What comes before its first visit is not a return.
     lag_steps : int
         Steps between frames.
 

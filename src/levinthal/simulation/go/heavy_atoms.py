@@ -34,7 +34,7 @@ def _read(path: Path) -> gemmi.Structure:
         raise DataError(f"{path}: {error.strerror or error}: name a readable PDB or mmCIF file") from None
     except _DAMAGED as error:
         raise DataError(
-            f"{path} is not a sound PDB or mmCIF file: {error}: mend that line or fetch the file again"
+            f"{path} is not a sound PDB or mmCIF file: {error}: fix that line or fetch the file again"
         ) from None
     if not len(structure):
         raise DataError(f"{path} holds no atoms: name a PDB or mmCIF file of a protein")
@@ -42,7 +42,7 @@ def _read(path: Path) -> gemmi.Structure:
 
 
 def _amino_acid(where: str, residue: gemmi.Residue) -> str | None:
-    """Return the standard name, that of the parent for a modified residue, or None for what is no protein."""
+    """Return the standard name, that of the parent for a modified residue, or None for what is not a protein."""
     name = _ALIASES.get(residue.name, residue.name)
     if name in HEAVY_ATOMS:
         return name
@@ -51,7 +51,7 @@ def _amino_acid(where: str, residue: gemmi.Residue) -> str | None:
     if tabulated.is_amino_acid() and parent is not None:
         return parent
     if all(residue.find_atom(atom, "*") for atom in ("N", "CA", "C")):
-        raise DataError(f"{where} is no known amino acid: replace it by one, with PDBFixer for example")
+        raise DataError(f"{where} is not a known amino acid: replace it by one, with PDBFixer for example")
     return None
 
 
@@ -62,7 +62,7 @@ def _heavy_atoms(where: str, residue: gemmi.Residue, name: str) -> dict[str, tup
             continue
         x, y, z = (value / 10 for value in atom.pos.tolist())
         if not (isfinite(x) and isfinite(y) and isfinite(z)):
-            raise DataError(f"{where}: the position of atom {atom.name} is not a number: mend that line")
+            raise DataError(f"{where}: the position of atom {atom.name} is not a number: fix that line")
         atoms[atom.name] = (x, y, z)
     if "CA" not in atoms:
         raise DataError(f"{where} has no CA atom: complete it first, with PDBFixer for example, or remove the residue")
@@ -119,7 +119,7 @@ def read_heavy_atoms(path: str | Path) -> tuple[list[Residue], tuple[str, ...]]:
     ------
     DataError
         The file cannot be read or has no protein; a residue without CA or without any heavy side-chain atom, an
-        unknown amino acid, a broken chain. The message names chain and residue, and the mend.
+        unknown amino acid, a broken chain. The message names chain and residue, and how to fix it.
     """
     path = Path(path)
     structure = _read(path)

@@ -112,12 +112,7 @@ def _prepare(run: Run, settings: CVAESettings) -> Features:
     trajectories = _trajectories(run, settings)
     for note in trajectories.notes:
         run.note(note)
-    run.dataset(
-        trajectories.name,
-        version=trajectories.version,
-        sha256=trajectories.sha256(),
-        synthetic=trajectories.synthetic,
-    )
+    trajectories.report_as_dataset(run)
     data = features_of_trajectories(run, settings, trajectories)
     if not settings.frames_are_given:
         rate = trajectories.n_frames / run.duration_s("simulate")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from levinthal.harness import Choice, Rank, Run, ScalingCase
 from levinthal.harness.contract.seeds import low_bits
-from levinthal.simulation.dynamics.frame_store import FrameStore, FrameWriter, StoreHeader
+from levinthal.simulation.dynamics.frame_store import FrameStore
 from levinthal.workloads.cvae.data.frames import TrajectorySet
 from levinthal.workloads.cvae.data.maps import PackedMaps
 from levinthal.workloads.cvae.model.config import CVAEConfig
@@ -41,16 +41,8 @@ _STORE = "frames"
 
 def store_frames(run: Run, trajectories: TrajectorySet) -> None:
     """Leave the packed contact maps of all frames in `run.folder`, and say what they are."""
-    run.dataset(
-        trajectories.name,
-        version=trajectories.version,
-        sha256=trajectories.sha256(),
-        synthetic=trajectories.synthetic,
-    )
-    header = StoreHeader(trajectories.n_residues, system=trajectories.name)
-    with FrameWriter(run.folder / _STORE, header) as writer:
-        for replica, frames in enumerate(trajectories.frames):
-            writer.append(frames, replica=replica, start=trajectories.starts[replica])
+    trajectories.report_as_dataset(run)
+    trajectories.store(run.folder / _STORE)
     if trajectories.n_frames < EPOCH_FRAMES:
         run.note(
             f"An epoch of {EPOCH_FRAMES:,} frames repeats the {trajectories.n_frames:,} of {trajectories.name}: the "
