@@ -157,8 +157,7 @@ class Search:
 
     Examples
     --------
-    >>> from collections.abc import Sequence
-    from dataclasses import dataclass
+    >>> from dataclasses import dataclass
     >>> from levinthal.docking import RandomRestarts, Search
     >>> @dataclass(frozen=True)
     ... class Brief(Search):
