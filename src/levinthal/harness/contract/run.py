@@ -221,7 +221,7 @@ class Run:
             raise KeyError(name)
         return sum(durations)
 
-    # -- what the workload tells
+    # -- what the workload reports
 
     @contextmanager
     def phase(
