@@ -8,6 +8,7 @@ import weakref
 from collections import OrderedDict
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -399,15 +400,20 @@ def advance(
     platform = _resolved(system, platform)
     with _undisturbed(platform):
         context = _context(system, platform, threads, seed)
-        context.getIntegrator().setTemperature(temperature * unit.kelvin)
-        if state.box_nm is not None:
-            context.setPeriodicBoxVectors(*state.box_nm)
-        context.setPositions(positions)
-        context.setVelocities(velocities)
-        energy = state.potential_energy_kj_mol
-        if energy is None:
-            energy = float(_numbers(context.getState(energy=True).getPotentialEnergy()))
+        energy = _set_state(context, state, positions, velocities, temperature)
         frames = _take_frames(system, context, state.step, n_steps, frame_interval, full_states)
         kt = _BOLTZMANN_KJ_MOL_K * temperature
         finished = _end_state(system, context, state, energy, state.step + n_steps, kt)
     return replace(finished, lineage=(*state.lineage, seed)), frames
+
+
+def _set_state(context: Any, state: ReplicaState, positions: Any, velocities: Any, temperature_k: float) -> float:
+    """Put a state into a Context; return its potential energy (kJ/mol)."""
+    context.getIntegrator().setTemperature(temperature_k * unit.kelvin)
+    if state.box_nm is not None:
+        context.setPeriodicBoxVectors(*state.box_nm)
+    context.setPositions(positions)
+    context.setVelocities(velocities)
+    if state.potential_energy_kj_mol is not None:
+        return state.potential_energy_kj_mol
+    return float(_numbers(context.getState(energy=True).getPotentialEnergy()))
