@@ -124,10 +124,10 @@ def serve_ours(data: Any, batch: int, latent: int) -> None:
 
 def serve_plain(data: Any, batch: int, latent: int) -> None:
     import torch
+    from plain_cvae import PlainCVAE, convert_weights
 
     from levinthal.workloads.cvae.model.config import CVAEConfig
     from levinthal.workloads.cvae.model.network import CVAEModel, evidence_loss
-    from levinthal.workloads.cvae.model.plain import PlainCVAE, convert_weights
 
     config = CVAEConfig(size=int(data["size"]), latent=latent)
     model = PlainCVAE(config)

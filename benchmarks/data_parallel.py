@@ -3,7 +3,7 @@
 Two processes, pinned to a core each with one thread, take steps with each variant in turn (A B C ... A B C ...), every
 turn preceded by steps without exchange; nobody else computes meanwhile. A variant's figure is the median time of a step
 with exchange, beside DistributedDataParallel as torch sets it by default. "local" leaves the exchange out, which is the
-limit of what local SGD could save; it is no training. Variants other than fp16 sum the same gradients.
+limit of what local SGD could save; it is not a training. Variants other than fp16 sum the same gradients.
 
     python benchmarks/data_parallel.py [--cases 22x22:256,106x106:32] [--rounds 7]
 

@@ -55,7 +55,7 @@ def data_folder() -> Path:
 
 
 def sequence_of(path: Path) -> str:
-    """Return the residues that have a CA atom, X for what is no amino acid."""
+    """Return the residues that have a CA atom, X for what is not an amino acid."""
     atoms = [line for line in path.read_text().splitlines() if line[:4] == "ATOM" and line[12:16] == " CA "]
     return "".join(ONE_LETTER.get(line[17:20], "X") for line in atoms)
 

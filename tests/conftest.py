@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from probes import probe_environment
 
-# Neighbours on a shared machine slow examples down; that is no failure.
+# Neighbours on a shared machine slow examples down; that is not a failure.
 settings.register_profile("levinthal", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("levinthal")
 

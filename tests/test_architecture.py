@@ -1,9 +1,13 @@
-"""The house as `docs/architecture.md` draws it: imports run downwards, the public face is as told, start is light."""
+"""The package as `docs/architecture.md` draws it: imports run downwards, start is light, files and functions are small,
+and the words are those of the field.
+"""
 
 from __future__ import annotations
 
 import ast
 import importlib
+import re
+import statistics
 import subprocess
 import sys
 
@@ -52,11 +56,11 @@ def test_no_module_takes_part_in_a_circle_of_imports():
 
 
 @pytest.mark.parametrize("package", sorted({each.rpartition(".")[0] for each in modules()} - {""}))
-def test_no_circle_among_the_rooms_of_a_package(package):
+def test_no_circle_among_the_parts_of_a_package(package):
     assert circles(rooms_of(package)) == []
 
 
-def test_the_largest_packages_have_few_rooms_on_few_floors():
+def test_the_largest_packages_have_few_parts_in_few_layers():
     for package, most_rooms, most_arrows, most_floors in (
         ("levinthal.workloads.sampling", 9, 23, 7),
         ("levinthal.harness", 7, 16, 5),
@@ -106,3 +110,73 @@ def test_nothing_executes_a_file():
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 assert called not in {"eval", "exec", "pickle.load", "pickle.loads", "torch.load", "yaml.load"}, path
+
+
+def python_files():
+    return [path for path in SOURCE.rglob("*.py") if path.name != "__init__.py"]
+
+
+def functions(path):
+    return [node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def test_files_hold_one_subject():
+    lengths = sorted(len(path.read_text().splitlines()) for path in python_files())
+    assert statistics.median(lengths) <= 150
+    assert lengths[int(0.9 * len(lengths))] <= 300
+
+
+def test_no_function_is_long():
+    """Kernels apart, which are a loop that a compiler sees as a whole."""
+    for path in python_files():
+        if SOURCE / "kernels" not in path.parents:
+            for node in functions(path):
+                length = (node.end_lineno or 0) - node.lineno + 1
+                assert length <= 80, f"{path}: {node.name} has {length} lines"
+
+
+# What users call already: a change would break their programs.
+MANY_PARAMETERS = {
+    "levinthal.run",
+    "levinthal.harness.contract.run.comparison",
+    "levinthal.harness.running.execute.start_run",
+    "levinthal.simulation.dynamics.ensemble.simulate_ensemble",
+    "levinthal.simulation.dynamics.replica.advance",
+    "levinthal.workloads.sampling.loop.campaign.run_campaign",
+}
+
+
+def test_public_functions_have_at_most_eight_parameters():
+    """Kernels and commands apart: the parameters of a command are the options of its users."""
+    found = set()
+    for module, path in modules().items():
+        if room_of(module) in {"kernels", "commands"}:
+            continue
+        for node in functions(path):
+            each = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            if not node.name.startswith("_") and len([arg for arg in each if arg.arg not in {"self", "cls"}]) > 8:
+                found.add(f"{module}.{node.name}")
+    assert found == MANY_PARAMETERS
+
+
+def test_the_words_are_those_of_the_field():
+    ours = re.compile(r"\b(mend|mends|mended|anew|yardstick|untold)\b", re.IGNORECASE)
+    negated = re.compile(r"(?<!there )\bis no (?!longer)\w+", re.IGNORECASE)
+    project = SOURCE.parents[1]
+    texts = [path for path in SOURCE.rglob("*") if path.suffix in {".py", ".html", ".css", ".toml", ".yaml"}]
+    for path in [*texts, project / "README.md", project / "CONTRIBUTING.md", *(project / "docs").glob("*.md")]:
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            assert not ours.search(line), f"{path}:{number}: {line.strip()}"
+            assert not negated.search(line), f"{path}:{number}: write 'is not a': {line.strip()}"
+
+
+def test_docs_name_pages_and_modules_that_are_there():
+    project = SOURCE.parents[1]
+    there = [f"/{path.relative_to(SOURCE)}{'/' * path.is_dir()}" for path in SOURCE.rglob("*")]
+    for path in [project / "README.md", project / "CONTRIBUTING.md", *(project / "docs").glob("*.md")]:
+        text = path.read_text()
+        for link in re.findall(r"\]\(([^)#:]+)[^)]*\)", text):
+            assert link.startswith("http") or (path.parent / link).exists(), f"{path}: {link}"
+        if path.name == "architecture.md":
+            for name in re.findall(r"`((?:\w+/)+(?:\w+\.py)?)`", text.replace("`tests/test_architecture.py`", "")):
+                assert any(each.endswith(f"/{name}") for each in there), f"{path}: {name}"

@@ -24,6 +24,7 @@ from levinthal.commands.resume import resume
 from levinthal.commands.run import run
 from levinthal.commands.scale import scale
 from levinthal.commands.settings import settings
+from levinthal.commands.study import study
 from levinthal.errors import Interrupted, LevinthalError
 
 __all__ = ["app", "main"]
@@ -39,6 +40,7 @@ app = typer.Typer(
 _COMMANDS: dict[str, Callable[..., None]] = {
     "run": run,
     "scale": scale,
+    "study": study,
     "resume": resume,
     "list": list_installed,
     "settings": settings,

@@ -19,7 +19,7 @@ from levinthal.harness.results.store import load_result
 from probes import probe_environment
 
 TOP_KEYS = {
-    "schema", "workload", "dataset", "size", "division", "settings", "scaling", "machine", "software", "repeats",
+    "schema", "workload", "dataset", "size", "division", "settings", "study", "machine", "software", "repeats",
     "summary", "verdict",
 }  # fmt: skip
 
@@ -151,7 +151,7 @@ def test_a_mistake_found_by_the_workload_is_one_line_and_leaves_nothing(levintha
         (["run", "probe", "--out", "/proc/nowhere/r"], "choose an --out"),
     ],
 )
-def test_every_mistake_is_one_line_with_a_mend(levinthal, arguments, says):
+def test_every_mistake_is_one_line_with_a_fix(levinthal, arguments, says):
     done = levinthal(*arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

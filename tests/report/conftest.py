@@ -7,9 +7,11 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from levinthal.harness import ScalingCase
 from levinthal.harness.results.result import (
     Artifact,
     Curve,
@@ -23,8 +25,8 @@ from levinthal.harness.results.result import (
     Summary,
     WorkloadId,
 )
-from levinthal.harness.results.scaling_points import EPOCH_TIME, FIGURES, RATE, Scaling
 from levinthal.harness.results.summary import summarise
+from levinthal.harness.study.registry import plan_study
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle cx="5" cy="5" r="4"/></svg>'
 SPEEDS = (500.0, 510.0, 495.0, 505.0, 498.0, 502.0)
@@ -155,31 +157,40 @@ def make_result(make_repeat: Callable[..., Repeat]) -> Callable[..., Result]:
     return make
 
 
+FIGURES = (
+    "time per epoch", "training", "speed-up", "parallel efficiency", "share of communication", "share of data loading",
+    "share of compute",
+)  # fmt: skip
+
+
 @pytest.fixture
 def study(make_result: Callable[..., Result], make_repeat: Callable[..., Repeat]) -> Result:
     """Three repeats of a study whose efficiency is 0.9 for each doubling; the largest point of panel B failed."""
-    scaling = Scaling(world_sizes=(1, 2, 4), batch_sizes={"22x22": (256, 2048), "106x106": (32,)})
+    cases = {"22x22": ScalingCase({}, (256, 2048)), "106x106": ScalingCase({}, (32,))}
+    trains = SimpleNamespace(name="cvae", scaling_cases=cases, item="frame", prepare_training=print, trainer=print)
+    plan = plan_study("scaling", trains, {"world_sizes": "1,2,4"})
     repeats = []
     for index in range(3):
         metrics = []
-        for point in scaling.points():
-            lost = (point.case, point.n_ranks) == ("106x106", 4)
-            efficiency = {1: 1.0, 2: 0.9, 4: 0.81}[point.n_ranks] * (1 + 0.01 * (index - 1) * (point.n_ranks > 1))
-            epoch_s = 100.0 / point.n_ranks / efficiency
-            values = (epoch_s, 65536 / epoch_s, efficiency * point.n_ranks, efficiency, 0.05, 0.01, 0.94)
+        for point in plan.points():
+            n_ranks = int(point["ranks"])
+            lost = (point["case"], n_ranks) == ("106x106", 4)
+            efficiency = {1: 1.0, 2: 0.9, 4: 0.81}[n_ranks] * (1 + 0.01 * (index - 1) * (n_ranks > 1))
+            epoch_s = 100.0 / n_ranks / efficiency
+            values = (epoch_s, 65536 / epoch_s, efficiency * n_ranks, efficiency, 0.05, 0.01, 0.94)
             for figure, value in zip(FIGURES, values, strict=True):
                 metrics.append(
                     Metric(
                         name=figure,
-                        labels=point.labels,
+                        labels=point,
                         value=None if lost else value,
-                        unit="s" if figure == EPOCH_TIME else "frame/s" if figure == RATE else "1",
-                        better="lower" if figure == EPOCH_TIME else "higher",
+                        unit={"time per epoch": "s", "training": "frame/s"}.get(figure, "1"),
+                        better="lower" if figure == "time per epoch" else "higher",
                         reason="its ranks ended with status -9" if lost else None,
                     )
                 )
         repeats.append(make_repeat(index, metrics=tuple(metrics)))
-    return make_result(repeats=tuple(repeats), scaling=scaling, summary=summarise(repeats))
+    return make_result(repeats=tuple(repeats), study=plan, summary=summarise(repeats))
 
 
 @pytest.fixture

@@ -32,8 +32,8 @@ def test_methods_are_rows_and_measures_are_columns(
     repeats = (make_repeat(0, metrics=METRICS),)
     result = make_result(repeats=repeats, summary=summarise(repeats))
     (matrix,) = matrices_of(figure_rows(result))
-    assert (matrix.labels, matrix.common, matrix.kind) == (("policy",), "cost core-second", "quality")
-    assert [measure.measure for measure in matrix.measures] == ["cells seen", "recurrence"]
+    assert (matrix.title, matrix.labels) == ("Quality by policy; cost core-second", ("policy",))
+    assert matrix.columns == ("cells seen ↑", "recurrence ↑")
     plain, dbscan = matrix.rows
     assert (plain.values, dbscan.values) == (("plain",), ("dbscan",))
     assert plain.cells[1] is None
@@ -49,6 +49,20 @@ def test_methods_are_rows_and_measures_are_columns(
     several = tuple(make_repeat(index, metrics=METRICS) for index in range(2))
     again = render([(None, make_result(repeats=several, summary=summarise(several)))])
     assert '<th scope="row">cells seen (policy plain, cost core-second)' in again  # what each repeat measured
+
+
+def test_one_measure_of_methods_with_two_labels_is_spread_out(
+    make_result: Callable[..., Result], make_repeat: Callable[..., Repeat]
+) -> None:
+    pairs = [(of, space) for of in ("helix", "sheet") for space in ("CVAE", "PCA")][:3]
+    metrics = tuple(metric("correlation", 0.5, property=of, space=space) for of, space in pairs)
+    (matrix,) = matrices_of(figure_rows(make_result(repeats=(make_repeat(0, metrics=metrics),), summary=())))
+    assert (matrix.title, matrix.labels) == ("correlation ↑ by property and space", ("property",))
+    assert matrix.columns == ("space CVAE", "space PCA")
+    assert [(row.values, [cell is not None for cell in row.cells]) for row in matrix.rows] == [
+        (("helix",), [True, True]),
+        (("sheet",), [True, False]),
+    ]
 
 
 def test_a_comparison_shows_the_labels_that_tell_it_from_others(

@@ -7,20 +7,23 @@ from collections.abc import Callable
 
 import pytest
 
-from levinthal.commands.headline import efficiency_line, summary_lines
+from levinthal.commands.headline import summary_lines
+from levinthal.commands.study_lines import last_line
 from levinthal.harness.results.result import Result
-from levinthal.harness.results.scaling_points import EFFICIENCY
 from levinthal.harness.results.summary import summarise
 from levinthal.report.figures import figure_rows
 from levinthal.report.page import render
-from levinthal.report.scaling import scaling_view
+from levinthal.report.study.view import study_view
 
 
 def test_lines_are_where_the_medians_are(study: Result) -> None:
-    view = scaling_view(study, figure_rows(study))
+    view = study_view(study, figure_rows(study))
     assert view is not None
-    a, b = view.panels
-    assert (a.letter, a.name, b.letter, b.name) == ("A", "22x22", "B", "106x106")
+    panel, other = view.panels
+    assert (panel.letter, panel.name, other.letter, other.name) == ("A", "22x22", "B", "106x106")
+    a, b = panel.curves, other.curves
+    assert a is not None
+    assert b is not None
     assert [tick.label for tick in a.x_ticks] == ["1", "2", "4"]
     # one doubling of ranks is as wide as the next
     assert a.x_ticks[1].percent - a.x_ticks[0].percent == pytest.approx(a.x_ticks[2].percent - a.x_ticks[1].percent)
@@ -37,6 +40,7 @@ def test_lines_are_where_the_medians_are(study: Result) -> None:
     assert y2 - y1 == pytest.approx(y4 - y2, rel=1e-6)
     assert len(b.curves[0].dots) == 2
     assert a.curves[0].bars.count("M") == 2  # no interval where all repeats agree
+    assert a.words.startswith("batch 256 goes from 100 s at 1 rank to 30.9 s at 4 ranks; batch 2048 goes")
 
 
 def test_the_page_has_figure_and_table_once(study: Result, make_result: Callable[..., Result]) -> None:
@@ -52,7 +56,7 @@ def test_the_page_has_figure_and_table_once(study: Result, make_result: Callable
     assert table.group().count("<tr>") == 1 + 6
     # the figures of points stand in that table alone
     assert "time per epoch (case 22x22, batch size 256, ranks 1)<" not in page
-    order = [page.index(f"{EFFICIENCY} (case 22x22, batch size 2048, ranks 4)"), page.index("A. 22x22")]
+    order = [page.index("parallel efficiency (case 22x22, batch size 2048, ranks 4)"), page.index("A. 22x22")]
     assert order == sorted(order)
 
 
@@ -62,7 +66,7 @@ def test_the_terminal_says_the_same(study: Result) -> None:
     assert line.split()[-4:] != []
     assert "81.0 %" in line
     assert all(len(each) <= 110 for each in lines)
-    last = efficiency_line(study)
+    last = last_line(study)
     assert last.startswith("parallel efficiency at 4 ranks (strong scaling): 22x22, batch 2048: 81.0 % [")
     assert last.endswith("; 106x106 not measured")
 
@@ -71,7 +75,7 @@ def test_a_study_of_nothing_is_shown_too(study: Result) -> None:
     empty = study.model_copy(update={"repeats": (), "summary": summarise(()), "verdict": "failed"})
     page = render([(None, empty)])
     assert page.count("No point of this panel was measured") == 2
-    assert "not measured" in efficiency_line(empty)
+    assert "not measured" in last_line(empty)
 
 
 def test_a_small_share_keeps_its_power_of_ten(study: Result) -> None:

@@ -12,10 +12,10 @@ from levinthal.commands.headline import (
     figure_text,
     note_lines,
     reasons_of,
-    scaling_lines,
     verdict_line,
 )
 from levinthal.commands.progress import shown_duration, shown_path
+from levinthal.commands.study_lines import study_lines
 from levinthal.errors import LevinthalError
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.workload import MainFigure
@@ -51,8 +51,8 @@ def headline_lines(result: Result, folder: Path, report: Path) -> list[str]:
     errors = list(dict.fromkeys(repeat.error for repeat in result.repeats if repeat.error))
     if errors:
         lines.append(f"  failed: {_shortened(errors[0])}")
-    if result.scaling is not None:
-        lines += _first(scaling_lines(result, result.scaling), MOST_LINES - 2 - len(lines), "points")
+    if result.study is not None and result.study.command:
+        lines += _first(study_lines(result, result.study), MOST_LINES - 2 - len(lines), "points")
     else:
         reasons = reasons_of(result)
         chosen = main_figures(result)

@@ -8,8 +8,9 @@ from pathlib import Path
 import typer
 
 from levinthal.commands.brief import headline_lines, table_lines
-from levinthal.commands.headline import efficiency_line, summary_lines
+from levinthal.commands.headline import summary_lines
 from levinthal.commands.progress import shown_path
+from levinthal.commands.study_lines import last_line
 from levinthal.harness.results.result import Result
 from levinthal.report import write_report
 
@@ -44,7 +45,7 @@ def conclude(results: Sequence[tuple[Path, Result]], folder: Path, *, verbose: b
     for line in lines:
         print(line)
     for _, result in results:
-        if result.scaling is not None:
-            print(efficiency_line(result))
+        if line := last_line(result):
+            print(line)
     if any(result.verdict != "passed" for _, result in results):
         raise typer.Exit(1)

@@ -4,29 +4,11 @@ from __future__ import annotations
 
 import textwrap
 
+from levinthal.commands.study_lines import study_lines
 from levinthal.harness.results.labels import Key
 from levinthal.harness.results.result import Comparison, Result, Summary
-from levinthal.harness.results.scaling_points import (
-    COMMUNICATION,
-    EFFICIENCY,
-    EPOCH_TIME,
-    LOADING,
-    RATE,
-    SPEED_UP,
-    Point,
-    Scaling,
-)
 
-__all__ = [
-    "comparison_text",
-    "efficiency_line",
-    "figure_text",
-    "note_lines",
-    "reasons_of",
-    "scaling_lines",
-    "summary_lines",
-    "verdict_line",
-]
+__all__ = ["comparison_text", "figure_text", "note_lines", "reasons_of", "summary_lines", "verdict_line"]
 
 
 def summary_lines(result: Result) -> list[str]:
@@ -43,8 +25,8 @@ def summary_lines(result: Result) -> list[str]:
         A metric without a value says why; after the metrics comparisons, the repeats' notes at the end.
     """
     lines = [verdict_line(result)]
-    if result.scaling is not None:
-        return [*lines, *scaling_lines(result, result.scaling), *note_lines(result)]
+    if result.study is not None and result.study.command:
+        return [*lines, *study_lines(result, result.study), *note_lines(result)]
     reasons = reasons_of(result)
     width = max((len(str(summary)) for summary in result.summary), default=0)
     lines += [f"  {summary!s:<{width}}  {figure_text(summary, reasons.get(summary.key))}" for summary in result.summary]
@@ -74,41 +56,6 @@ def note_lines(result: Result) -> list[str]:
     """Return the repeats' notes, each once, wrapped."""
     notes = dict.fromkeys(note for repeat in result.repeats for note in repeat.notes)
     return [line for note in notes for line in textwrap.wrap(f"note: {note}", 98, initial_indent="  ")]
-
-
-def scaling_lines(result: Result, scaling: Scaling) -> list[str]:
-    """Return a table with a line for each point of a scaling study."""
-    points = list(scaling.points())
-    width = max(len(point.label) for point in points)
-    unit = next(iter(result.summary)).unit if result.summary else "s"
-    heads = (f"{unit}/epoch", "rate", "speed-up", "efficiency", "exchange", "loading")
-    lines = [f"  {'':<{width}}" + "".join(f"{head:>11}" for head in heads)]
-    for point in points:
-        cells = []
-        for figure in (EPOCH_TIME, RATE, SPEED_UP, EFFICIENCY, COMMUNICATION, LOADING):
-            summary = result.summary.get(figure, point.labels)
-            value = None if summary is None else summary.median
-            share = figure in (EFFICIENCY, COMMUNICATION, LOADING)
-            cells.append("-" if value is None else f"{100 * value:.1f} %" if share else f"{value:.4g}")
-        lines.append(f"  {point.label:<{width}}" + "".join(f"{cell:>11}" for cell in cells))
-    return lines
-
-
-def efficiency_line(result: Result) -> str:
-    """Return the parallel efficiency at the most ranks of a scaling study, for each case at its largest batch."""
-    assert result.scaling is not None
-    most = max(result.scaling.world_sizes)
-    parts = []
-    for case, batch_sizes in result.scaling.batch_sizes.items():
-        point = Point(case, max(batch_sizes), most, result.scaling.mode)
-        summary = result.summary.get(EFFICIENCY, point.labels)
-        if summary is None or summary.median is None:
-            parts.append(f"{case} not measured")
-            continue
-        ci = summary.ci95
-        interval = "" if ci is None else f" [{100 * ci[0]:.1f}, {100 * ci[1]:.1f}]"
-        parts.append(f"{case}, batch {point.batch_size}: {100 * summary.median:.1f} %{interval}")
-    return f"parallel efficiency at {most} rank{'s' * (most > 1)} ({result.scaling.mode} scaling): {'; '.join(parts)}"
 
 
 def figure_text(summary: Summary, reason: str | None) -> str:

@@ -10,14 +10,23 @@ __all__ = ["list_installed"]
 
 
 def list_installed(
-    what: Annotated[Literal["workloads", "engines"], typer.Argument(help="What to list.")] = "workloads",
+    what: Annotated[Literal["workloads", "engines", "studies"], typer.Argument(help="What to list.")] = "workloads",
 ) -> None:
-    """List the installed workloads, or the engines."""
+    """List the installed workloads, the engines, or the kinds of studies with what each can be asked for."""
     if what == "engines":
         from levinthal.harness.engines.open import engine_usages
 
         for usage, about in engine_usages().items():
             print(f"{usage}\n    {about}")
+        return
+    if what == "studies":
+        from levinthal.harness.study.registry import STUDIES
+
+        for kind in STUDIES.names():
+            study = STUDIES.load(kind)
+            print(f"{kind}\n    {(study.__doc__ or '').strip().partition(chr(10))[0]}")
+            for key, field in study.Options.model_fields.items():
+                print(f"    --option {key}={'...' if field.is_required() else field.default}: {field.description}")
         return
     from levinthal.harness.contract.registry import WORKLOADS, load_workload
 

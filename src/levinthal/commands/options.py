@@ -7,7 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["Assignments", "Config", "Out", "Precision", "Seed", "Size", "Verbose", "given_settings"]
+__all__ = [
+    "Assignments",
+    "Config",
+    "Device",
+    "DryRun",
+    "Measurements",
+    "Out",
+    "Precision",
+    "Seed",
+    "Size",
+    "Verbose",
+    "given_settings",
+]
 
 Size = Annotated[str, typer.Option("--size", help="tiny (minutes at most), small (tens of minutes), paper (a GPU).")]
 Assignments = Annotated[
@@ -15,6 +27,9 @@ Assignments = Annotated[
 ]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings from a TOML file.")]
 Seed = Annotated[int, typer.Option(help="Seed of the first repeat; the next has the next number.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Measurements = Annotated[int, typer.Option("--repeats", help="How many times each point is measured.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the command of each point and do nothing.")]
 Precision = Annotated[str, typer.Option(help="auto (the faster one here), fp32 or bf16.")]
 Out = Annotated[Path | None, typer.Option(help="Run folder [results/<workload>-<UTC time>].")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print all figures, not the main ones alone.")]

@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from levinthal.commands.options import Assignments, Config, Out, Precision, Seed, Size, Verbose, given_settings
+from levinthal.commands.options import (
+    Assignments,
+    Config,
+    Device,
+    DryRun,
+    Measurements,
+    Out,
+    Precision,
+    Seed,
+    Size,
+    Verbose,
+    given_settings,
+)
+from levinthal.commands.study import carry_out
 
 __all__ = ["scale"]
 
@@ -25,52 +38,19 @@ def scale(
     size: Size = "tiny",
     assignments: Assignments = None,
     config: Config = None,
-    repeats: Annotated[int, typer.Option(help="How many times each point is measured.")] = 1,
+    repeats: Measurements = 1,
     seed: Seed = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     precision: Precision = "auto",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command of each point and do nothing.")] = False,
+    dry_run: DryRun = False,
     out: Out = None,
     verbose: Verbose = False,
 ) -> None:
     """Train on more and more ranks under torchrun; write time per epoch, speed-up and parallel efficiency."""
-    from levinthal.commands.conclusion import conclude
-    from levinthal.commands.progress import make_watcher
-    from levinthal.harness.contract.registry import load_workload
-    from levinthal.harness.contract.settings import make_settings
-    from levinthal.harness.results.plan import default_folder
-    from levinthal.harness.running.execute import start_run
-    from levinthal.harness.scaling.study import plan_scaling, study_commands
-
     settings = given_settings(config, assignments)
-    workload = load_workload(name)
-    scaling = plan_scaling(
-        workload,
-        world_sizes=world_sizes,
-        batch_sizes=batch_sizes or [],
-        cases=[case.strip() for case in cases.split(",") if case.strip()],
-        mode=mode,
-        nodes=nodes,
-        seconds=seconds,
-    )
-    folder = out or default_folder(name)
-    if dry_run:
-        chosen = make_settings(workload.Settings, size, settings)
-        for line in study_commands(
-            workload, scaling, size, chosen, folder, repeats=repeats, seed=seed, device=device, precision=precision
-        ):
-            print(line)
-        return
-    result = start_run(
-        name,
-        settings,
-        size=size,
-        repeats=repeats,
-        seed=seed,
-        device=device,
-        precision=precision,
-        scaling=scaling,
-        out=folder,
-        watcher=make_watcher(),
-    )
-    conclude([(folder, result)], folder, verbose=verbose)
+    asked = {
+        "world_sizes": world_sizes, "batch_sizes": ";".join(batch_sizes or []), "cases": cases, "mode": mode,
+        "nodes": nodes, "seconds": seconds,
+    }  # fmt: skip
+    how = {"size": size, "repeats": repeats, "seed": seed, "device": device, "precision": precision}
+    carry_out("scaling", name, asked, settings, out, how, dry_run=dry_run, verbose=verbose)

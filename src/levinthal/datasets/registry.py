@@ -6,7 +6,6 @@ import os
 import re
 import tomllib
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from levinthal.datasets.download import FIRST_FETCH, checksum_of, download
 from levinthal.errors import DataError, UsageError
 from levinthal.files.writing import write_whole
+from levinthal.plugins import unknown
 
 __all__ = ["DataSet", "Download", "data_folder", "data_set", "data_sets"]
 
@@ -174,10 +174,7 @@ def data_set(name: str) -> DataSet:
         return _protein_data_bank(code)
     known = {each.name: each for each in data_sets()}
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        raise UsageError(
-            f"data set {name!r} is unknown: {f'did you mean {near[0]}?' if near else 'see levinthal data list'}"
-        )
+        raise unknown("data set", name, known)
     return known[name]
 
 

@@ -82,7 +82,7 @@ class FigureRow:
 class GateRow:
     """One gate over the repeats: its limit, the value nearest to missing it (or farthest beyond), each repeat's value.
 
-    `repeats` holds for each repeat its value and whether the gate was not missed; one that ended before it is no miss.
+    `repeats` holds for each repeat its value and whether the gate was met; one that ended before it counts as met.
     """
 
     name: str

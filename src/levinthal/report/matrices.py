@@ -21,12 +21,14 @@ class MatrixRow:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A table whose rows differ in `labels`; `common` are the labels that they share, `measures` the first of each."""
+    """A table of figures of one kind: a row for each method, told apart by `labels`, a column for each measure.
 
-    kind: str
+    A single measure of methods that two labels tell apart is spread out: the second label is in the columns.
+    """
+
+    title: str
     labels: tuple[str, ...]
-    common: str
-    measures: tuple[FigureRow, ...]
+    columns: tuple[str, ...]
     rows: tuple[MatrixRow, ...]
 
 
@@ -47,19 +49,26 @@ def matrices_of(figures: Sequence[FigureRow]) -> tuple[Matrix, ...]:
 
 def _matrix(figures: Sequence[FigureRow]) -> Matrix:
     names = varying([figure.labels for figure in figures])
-    first = figures[0]
+    first, measures = figures[0], {figure.measure: _heading(figure) for figure in figures}
+    spread = len(measures) == 1 and len(names) == 2
+    columns = measures
+    if spread:
+        columns = {str(figure.labels[names[1]]): f"{names[1]} {figure.labels[names[1]]}" for figure in figures}
     cells: dict[tuple[str, ...], dict[str, FigureRow]] = {}
     for figure in figures:
-        method = tuple(str(figure.labels[name]) for name in names)
-        cells.setdefault(method, {})[figure.measure] = figure
-    measures = {figure.measure: figure for figure in reversed(figures)}
-    columns = [measures[name] for name in dict.fromkeys(figure.measure for figure in figures)]
+        values = tuple(str(figure.labels[name]) for name in names)
+        method, column = (values[:1], values[1]) if spread else (values, figure.measure)
+        cells.setdefault(method, {})[column] = figure
+    what = _heading(first) if spread else "Speed" if first.kind == "speed" else "Quality"
+    common = [f"{name} {value}" for name, value in first.labels.items() if name not in names]
     return Matrix(
-        kind=first.kind,
-        labels=names,
-        common=", ".join(f"{name} {value}" for name, value in first.labels.items() if name not in names),
-        measures=tuple(columns),
-        rows=tuple(
-            MatrixRow(method, tuple(row.get(column.measure) for column in columns)) for method, row in cells.items()
-        ),
+        title="; ".join([f"{what} by {' and '.join(names)}", *common]),
+        labels=names[:1] if spread else names,
+        columns=tuple(columns.values()),
+        rows=tuple(MatrixRow(method, tuple(map(row.get, columns))) for method, row in cells.items()),
     )
+
+
+def _heading(figure: FigureRow) -> str:
+    unit = f", {figure.plain_unit}" if figure.plain_unit else ""
+    return f"{figure.measure}{unit} {'↑' if figure.better == 'higher' else '↓'}"

@@ -22,13 +22,9 @@ def command(result: Result, *, config: bool) -> str:
     config : bool
         Whether the settings come from a file `settings.toml` instead of the preset of the size.
     """
-    words = ["levinthal", "run", result.workload.name, "--size", result.size]
-    if (scaling := result.scaling) is not None:
-        words[1] = "scale"
-        words += ["--world-sizes", ",".join(map(str, scaling.world_sizes)), "--cases", ",".join(scaling.batch_sizes)]
-        for case, batch_sizes in scaling.batch_sizes.items():
-            words += ["--batch-sizes", f"{case}={','.join(map(str, batch_sizes))}"]
-        words += ["--mode", scaling.mode, "--nodes", str(scaling.nodes), "--seconds", f"{scaling.seconds:g}"]
+    study = result.study
+    command, arguments = (study.command, study.arguments) if study is not None and study.command else (("run",), ())
+    words = ["levinthal", *command, result.workload.name, "--size", result.size, *arguments]
     if config:
         words += ["--config", "settings.toml"]
     words += ["--repeats", str(max(1, len(result.repeats)))]

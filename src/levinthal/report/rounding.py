@@ -176,7 +176,7 @@ def _decimals_of_digits(value: float, digits: int) -> int:
 
 
 def _times_power(value: float, exponent: int) -> float:
-    # In two steps, because 10**330 is no float although 1e-320 * 10**330 is one.
+    # In two steps, because 10**330 is not a float although 1e-320 * 10**330 is one.
     half = exponent // 2
     return value * 10.0**half * 10.0 ** (exponent - half)
 

@@ -28,8 +28,8 @@ from levinthal.report.machine import Group, machine_groups, machine_words, setti
 from levinthal.report.matrices import Matrix, matrices_of
 from levinthal.report.reproduce import command, settings_toml
 from levinthal.report.rounding import duration, moment
-from levinthal.report.scaling import ScalingView, headline_keys, scaling_view
 from levinthal.report.shares import WallTime, wall_time
+from levinthal.report.study.view import StudyView, headline_keys, study_view
 from levinthal.report.timeline import Key, Lane, lanes_of, phase_keys
 
 __all__ = ["PictureSet", "RepeatView", "ResultView", "view_of"]
@@ -93,7 +93,7 @@ class ResultView:
     repeats: tuple[RepeatView, ...]
     time_ticks: tuple[Tick, ...]
     account: Account
-    scaling: ScalingView | None
+    study: StudyView | None
     plots: tuple[Plot, ...]
     samples: tuple[SampleRow, ...]
     pictures: tuple[PictureSet, ...]
@@ -122,8 +122,8 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
         Those above it: a machine that was described once is referred to.
     """
     every_row = figure_rows(result)
-    scaling = scaling_view(result, every_row)
-    rows = tuple(row for row in every_row if scaling is None or row.key not in scaling.keys)
+    study = study_view(result, every_row)
+    rows = tuple(row for row in every_row if study is None or row.key not in study.keys)
     matrices = matrices_of(rows)
     shown = {cell.key for matrix in matrices for row in matrix.rows for cell in row.cells if cell is not None}
     times = [wall_time(repeat) for repeat in result.repeats]
@@ -137,7 +137,7 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
     passed = [time.total_s for time, repeat in zip(times, result.repeats, strict=True) if repeat.verdict == "passed"]
     return ResultView(
         anchor=f"result-{number}",
-        title=f"{result.workload.name}, {'scaling' if result.scaling else result.size}",
+        title=f"{result.workload.name}, {_what(result)}",
         result=result,
         machine=machine,
         where=_where(result),
@@ -160,7 +160,7 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
             for position, (repeat, time) in enumerate(zip(result.repeats, times, strict=True))
         ),
         time_ticks=linear_axis(0.0, axis_s).ticks if axis_s > 0 else (),
-        scaling=scaling,
+        study=study,
         account=account_of(result, times, keys),
         plots=plots_of(result.repeats),
         samples=sample_rows(result),
@@ -179,12 +179,14 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
 
 
 def _headline(result: Result, rows: Sequence[FigureRow]) -> tuple[FigureRow, ...]:
-    if result.scaling is None:
-        return headline(rows, result.verdict)
-    wanted = headline_keys(result.scaling)
-    return headline(
-        sorted((row for row in rows if row.key in wanted), key=lambda row: wanted.index(row.key)), result.verdict
-    )
+    wanted = headline_keys(result.study) if result.study is not None else []
+    if wanted:
+        rows = sorted((row for row in rows if row.key in wanted), key=lambda row: wanted.index(row.key))
+    return headline(rows, result.verdict)
+
+
+def _what(result: Result) -> str:
+    return result.study.kind if result.study is not None and result.study.command else result.size
 
 
 def _where(result: Result) -> str:

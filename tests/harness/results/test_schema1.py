@@ -5,22 +5,27 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from levinthal.errors import ResultError
+from levinthal.harness import ScalingCase
 from levinthal.harness.results.events import read_events
 from levinthal.harness.results.figures import Terms
+from levinthal.harness.results.grid import StudyPlan
 from levinthal.harness.results.labels import Key, find_figure
 from levinthal.harness.results.mllog import mlperf_lines
 from levinthal.harness.results.plan import read_plan
 from levinthal.harness.results.result import Result
-from levinthal.harness.results.schema1 import event_key, known_machine, upgrade_repeat
+from levinthal.harness.results.schema1 import event_key, known_machine, upgrade_plan, upgrade_repeat
 from levinthal.harness.results.store import load_result, read_repeat, write_result
 from levinthal.harness.results.summary import summarise
 from levinthal.harness.review.check import broken_by_result
 from levinthal.harness.review.compare import compare_results, comparison_lines
+from levinthal.harness.study.registry import plan_study, study_of
 from levinthal.report.page import render
+from levinthal.report.study.layout import layout_of
 
 OLD = Path(__file__).parent / "schema1"
 WORKLOADS = ("cvae", "rgn", "docking", "sampling")
@@ -112,8 +117,30 @@ def test_a_curve_without_an_x_of_its_own_counts_its_samples() -> None:
 
 
 def test_points_of_a_scaling_study_have_their_labels() -> None:
-    event = {"name": "parallel efficiency, 22x22, batch 2048 a rank, 4 ranks"}
+    event = {"name": "parallel efficiency, 22x22, batch 2048, 4 ranks"}
     assert event_key(event, "cvae") == Key.of("parallel efficiency", {"case": "22x22", "batch size": 2048, "ranks": 4})
+    weak = {"case": "22x22", "batch size of a rank": 2048, "ranks": 1}
+    assert event_key({"name": "step time, 22x22, batch 2048 a rank, 1 rank"}, "cvae") == Key.of("step time", weak)
+
+
+@pytest.mark.parametrize("mode", ["strong", "weak"])
+def test_a_scaling_study_is_the_one_that_would_be_asked_for_now(mode: str) -> None:
+    scaling = {
+        "mode": mode, "world_sizes": [1, 2], "batch_sizes": {"22x22": [256, 2048], "106x106": [32]}, "nodes": 1,
+        "seconds": 2.0,
+    }  # fmt: skip
+    cases = {case: ScalingCase({}, ()) for case in scaling["batch_sizes"]}
+    trains = SimpleNamespace(name="cvae", scaling_cases=cases, item="frame", prepare_training=print, trainer=print)
+    read = StudyPlan.model_validate(upgrade_plan({"schema_": 1, "scaling": scaling})["study"])
+    asked = {"world_sizes": "1,2", "batch_sizes": "22x22=256,2048;106x106=32", "mode": mode, "seconds": 2.0}
+    now = plan_study("scaling", trains, asked)
+    assert read.points() == now.points()
+    assert read.stems() == now.stems()
+    assert [read.words(point) for point in read.points()] == [now.words(point) for point in now.points()]
+    assert study_of(read, trains).plan() == study_of(now, trains).plan()
+    old, new = layout_of(read), layout_of(now)
+    assert (old.shape, old.across.name, old.panels) == (new.shape, new.across.name, new.panels)
+    assert "scaling" not in upgrade_plan({"schema_": 1, "scaling": None})
 
 
 def test_unknown_keys_of_a_machine_are_dropped() -> None:

@@ -17,24 +17,24 @@ from levinthal.errors import UsageError
 from levinthal.harness import ScalingCase
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.engines.ranks import shell_line, torchrun_command
-from levinthal.harness.results.scaling_points import (
-    EFFICIENCY,
-    EPOCH_TIME,
-    FIGURES,
-    LOADING,
-    Point,
-    Scaling,
-)
+from levinthal.harness.results.grid import StudyPlan
 from levinthal.harness.results.store import load_result
-from levinthal.harness.scaling.study import plan_scaling
+from levinthal.harness.study.registry import plan_study, study_of
 from probes import probe_environment
 
 WORK_S, LOADING_S, EXCHANGE_S = 0.2, 0.02, 0.06  # of levinthal_probes.SleepingTrainer
 
 
-def medians(folder: Path, point: Point) -> dict[str, float | None]:
+FIGURES = (
+    "time per epoch", "training", "speed-up", "parallel efficiency", "share of communication", "share of data loading",
+    "share of compute",
+)  # fmt: skip
+
+
+def medians(folder: Path, case: str, batch_size: int, n_ranks: int) -> dict[str, float | None]:
     summary = load_result(folder).summary
-    return {figure: summary[figure, point.labels].median for figure in FIGURES}
+    labels = {"case": case, "batch size": batch_size, "ranks": n_ranks}
+    return {figure: summary[figure, labels].median for figure in FIGURES}
 
 
 def test_a_study_measures_what_is_known_and_survives_kills(tmp_path: Path, levinthal) -> None:
@@ -60,7 +60,7 @@ def test_a_study_measures_what_is_known_and_survives_kills(tmp_path: Path, levin
     done = levinthal("resume", "r")
     assert done.returncode == 0, done.stderr
     assert first.stat().st_mtime_ns == kept
-    two = medians(tmp_path / "r", Point("short", 8, 2, "strong"))
+    two = medians(tmp_path / "r", "short", 8, 2)
     one_s, two_s = WORK_S + LOADING_S, WORK_S / 2 + LOADING_S + EXCHANGE_S
     # sleeps are a little too long, on a busy machine more so
     expected = {
@@ -69,11 +69,11 @@ def test_a_study_measures_what_is_known_and_survives_kills(tmp_path: Path, levin
         "share of data loading": LOADING_S / two_s, "share of compute": WORK_S / 2 / two_s,
     }  # fmt: skip
     assert two == pytest.approx(expected, rel=0.15)
-    one = medians(tmp_path / "r", Point("short", 8, 1, "strong"))
+    one = medians(tmp_path / "r", "short", 8, 1)
     baseline = (one["speed-up"], one["parallel efficiency"], one["share of communication"])
     assert baseline == pytest.approx((1.0, 1.0, 0.0))
-    assert medians(tmp_path / "r", Point("short", 16, 1, "strong"))[EPOCH_TIME] == pytest.approx(40 * one_s, rel=0.15)
-    assert medians(tmp_path / "r", Point("short", 16, 2, "strong")) == dict.fromkeys(FIGURES)
+    assert medians(tmp_path / "r", "short", 16, 1)["time per epoch"] == pytest.approx(40 * one_s, rel=0.15)
+    assert medians(tmp_path / "r", "short", 16, 2) == dict.fromkeys(FIGURES)
     result = load_result(tmp_path / "r")
     assert result.dataset.name == "short: naps"
     assert any("ended with status" in note and "batch 16, 2 ranks" in note for note in result.repeats[0].notes)
@@ -150,23 +150,35 @@ def test_mistakes_are_one_line(levinthal, tmp_path: Path) -> None:
 
 def test_what_a_study_varies() -> None:
     cvae = load_workload("cvae")
-    found = plan_scaling(cvae, world_sizes="4,1,2,1", batch_sizes=["32", "22x22=2048,256"])
-    assert found.world_sizes == (1, 2, 4)
-    assert found.batch_sizes == {"22x22": (2048, 256), "106x106": (32,)}
-    points = list(found.points())
-    assert points[0].label == "22x22, batch 2048, 1 rank"
-    assert len({point.stem for point in points}) == len(points) == 9
-    assert Point("a", 8, 4, "weak").global_batch_size == 32
-    assert Point("a", 8, 4, "weak").label == "a, batch 8 a rank, 4 ranks"
-    assert Point("a", 8, 4, "strong").global_batch_size == 8
+
+    def planned(**asked: object) -> StudyPlan:
+        return plan_study("scaling", cvae, {"world_sizes": "1,2", **asked})
+
+    found = planned(world_sizes="4,1,2,1", batch_sizes="32;22x22=2048,256")
+    assert found.axis("ranks").values == (1, 2, 4)
+    points = found.points()
+    assert [(point["case"], point["batch size"]) for point in points[::3]] == [
+        ("22x22", 2048), ("22x22", 256), ("106x106", 32),
+    ]  # fmt: skip
+    assert found.words(points[0]) == "22x22, batch 2048, 1 rank"
+    assert found.stems()[points[1]] == "22x22-batch2048-ranks2"
+    assert len(set(found.stems().values())) == len(points) == 9
+    weak = planned(world_sizes="4", batch_sizes="8", cases="22x22", mode="weak")
+    (point,) = weak.points()
+    assert weak.words(point) == "22x22, batch 8 a rank, 4 ranks"
+    assert study_of(weak, cvae)._items_of_a_step(point) == 32
+    strong = planned(world_sizes="4", batch_sizes="8", cases="22x22")
+    assert study_of(strong, cvae)._items_of_a_step(strong.points()[0]) == 8
     for wrong in (
-        {"world_sizes": "0"}, {"world_sizes": "1,x"}, {"world_sizes": ""}, {"batch_sizes": ["33x33=4"]},
-        {"batch_sizes": ["22x22="]}, {"cases": ["33x33"]}, {"mode": "sideways"}, {"nodes": 0}, {"seconds": 0.0},
+        {"world_sizes": "0"}, {"world_sizes": "1,x"}, {"world_sizes": ""}, {"batch_sizes": "33x33=4"},
+        {"batch_sizes": "22x22="}, {"cases": "33x33"}, {"mode": "sideways"}, {"nodes": 0}, {"seconds": 0.0},
         {"world_sizes": "1,3", "nodes": 2},
     ):  # fmt: skip
         with pytest.raises(UsageError, match=r"^[^\n]+$"):
-            plan_scaling(cvae, **{"world_sizes": "1,2", **wrong})
-    assert Scaling.model_validate(found.model_dump(mode="json")) == found
+            planned(**wrong)
+    # what is asked for again is the same study
+    again = study_of(StudyPlan.model_validate_json(found.model_dump_json()), cvae).plan()
+    assert (again.axes, again.parts) == (found.axes, found.parts)
 
 
 def test_conformance_looks_at_the_cases(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,9 +197,9 @@ def test_the_cvae_scales(levinthal, tmp_path: Path) -> None:
         "--seconds", "0.2", "--precision", "fp32", "--out", "r",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    figures = medians(tmp_path / "r", Point("22x22", 17, 2, "strong"))
-    assert 0 < figures[EFFICIENCY] <= 3
-    assert figures[LOADING] < 0.5
+    figures = medians(tmp_path / "r", "22x22", 17, 2)
+    assert 0 < figures["parallel efficiency"] <= 3
+    assert figures["share of data loading"] < 0.5
     (repeat,) = load_result(tmp_path / "r").repeats
     assert repeat.dataset is not None
     assert repeat.dataset.synthetic

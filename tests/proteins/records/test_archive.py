@@ -70,8 +70,8 @@ def test_what_is_no_archive(tmp_path):
     pack(path, [("casp12/training_30", TEXT * 2000)])
     whole = path.read_bytes()
     for data, message in [
-        (b"", "is no tar archive"),
-        (b"hello" * 500, "is no tar archive"),
+        (b"", "is not a tar archive"),
+        (b"hello" * 500, "is not a tar archive"),
         (whole[: len(whole) // 2], "gzip data is damaged"),
     ]:
         path.write_bytes(data)

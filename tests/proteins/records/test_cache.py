@@ -130,12 +130,12 @@ def test_what_is_no_cache(tmp_path):
     good = (tmp_path / "cache").read_bytes()
     for data, message in [
         (b"", "is empty"),
-        (b"hello", "is no cache"),
+        (b"hello", "is not a cache"),
         (good[:16], "is damaged"),
         (good[:-1], "is damaged"),
         (good[: len(good) // 2], "is damaged"),
         (good + b"\x00", "is damaged"),
-        (good.replace(b"rec 1", b"rec 9"), "is no cache"),
+        (good.replace(b"rec 1", b"rec 9"), "is not a cache"),
     ]:
         (tmp_path / "bad").unlink(missing_ok=True)
         (tmp_path / "bad").write_bytes(data)

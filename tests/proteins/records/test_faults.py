@@ -150,7 +150,7 @@ def test_skipping_counts_and_refusing_names(tmp_path, form):
     assert policy.summary().startswith("1 records kept, 9 skipped (CA only 1, empty mask 1")
     place = "line 1 (record 1)" if form == "text" else "byte 0 (record 1)"
     assert policy.examples[0] == f"{source}, {place}, record R0: CA only: residues 3, 4"
-    with pytest.raises(DataError, match="record R0: CA only: residues 3, 4: mend it, or"):
+    with pytest.raises(DataError, match="record R0: CA only: residues 3, 4: fix it, or"):
         list(reader(source, FaultPolicy("refuse")))
     lenient = FaultPolicy("refuse", ignored=set(Fault) - {Fault.MALFORMED, Fault.LENGTHS_DISAGREE})
     assert len(list(reader(source, lenient))) == 10

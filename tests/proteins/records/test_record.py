@@ -12,10 +12,10 @@ from levinthal.proteins.records import ProteinRecord
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": ""}, "no name"),
-        ({"name": "a\nb"}, "no name"),
-        ({"name": " a"}, "no name"),
-        ({"name": "a" * 300}, "no name"),
+        ({"name": ""}, "is not a name"),
+        ({"name": "a\nb"}, "is not a name"),
+        ({"name": " a"}, "is not a name"),
+        ({"name": "a" * 300}, "is not a name"),
         ({"sequence": ""}, "capital letters"),
         ({"sequence": "AcD"}, "capital letters"),
         ({"sequence": "A" * 60_000}, "more than any protein"),

@@ -238,7 +238,7 @@ def replaced(**lists):
         (SequenceExample({}, {}), "no id"),
         (SequenceExample({"id": (b"\xff",)}, {}), "not text"),
         (SequenceExample({"id": (b"a",)}, {}), "no primary"),
-        (SequenceExample({"id": (b"",)}, {"primary": np.zeros((2, 1), np.int64)}), "no name"),
+        (SequenceExample({"id": (b"",)}, {"primary": np.zeros((2, 1), np.int64)}), "is not a name"),
         (replaced(primary=np.full((4, 1), 20)), "outside 0 to 19"),
         (replaced(primary=np.full((4, 1), -1)), "outside 0 to 19"),
         (replaced(primary=np.zeros((4, 2), np.int64)), "one integer"),

@@ -210,7 +210,7 @@ def test_a_file_and_the_same_sequences_in_memory_are_one_database(tmp_path: Path
         (b"", "is empty"),
         (b" \n\n", "is empty"),
         (b"\x1f\x8b\x08\x00", "compressed"),
-        (b"ID   protein\n", "no FASTA file"),
+        (b"ID   protein\n", "is not a FASTA file"),
         (b">a\nAC1D\n", "damaged: Line 2: .*1"),
         (b">a\nAC-D\n", "damaged"),
         (b">a\nACD\n>\nACD\n", "damaged: Line 3: no FASTA name"),

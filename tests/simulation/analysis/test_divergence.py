@@ -35,7 +35,7 @@ def test_bounds():
     assert jensen_shannon_nats(np.array([2, 2]), np.array([5, 5])) == 0.0
     with pytest.raises(DataError, match="2 and 3 states"):
         jensen_shannon_nats(np.ones(2), np.ones(3))
-    with pytest.raises(DataError, match="no distribution"):
+    with pytest.raises(DataError, match="is not a distribution"):
         jensen_shannon_nats(np.zeros(2), np.ones(2))
 
 

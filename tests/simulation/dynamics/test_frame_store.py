@@ -190,7 +190,7 @@ def test_foreign_headers_are_refused(tmp_path, text, words):
 
 
 def test_missing_pieces_are_refused(tmp_path):
-    with pytest.raises(DataError, match="no frame store"):
+    with pytest.raises(DataError, match="is not a frame store"):
         FrameStore(tmp_path / "nowhere")
     for name in DATA_FILES:
         folder = tmp_path / name

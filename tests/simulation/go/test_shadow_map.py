@@ -140,7 +140,7 @@ def test_what_cannot_be_used_is_named(tmp_path, kept, words):
 
 def test_an_unknown_amino_acid_and_a_missing_file_are_named(tmp_path):
     lines = [line.replace("GLU A   5", "XQZ A   5") for line in pdb_lines(three_helix_residues())]
-    with pytest.raises(DataError, match="XQZ A 5 is no known amino acid"):
+    with pytest.raises(DataError, match="XQZ A 5 is not a known amino acid"):
         read_heavy_atoms(written(tmp_path, lines))
     with pytest.raises(DataError, match=r"absent\.pdb"):
         read_heavy_atoms(tmp_path / "absent.pdb")

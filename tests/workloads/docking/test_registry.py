@@ -68,6 +68,7 @@ def test_a_built_in_is_named_in_its_own_module_alone(name):
 
 
 def test_what_searches_declare():
+    assert not any(SEARCHES.problems(name, SEARCHES.load(name)) for name in SEARCHES.built_in())
     declared = {
         what: [name for name in SEARCHES.built_in() if SEARCHES.declared(name, what)]
         for what in ("needs_model", "is_control", "is_reference", "all_cores", "refines", "package")

@@ -22,6 +22,7 @@ from levinthal.harness.contract.seeds import low_bits, seed_of
 from levinthal.harness.engines.contract import Engine
 from levinthal.harness.engines.open import open_engine
 from levinthal.harness.results.events import EventLog
+from levinthal.harness.results.grid import StudyPlan
 from levinthal.harness.results.labels import Key, Label, Labelled
 from levinthal.harness.results.plan import KEPT_FOLDER
 from levinthal.harness.results.result import (
@@ -128,6 +129,7 @@ class Run:
         self._dataset: Dataset | None = None
         self._notes: list[str] = []
         self._peaks: Peaks | None = None
+        self._study: StudyPlan | None = None
 
     # -- what the workload is given
 
@@ -219,7 +221,7 @@ class Run:
             raise KeyError(name)
         return sum(durations)
 
-    # -- what the workload tells
+    # -- what the workload reports
 
     @contextmanager
     def phase(
@@ -455,6 +457,10 @@ class Run:
         self._dataset = Dataset(name=name, version=version, sha256=sha256, synthetic=synthetic)
         self._event("dataset", **self._dataset.model_dump())
 
+    def study(self, plan: StudyPlan) -> None:
+        """Say that figures with the labels of the plan's points are those of a study, and how it is drawn."""
+        self._study = plan
+
     def note(self, sentence: str) -> None:
         """Say something that whoever reads the figures must know; shown in the terminal and in the report."""
         self._notes.append(sentence)
@@ -495,6 +501,7 @@ class Run:
             dataset=self._dataset,
             notes=tuple(self._notes),
             peaks=self._peaks,
+            study=self._study,
             error=error,
             verdict="passed" if passed else "failed",
         )

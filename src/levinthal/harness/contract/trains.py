@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
 from levinthal.harness.contract.run import Run
+from levinthal.harness.results.grid import Choice
+from levinthal.harness.results.labels import Label
 from levinthal.harness.results.result import Dataset
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["PREPARED", "Prepared", "Rank", "ScalingCase", "Trainer", "Trains"]
+__all__ = ["CHOICE", "PREPARED", "Chooses", "Prepared", "Rank", "ScalingCase", "Trainer", "Trains"]
 
 PREPARED = "prepared.json"
 """File in a case's folder that says that its data are whole; see `Prepared`."""
+
+CHOICE = "choice.json"
+"""File in a case's folder that says how to compute; see `Chooses`."""
 
 
 class Prepared(BaseModel):
@@ -60,6 +65,8 @@ class Rank:
         The same on all ranks.
     folder : Path
         What `prepare_training` left; the same on all ranks, to be read only.
+    choice : mapping of str to value
+        How to compute, as the workload itself chose for the case; empty where it does not choose.
     """
 
     rank: int
@@ -68,6 +75,7 @@ class Rank:
     precision: str
     seed: int
     folder: Path
+    choice: Mapping[str, Label] = field(default_factory=dict)
 
 
 class Trainer(Protocol):
@@ -135,4 +143,17 @@ class Trains(Protocol):
 
     def trainer(self, rank: Rank, settings: Any) -> Trainer:
         """Return the trainer of one rank; with one rank it trains as `run` does."""
+        ...
+
+
+@runtime_checkable
+class Chooses(Protocol):
+    """A workload that trains and that measures how best to compute where that is left open (`precision=auto`).
+
+    A scaling study has it choose once for each case, and gives the choice to all ranks of all its points: whatever they
+    differ in is then what more ranks are worth.
+    """
+
+    def choose_execution(self, rank: Rank, settings: Any) -> Choice:
+        """Return how to compute; `Rank.choice` of all trainers will be what is taken. Called on one rank."""
         ...

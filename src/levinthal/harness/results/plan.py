@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from levinthal.errors import ResultError, UsageError
 from levinthal.files.writing import as_write_error, write_whole
-from levinthal.harness.results.scaling_points import Scaling
+from levinthal.harness.results.grid import StudyPlan
 from levinthal.harness.results.schema1 import upgrade_plan
 from levinthal.harness.results.store import RESULT_FILE, read_json, validated
 from levinthal.metrics.description import Machine, Software
@@ -54,7 +54,7 @@ class Plan(BaseModel):
     created_utc: str
     machine: Machine
     software: Software
-    scaling: Scaling | None = None
+    study: StudyPlan | None = None
 
 
 def default_folder(name: str) -> Path:

@@ -6,7 +6,8 @@ History of the file format
   says what a scaling study varied; files without it are of ordinary runs.
 - 2: metrics, samples, gates, comparisons and the summary have labels beside their names; curves, the terms of a
   comparison and values withheld have fields of their own; machine, peaks and software have every key written in
-  `levinthal.metrics.description`, peaks stand with the repeat alone. Files of version 1 are read through `schema1`.
+  `levinthal.metrics.description`, peaks stand with the repeat alone; `study` says what any study varied, in place of
+  `scaling`. Files of version 1 are read through `schema1`.
 
 A figure that was not measured is `None` and carries a `reason`. Environment variables are never stored.
 """
@@ -32,8 +33,8 @@ from levinthal.harness.results.figures import (
     Summary,
     Terms,
 )
+from levinthal.harness.results.grid import StudyPlan
 from levinthal.harness.results.labels import Finite, Record
-from levinthal.harness.results.scaling_points import Scaling
 from levinthal.metrics.description import Machine, Peaks, Software
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class Repeat(Record):
     dataset: Dataset | None = None
     notes: tuple[str, ...] = ()
     peaks: Peaks | None = None
+    study: StudyPlan | None = None
     error: str | None = None
     verdict: Verdict
 
@@ -145,12 +147,12 @@ class Result(Record):
         What was run, on which data, with which settings.
     machine, software
         Where it was run.
-    scaling : Scaling or None
-        What a scaling study varied; null for an ordinary run.
+    study : StudyPlan or None
+        What a study varied and how it is drawn; null for an ordinary run.
     repeats : tuple of Repeat
         Every execution with its raw samples.
     summary : Summaries
-        Each metric over the repeats: `summary["training"]`, `summary["cells seen", {"policy": "dbscan"}]`.
+        Each metric over the repeats: `summary["training rate"]`, `summary["cells seen", {"policy": "dbscan"}]`.
     verdict : {"passed", "failed"}
         `passed` when every repeat that was asked for finished and met its gates.
     """
@@ -161,7 +163,7 @@ class Result(Record):
     size: str
     division: Literal["closed", "open"]
     settings: Mapping[str, Any]
-    scaling: Scaling | None = None
+    study: StudyPlan | None = None
     machine: Machine
     software: Software
     repeats: tuple[Repeat, ...]

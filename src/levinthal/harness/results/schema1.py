@@ -18,21 +18,27 @@ from pydantic import BaseModel, ValidationError
 from levinthal.harness.results.figures import Terms
 from levinthal.harness.results.former_names import former_identity
 from levinthal.harness.results.labels import Key
-from levinthal.harness.results.scaling_points import FIGURES
 from levinthal.metrics.description import Machine, Peaks, Software
 
 __all__ = ["event_key", "known_machine", "upgrade_plan", "upgrade_repeat", "upgrade_result"]
 
 Document = Mapping[str, Any]
 
+_SHARES = {
+    "parallel efficiency": "Efficiency", "share of communication": "Communication",
+    "share of data loading": "Data loading", "share of compute": "Compute",
+}  # fmt: skip
+_FIGURES = ("time per epoch", "training", "speed-up", *_SHARES)
 _POINT = re.compile(
-    rf"(?P<name>{'|'.join(FIGURES)}|step time), (?P<case>.+), batch (?P<batch>\d+)(?: a rank)?, (?P<ranks>\d+) ranks?"
+    rf"(?P<name>{'|'.join(_FIGURES)}|step time), (?P<case>.+), batch (?P<batch>\d+)(?P<each> a rank)?, "
+    r"(?P<ranks>\d+) ranks?"
 )
+_BATCH = {False: "batch size", True: "batch size of a rank"}
 
 
 def upgrade_result(document: Document) -> dict[str, Any]:
     """Return a result of version 1 as one of version 2; what is not as it should be is left for the typed model."""
-    upgraded = {**document, "schema": 2} | _place(document)
+    upgraded = {**_with_study(document), "schema": 2} | _place(document)
     workload = document.get("workload")
     workload = workload.get("name") if isinstance(workload, Mapping) else None
     if _all_mappings(document.get("repeats")):
@@ -44,7 +50,50 @@ def upgrade_result(document: Document) -> dict[str, Any]:
 
 def upgrade_plan(document: Document) -> dict[str, Any]:
     """Return a plan of version 1 as one of version 2; one of version 2 is returned as it is."""
-    return {**document, "schema_": 2} | _place(document) if document.get("schema_") == 1 else dict(document)
+    return (
+        {**_with_study(document), "schema_": 2} | _place(document) if document.get("schema_") == 1 else dict(document)
+    )
+
+
+def _with_study(document: Document) -> dict[str, Any]:
+    """Return a plan or a result with what a scaling study varied as a study."""
+    upgraded = dict(document)
+    scaling = upgraded.pop("scaling", None)
+    return {**upgraded, "study": _study_of(scaling)} if isinstance(scaling, Mapping) else upgraded
+
+
+def _study_of(scaling: Document) -> dict[str, Any]:
+    """Return a scaling study, the one kind there was."""
+    sizes: Mapping[str, list[int]] = scaling.get("batch_sizes") or {}
+    ranks = list(scaling.get("world_sizes") or ())
+    weak = scaling.get("mode") == "weak"
+    batch = _BATCH[weak]
+    each = [f"{case}={','.join(map(str, numbers))}" for case, numbers in sizes.items()]
+    options = {key: scaling[key] for key in ("mode", "nodes", "seconds") if key in scaling}
+    options |= {"world_sizes": ",".join(map(str, ranks)), "cases": ",".join(sizes)}
+    return {
+        "kind": "scaling",
+        "axes": [
+            {"name": "case", "values": list(sizes)},
+            {
+                "name": batch, "values": list(dict.fromkeys(size for numbers in sizes.values() for size in numbers)),
+                "before": "batch", "after": "a rank" if weak else "",
+            },
+            {"name": "ranks", "values": ranks, "baseline": min(ranks, default=None), "counted": "rank"},
+        ],
+        "parts": [{"case": [case], batch: numbers} for case, numbers in sizes.items()],
+        "options": {**options, "batch_sizes": ";".join(each)},
+        "command": ["scale"],
+        "arguments": [
+            *(word for key, value in options.items() for word in (f"--{key.replace('_', '-')}", str(value))),
+            *(word for size in each for word in ("--batch-sizes", size)),
+        ],
+        "drawing": {
+            "title": "Scaling", "shape": "curves", "across": "ranks", "along": batch, "figures": _FIGURES[:1],
+            "logarithmic": True, "ideal": True, "headings": _SHARES, "shares": list(_SHARES),
+            "headline": ["parallel efficiency", "time per epoch"],
+        },
+    }  # fmt: skip
 
 
 def upgrade_repeat(document: Document, workload: str | None) -> dict[str, Any]:
@@ -81,7 +130,8 @@ def known_machine(document: object) -> Machine:
 def _identity(name: Any, workload: str | None) -> dict[str, Any]:
     """Return name and labels of what version 1 called by one name."""
     if isinstance(name, str) and (found := _POINT.fullmatch(name)):
-        labels = {"case": found["case"], "batch size": int(found["batch"]), "ranks": int(found["ranks"])}
+        batch = _BATCH[found["each"] is not None]
+        labels = {"case": found["case"], batch: int(found["batch"]), "ranks": int(found["ranks"])}
         return {"name": found["name"], "labels": labels}
     if isinstance(name, str) and (known := former_identity(name, workload)):
         return {"name": known[0], "labels": known[1]}

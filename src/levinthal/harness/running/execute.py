@@ -16,6 +16,7 @@ from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.settings import division_of, make_settings
 from levinthal.harness.engines.open import parse_engine
 from levinthal.harness.results.events import EVENTS_FILE, EventLog, read_events
+from levinthal.harness.results.grid import StudyPlan
 from levinthal.harness.results.mllog import export_mlperf_log
 from levinthal.harness.results.plan import (
     Plan,
@@ -26,7 +27,6 @@ from levinthal.harness.results.plan import (
     write_plan,
 )
 from levinthal.harness.results.result import Dataset, Repeat, Result, WorkloadId
-from levinthal.harness.results.scaling_points import Scaling
 from levinthal.harness.results.store import RESULT_FILE, load_result, read_repeat, write_result
 from levinthal.harness.results.summary import summarise
 from levinthal.harness.running.repeat import finished_repeats, run_repeat, utc_now
@@ -50,7 +50,7 @@ def start_run(
     device: str = "auto",
     precision: str = "auto",
     engine: str = "local",
-    scaling: Scaling | None = None,
+    study: StudyPlan | None = None,
     out: Path | None = None,
     watcher: Watcher | None = None,
 ) -> Result:
@@ -70,8 +70,8 @@ def start_run(
         The seed of the first repeat.
     device, precision, engine : str
         See `Run`.
-    scaling : Scaling, optional
-        Measure the workload's training on more and more ranks instead of running it; see `scaling.plan_scaling`.
+    study : StudyPlan, optional
+        Measure the points of a study instead of running the workload; see `levinthal.harness.study.plan_study`.
     out : Path, optional
         The run folder; `results/<workload>-<UTC time>` by default.
     watcher : Watcher, optional
@@ -104,7 +104,7 @@ def start_run(
         precision=precision,
         engine=engine,
         created_utc=utc_now(),
-        scaling=scaling,
+        study=study,
         machine=describe_machine(),
         software=software(),
     )
@@ -214,7 +214,7 @@ def _assemble(plan: Plan, repeats: list[Repeat]) -> Result:
         size=plan.size,
         division=plan.division,
         settings=plan.settings,
-        scaling=plan.scaling,
+        study=next((repeat.study for repeat in repeats if repeat.study is not None), plan.study),
         machine=plan.machine,
         software=plan.software,
         repeats=tuple(repeats),

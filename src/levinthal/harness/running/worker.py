@@ -20,7 +20,9 @@ from levinthal.harness.contract.run import Run
 from levinthal.harness.engines.processes import die_with_parent
 from levinthal.harness.results.events import EVENTS_FILE, EventLog
 from levinthal.harness.results.plan import read_plan, repeat_folder
-from levinthal.harness.scaling.study import ScalingStudy
+from levinthal.harness.study.engine import run_study
+from levinthal.harness.study.kind import Bench, Terms
+from levinthal.harness.study.registry import study_of
 
 __all__ = ["REPEAT_FILE", "main"]
 
@@ -54,10 +56,12 @@ def main(folder: Path, index: int) -> None:
         with run.phase("load"):
             workload = load_workload(plan.workload)
             settings = workload.Settings.model_validate(plan.settings)
-        if plan.scaling is None:
+        if plan.study is None:
             workload.run(run, settings)
         else:
-            ScalingStudy(workload, plan.scaling, plan.size).run(run, settings)
+            device = run.device.partition(":")[0]
+            terms = Terms(plan.size, settings, folder, seed=run.seed, device=device, precision=run.precision)
+            run_study(study_of(plan.study, workload), Bench(run, plan.study, terms))
     except (UsageError, DataError, MissingExtraError, ResultError) as error:
         mistake = error
     except LevinthalError as error:

@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,11 +22,13 @@ from levinthal.files.writing import write_whole
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.run import Run
 from levinthal.harness.contract.settings import Settings, make_settings, parse_assignments
-from levinthal.harness.contract.trains import PREPARED, Prepared, Rank, Trainer, Trains
+from levinthal.harness.contract.trains import CHOICE, PREPARED, Chooses, Prepared, Rank, Trainer, Trains
 from levinthal.harness.engines.processes import die_with_parent
 from levinthal.harness.engines.ranks import device_of_rank, pin_rank
 from levinthal.harness.results.events import EVENTS_FILE, EventLog
-from levinthal.harness.results.scaling_points import PointRecord
+from levinthal.harness.results.grid import Choice
+from levinthal.harness.results.store import read_json, validated
+from levinthal.harness.scaling.record import PointRecord
 
 if TYPE_CHECKING:
     import torch
@@ -81,6 +84,10 @@ def _measure(options: argparse.Namespace) -> None:
             seed=options.seed,
             folder=options.folder,
         )
+        if isinstance(workload, Chooses):
+            rank = _with_choice(workload, rank, settings)
+        if options.choose:
+            return
         trainer = workload.trainer(rank, settings)
         try:
             record = _Clock(trainer, place).record(options.seconds, sharing)
@@ -110,6 +117,23 @@ def _prepare(workload: Trains, settings: Settings, options: argparse.Namespace) 
     told = run.record()
     prepared = Prepared(dataset=told.dataset, notes=told.notes)
     write_whole(options.folder / PREPARED, prepared.model_dump_json(indent=1) + "\n")
+
+
+def _with_choice(workload: Chooses, rank: Rank, settings: Settings) -> Rank:
+    """Return the rank with the choice of its case, which the first one makes where there is none yet."""
+    from torch import distributed
+
+    file = rank.folder / CHOICE
+    asked = {"precision": rank.precision, "device": rank.device.type}
+    if rank.rank == 0 and not (file.exists() and _choice(file).asked == asked):
+        choice = workload.choose_execution(rank, settings).model_copy(update={"asked": asked})
+        write_whole(file, choice.model_dump_json(indent=1) + "\n")
+    distributed.barrier()
+    return replace(rank, choice=_choice(file).taken)
+
+
+def _choice(file: Path) -> Choice:
+    return validated(Choice, read_json(file), file)
 
 
 class _Clock:
@@ -219,6 +243,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5.0, help="how long steps are timed at least")
     parser.add_argument("--folder", type=Path, required=True, help="where the data are, or are prepared")
     parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--choose", action="store_true", help="only choose how to compute, and leave that in --folder")
     return parser.parse_args(arguments)
 
 

@@ -60,7 +60,7 @@ def _members(path: str | Path) -> Iterator[tuple[tarfile.TarFile, Iterator[tuple
             with tarfile.open(fileobj=_Careful(stream), mode="r:") as archive:
                 yield archive, _proteinnet_files(archive)
         except (tarfile.TarError, OverflowError, ValueError) as error:
-            raise DataError(f"{name} is no tar archive, or a damaged one: {error}") from None
+            raise DataError(f"{name} is not a tar archive, or a damaged one: {error}") from None
 
 
 def _proteinnet_files(archive: tarfile.TarFile) -> Iterator[tuple[ArchiveMember, tarfile.TarInfo]]:
@@ -81,7 +81,7 @@ def archive_members(path: str | Path) -> tuple[ArchiveMember, ...]:
     Raises
     ------
     DataError
-        The file cannot be read or is no tar archive.
+        The file cannot be read or is not a tar archive.
     """
     with _members(path) as (_, members):
         return tuple(member for member, _ in members)

@@ -194,7 +194,7 @@ class RecordCache(Sequence[ProteinRecord]):
     Raises
     ------
     DataError
-        The file is missing, is no cache, of another version, or damaged.
+        The file is missing, not a cache, of another version, or damaged.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -221,7 +221,7 @@ class RecordCache(Sequence[ProteinRecord]):
         """Check the index and return its columns, the names, and where it begins."""
         size = len(self._data)
         if bytes(self._data[: len(_MAGIC)]) != _MAGIC:
-            raise DataError(f"{self.path} is no cache of records of this version: write it again")
+            raise DataError(f"{self.path} is not a cache of records of this version: write it again")
         if size < len(_MAGIC) + _FOOTER.size:
             raise self._damaged()
         begin, n_bytes, n_header, checksum, magic = _FOOTER.unpack(bytes(self._data[-_FOOTER.size :]))

@@ -31,7 +31,7 @@ class Fault(StrEnum):
     """The name of a fault, as it is counted and reported."""
 
     MALFORMED = "malformed"
-    """The text or bytes are no record."""
+    """The text or bytes are not a record."""
     LENGTHS_DISAGREE = "lengths disagree"
     """A section has another number of residues than the sequence."""
     UNKNOWN_LETTERS = "unknown letters"
@@ -62,7 +62,7 @@ class FoundFault:
 
 
 class RefusedRecord(ValueError):  # noqa: N818 - it never leaves the readers
-    """A record's text or bytes are no record; readers turn it into a count or a `DataError`."""
+    """A record's text or bytes are not a record; readers turn it into a count or a `DataError`."""
 
     def __init__(self, detail: str, fault: Fault = Fault.MALFORMED, name: str = "") -> None:
         super().__init__(detail)
@@ -147,7 +147,7 @@ def chain_breaks(record: ProteinRecord) -> tuple[int, ...]:
     """Return the residues after which the chain is broken, numbered from 1; no fault, but good to know.
 
     Both residues are resolved, and the distance from C of the one to N of the next is over 250 pm. A gap of residues
-    that are not resolved is no break.
+    that are not resolved is not a break.
     """
     if record.coordinates_pm is None:
         return ()
@@ -169,7 +169,7 @@ class FaultPolicy:
     on_fault : {"skip", "refuse"}
         `skip` leaves a faulty record out, counts it and goes on; `refuse` raises a `DataError` that names it.
     ignored : iterable of Fault
-        Faults that are no reason to leave a record out; they are counted all the same. `Fault.MALFORMED` and
+        Faults that are not a reason to leave a record out; they are counted all the same. `Fault.MALFORMED` and
         `Fault.LENGTHS_DISAGREE` cannot be ignored: there is no record then.
 
     Attributes
@@ -221,7 +221,7 @@ class FaultPolicy:
         return not grave
 
     def leave_out(self, refused: RefusedRecord, place: str) -> None:
-        """Count what is no record at all.
+        """Count what is not a record at all.
 
         Raises
         ------
@@ -241,7 +241,7 @@ class FaultPolicy:
             if len(self.examples) < _EXAMPLES_KEPT:
                 self.examples.append(_sentence(each, name, place))
         if grave and self.on_fault == "refuse":
-            raise DataError(f"{_sentence(grave[0], name, place)}: mend it, or have faulty records skipped")
+            raise DataError(f"{_sentence(grave[0], name, place)}: fix it, or have faulty records skipped")
         self.n_skipped += bool(grave)
 
 

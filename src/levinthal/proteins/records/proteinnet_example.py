@@ -49,7 +49,7 @@ def read_tfrecord(source: Source, policy: FaultPolicy | None = None) -> Iterator
     source : path or binary stream
         A TFRecord file, gzipped or not, or an open stream of one.
     policy : FaultPolicy, optional
-        What to do with faulty records, and their count. Without one, what is no record is refused and the others are
+        What to do with faulty records, and their count. Without one, what is not a record is refused and the others are
         handed on unchecked.
 
     Yields

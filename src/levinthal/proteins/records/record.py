@@ -81,7 +81,9 @@ class ProteinRecord:
             or not self.name.isprintable()
             or self.name.strip() != self.name
         ):
-            raise DataError(f"{self.name[:60]!r} is no name of a record: give one printable line without outer blanks")
+            raise DataError(
+                f"{self.name[:60]!r} is not a name of a record: give one printable line without outer blanks"
+            )
         length = len(self.sequence)
         if length > MAX_RESIDUES:
             raise DataError(f"record {self.name}: {length:,} residues are more than any protein has ({MAX_RESIDUES:,})")

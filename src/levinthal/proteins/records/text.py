@@ -33,7 +33,7 @@ from levinthal.proteins.records.record import MAX_RESIDUES, ProteinRecord
 __all__ = ["format_record", "read_text", "write_text"]
 
 MAX_LINE_BYTES = 8 << 20
-"""A line of 3 x 50,000 coordinates is shorter; what is longer is no ProteinNet record."""
+"""A line of 3 x 50,000 coordinates is shorter; what is longer is not a ProteinNet record."""
 
 MAX_RECORD_BYTES = 64 << 20
 MAX_BLANK_LINES = 1000
@@ -72,7 +72,9 @@ class _Lines:
             return line
         read: bytes = self._stream.readline(MAX_LINE_BYTES + 1)
         if len(read) > MAX_LINE_BYTES:
-            raise DataError(f"{self.place} is longer than {MAX_LINE_BYTES >> 20} MiB: this is no ProteinNet text file")
+            raise DataError(
+                f"{self.place} is longer than {MAX_LINE_BYTES >> 20} MiB: this is not a ProteinNet text file"
+            )
         return read.rstrip(b"\r\n") if read else None
 
     def give_back(self, line: bytes) -> None:
@@ -94,7 +96,7 @@ def read_text(source: Source, policy: FaultPolicy | None = None, *, name: str | 
     source : path or binary stream
         A text file, gzipped or not, or an open stream of one.
     policy : FaultPolicy, optional
-        What to do with faulty records, and their count. Without one, what is no record is refused and the others are
+        What to do with faulty records, and their count. Without one, what is not a record is refused and the others are
         handed on unchecked.
     name : str, optional
         What the source is called in errors; else its path, or the stream's own name.
@@ -143,7 +145,9 @@ def _find_record(lines: _Lines, rules: FaultPolicy, lost: bool) -> bool:
                 rules.leave_out(RefusedRecord(f"expected [ID], found {_shown(line)}"), lines.place)
                 lost = True
         elif (blanks := blanks + 1) > MAX_BLANK_LINES:
-            raise DataError(f"{lines.place}: more than {MAX_BLANK_LINES} blank lines: this is no ProteinNet text file")
+            raise DataError(
+                f"{lines.place}: more than {MAX_BLANK_LINES} blank lines: this is not a ProteinNet text file"
+            )
     return False
 
 
@@ -222,7 +226,7 @@ def _numbers(rows: list[bytes], expected: int, section: str, parse: _RowParser) 
             table[k] = list(map(float, words))
         except ValueError:
             wrong = next(word for word in words if not _is_number(word))
-            raise RefusedRecord(f"row {k + 1} of {section}: {_shown(wrong)} is no number") from None
+            raise RefusedRecord(f"row {k + 1} of {section}: {_shown(wrong)} is not a number") from None
     return table
 
 
@@ -240,7 +244,7 @@ def _compiled_parser() -> _RowParser:
 def _refuse_odd_numbers(words: list[bytes], place: str) -> None:
     for word in words:
         if word.translate(None, _OF_NUMBERS) and word.lower().lstrip(b"+-") not in {b"nan", b"inf", b"infinity"}:
-            raise RefusedRecord(f"{place}: {_shown(word)} is no number")
+            raise RefusedRecord(f"{place}: {_shown(word)} is not a number")
 
 
 def _is_number(word: bytes) -> bool:

@@ -49,7 +49,7 @@ def read_fasta(source: Source, nonstandard: Literal["X", "refuse"] = "X") -> lis
     Raises
     ------
     DataError
-        The file cannot be read, is no FASTA file, has no sequence or an empty one, a name twice or none, gaps, or
+        The file cannot be read, is not a FASTA file, has no sequence or an empty one, a name twice or none, gaps, or
         letters that are no amino acids; names file and line.
 
     Examples
@@ -88,7 +88,7 @@ def iterate_fasta(source: Source, nonstandard: Literal["X", "refuse"] = "X") -> 
                     raise DataError(f"{place}: letters after the * that ends {name}")
                 parts.append(_letters(line, place, nonstandard))
                 if sum(map(len, parts)) > MAX_RESIDUES + 1:
-                    raise DataError(f"{place}: {name} has over {MAX_RESIDUES:,} residues: that is no protein")
+                    raise DataError(f"{place}: {name} has over {MAX_RESIDUES:,} residues: that is not a protein")
         if name is None:
             raise DataError(f"{file} has no sequence: a FASTA file begins with > and a name")
         yield _finished(file, name, parts, first_lines[name])
@@ -99,7 +99,9 @@ def _lines(stream: Any, file: str) -> Iterator[tuple[int, bytes]]:
     while line := stream.readline(MAX_LINE_BYTES + 1):
         number += 1
         if len(line) > MAX_LINE_BYTES:
-            raise DataError(f"{file}, line {number} is longer than {MAX_LINE_BYTES >> 20} MiB: this is no FASTA file")
+            raise DataError(
+                f"{file}, line {number} is longer than {MAX_LINE_BYTES >> 20} MiB: this is not a FASTA file"
+            )
         if number == 1:
             line = line.removeprefix(_BYTE_ORDER_MARK)
         yield number, line.strip()
@@ -124,7 +126,7 @@ def _letters(line: bytes, place: str, nonstandard: str) -> str:
             raise DataError(f"{place}: gaps ({odd.decode()}) are for alignments: give the sequence without them")
         if odd == b"*":
             raise DataError(f"{place}: * ends a sequence, it cannot stand within one")
-        raise DataError(f"{place}: {_shown(odd)} is no amino acid")
+        raise DataError(f"{place}: {_shown(odd)} is not an amino acid")
     letters = line.decode("ascii").upper()
     unusual = sorted(set(letters) - set(AMINO_ACIDS) - {"*"})
     if unusual and nonstandard == "refuse":
@@ -137,7 +139,7 @@ def _finished(file: str, name: str, parts: list[str], number: int) -> FastaSeque
     if not sequence:
         raise DataError(f"{file}, line {number}: {name} has no sequence")
     if len(sequence) > MAX_RESIDUES:
-        raise DataError(f"{file}, line {number}: {name} has over {MAX_RESIDUES:,} residues: that is no protein")
+        raise DataError(f"{file}, line {number}: {name} has over {MAX_RESIDUES:,} residues: that is not a protein")
     return FastaSequence(name, sequence)
 
 

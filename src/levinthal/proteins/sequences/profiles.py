@@ -71,7 +71,7 @@ class Profile:
     def query_alone(self) -> bool:
         """Nothing was found: the profile is the query's own residues with information content 1, no evolution in it.
 
-        A residue that is no one amino acid shows as what it can be: B, Z and J as halves, X as 1/20 each with
+        A residue that is not one amino acid shows as what it can be: B, Z and J as halves, X as 1/20 each with
         information content 0.
         """
         return self.n_hits == 0
@@ -129,7 +129,7 @@ def search_profiles(
     Raises
     ------
     DataError
-        A query that is empty, too long, or has a letter that is no residue; nothing is searched then.
+        A query that is empty, too long, or has a letter that is not a residue; nothing is searched then.
     UsageError
         `n_workers` below 1, or a recipe without a round.
 

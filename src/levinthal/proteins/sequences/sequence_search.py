@@ -164,7 +164,7 @@ class SequenceDatabase:
         Raises
         ------
         DataError
-            A file that cannot be read, is empty, compressed, no FASTA, or has letters that are no residues.
+            A file that cannot be read, is empty, compressed, not FASTA, or has letters that are not residues.
         """
         path = Path(path)
         try:
@@ -177,13 +177,13 @@ class SequenceDatabase:
         if not start.strip():
             raise DataError(f"the sequence database {path} is empty: give a FASTA file with protein sequences")
         if not start.lstrip().startswith(b">"):
-            raise DataError(f"the sequence database {path} is no FASTA file: its first line must start with '>'")
+            raise DataError(f"the sequence database {path} is not a FASTA file: its first line must start with '>'")
         try:
             with SequenceFile(path, format="fasta", digital=True, alphabet=_ALPHABET) as reader:
                 block = cast("DigitalSequenceBlock[AA]", reader.read_block())
         except (OSError, ValueError, EOFError, UnexpectedError) as error:
             reason = _printable(str(error).removeprefix("Could not parse file: "))
-            raise DataError(f"the sequence database {path} is damaged: {reason}: mend or remove it") from error
+            raise DataError(f"the sequence database {path} is damaged: {reason}: fix or remove it") from error
         return cls(str(path), block)
 
     @classmethod
@@ -200,7 +200,7 @@ class SequenceDatabase:
         Raises
         ------
         DataError
-            No sequences, or letters that are no residues.
+            No sequences, or letters that are not residues.
         """
         digital = [
             _digitise(sequence_name, letters, _ILLEGAL_IN_DATABASE, f"the sequence {_shown(sequence_name)} of {name}")
@@ -213,7 +213,7 @@ class _SplitSearch(_IterativeSearch):
     """jackhmmer's rounds, each spread over the cores by parts of the database.
 
     A sequence's E-value in a part is that in the whole, since the recipe states the database size; those of domains,
-    which depend on how many sequences are reported, are set anew when the hits are merged.
+    which depend on how many sequences are reported, are set again when the hits are merged.
     """
 
     def __init__(

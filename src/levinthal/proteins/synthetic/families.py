@@ -7,7 +7,7 @@
 
 A family has a fold (`synthetic_structure`) and for each of its sites a distribution of residues (`synthetic_sequence`).
 An ancestor's sequence is drawn from these; every member keeps a site of the ancestor's, or, with the member's own
-probability, draws it anew from the site's distribution. There are no insertions or deletions. So one sequence tells
+probability, draws it again from the site's distribution. There are no insertions or deletions. So one sequence tells
 something of the structure at a site and many homologues tell more: profiles found by a search in all members' sequences
 are worth their time, as with real proteins. Members share the fold; their dihedrals differ a little.
 
@@ -39,7 +39,7 @@ from levinthal.proteins.synthetic.structure import (
 
 __all__ = ["ProteinFamily", "make_families"]
 
-# Probability, drawn for each member, that a site was drawn anew since the ancestor.
+# Probability, drawn for each member, that a site was drawn again since the ancestor.
 DIVERGENCE = (0.35, 0.65)
 MEMBER_WIDTH_DEG = 2.0
 UNRESOLVED_SHARE = 0.1

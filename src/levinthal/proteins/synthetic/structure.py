@@ -217,7 +217,7 @@ def draw_fold(rng: np.random.Generator, length: int) -> Fold:
 
 
 def _varied(rng: np.random.Generator, fold: Fold) -> Fold:
-    """Draw one segment anew; the end of the chain makes up for the length."""
+    """Draw one segment again; the end of the chain makes up for the length."""
     segments = list(fold.segments[:-1])
     place = int(rng.integers(1, len(segments)))
     if place % 2 == 1:
@@ -294,7 +294,7 @@ def _ideal(fold: Fold) -> Geometry:
 def choose_folds(rngs: Sequence[np.random.Generator], lengths: tuple[int, int]) -> list[Fold]:
     """Draw a fold with each generator and vary it while that makes it more compact or removes overlaps.
 
-    Each round draws one segment of every fold anew and keeps the better: fewer overlaps, then a radius of gyration not
+    Each round draws one segment of every fold again and keeps the better: fewer overlaps, then a radius of gyration not
     above `expected_radius_of_gyration`. Every fold of the result is free of overlaps at the centres of its
     conformations.
 

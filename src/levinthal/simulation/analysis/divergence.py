@@ -21,7 +21,7 @@ JENSEN_SHANNON_MAXIMUM_NATS = math.log(2.0)
 def _distribution(weights: Floats, name: str) -> npt.NDArray[np.float64]:
     array = np.asarray(weights, np.float64)
     if array.ndim != 1 or not np.isfinite(array).all() or (array < 0.0).any() or not array.sum() > 0.0:
-        raise DataError(f"{name} is no distribution: expected a list of numbers, none negative, not all zero")
+        raise DataError(f"{name} is not a distribution: expected a list of numbers, none negative, not all zero")
     return np.asarray(array / array.sum(), np.float64)
 
 

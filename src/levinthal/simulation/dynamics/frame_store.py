@@ -80,7 +80,7 @@ def _read_header(folder: Path) -> StoreHeader:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError(f"{folder} is no frame store: it has no {_HEADER}") from None
+        raise DataError(f"{folder} is not a frame store: it has no {_HEADER}") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}: make it readable") from None
     except ValueError:

@@ -8,6 +8,7 @@ import weakref
 from collections import OrderedDict
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -177,7 +178,7 @@ def _new_context(system: MolecularSystem, platform: str, threads: int) -> openmm
 def _context(system: MolecularSystem, platform: str, threads: int, seed: int) -> openmm.Context:
     """Return this thread's Context of the system, its noise drawn from the seed.
 
-    On Reference and CPU the Context is made anew in place (about 3 ms), the only way in which OpenMM takes a seed; so
+    On Reference and CPU the Context is made again in place (about 3 ms), the only way in which OpenMM takes a seed; so
     the bits depend on nothing that was simulated before. On a GPU that would take a second, and one cannot have the
     same bits twice anyway: there the stream of noise goes on.
     """
@@ -399,15 +400,20 @@ def advance(
     platform = _resolved(system, platform)
     with _undisturbed(platform):
         context = _context(system, platform, threads, seed)
-        context.getIntegrator().setTemperature(temperature * unit.kelvin)
-        if state.box_nm is not None:
-            context.setPeriodicBoxVectors(*state.box_nm)
-        context.setPositions(positions)
-        context.setVelocities(velocities)
-        energy = state.potential_energy_kj_mol
-        if energy is None:
-            energy = float(_numbers(context.getState(energy=True).getPotentialEnergy()))
+        energy = _set_state(context, state, positions, velocities, temperature)
         frames = _take_frames(system, context, state.step, n_steps, frame_interval, full_states)
         kt = _BOLTZMANN_KJ_MOL_K * temperature
         finished = _end_state(system, context, state, energy, state.step + n_steps, kt)
     return replace(finished, lineage=(*state.lineage, seed)), frames
+
+
+def _set_state(context: Any, state: ReplicaState, positions: Any, velocities: Any, temperature_k: float) -> float:
+    """Put a state into a Context; return its potential energy (kJ/mol)."""
+    context.getIntegrator().setTemperature(temperature_k * unit.kelvin)
+    if state.box_nm is not None:
+        context.setPeriodicBoxVectors(*state.box_nm)
+    context.setPositions(positions)
+    context.setVelocities(velocities)
+    if state.potential_energy_kj_mol is not None:
+        return state.potential_energy_kj_mol
+    return float(_numbers(context.getState(energy=True).getPotentialEnergy()))

@@ -229,7 +229,7 @@ def markov_chain(
     Raises
     ------
     DataError
-        A matrix that is no transition matrix, or an embedding that does not fit it.
+        A matrix that is not a transition matrix, or an embedding that does not fit it.
 
     Examples
     --------

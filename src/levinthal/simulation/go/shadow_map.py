@@ -108,7 +108,7 @@ def shadow_map(
         first, second = pairs[distances == 0][0]
         raise DataError(
             f"an atom of {residues[residue_of[first]]} and one of {residues[residue_of[second]]} lie in one place: "
-            "mend the structure"
+            "fix the structure"
         )
     near = _symmetric(pairs, len(atoms_nm))
     bonded = _symmetric(pairs[distances < _LONGEST_BOND_NM], len(atoms_nm))

@@ -56,7 +56,7 @@ class MolecularSystem:
     notes : tuple of str
         What was changed in a user's file.
     sha256 : str
-        Digest of what decides the dynamics and the frames; the start structure is no part of it.
+        Digest of what decides the dynamics and the frames; the start structure is not part of it.
     """
 
     name: str
@@ -143,7 +143,7 @@ def minimised(system: openmm.System, positions: unit.Quantity, iterations: int) 
     relaxed = np.array(state.getPositions(asNumpy=True).value_in_unit(unit.nanometer), np.float64)
     energy = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
     if not (np.isfinite(relaxed).all() and np.isfinite(energy)):
-        raise DataError("the start structure could not be minimised: two atoms lie on each other; mend the structure")
+        raise DataError("the start structure could not be minimised: two atoms lie on each other; fix the structure")
     return relaxed
 
 

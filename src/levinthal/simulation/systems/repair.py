@@ -53,7 +53,7 @@ def repair_structure(path: str | Path, output: str | Path) -> tuple[str, ...]:
         added += [f"{', '.join(atoms)} added to {_name(residue)}" for residue, atoms in fixer.missingTerminals.items()]
         fixer.addMissingAtoms(seed=_SEED)
     except Exception as error:  # PDBFixer raises whatever its parsers and OpenMM do
-        raise DataError(f"{path} cannot be made whole by PDBFixer ({error}): mend it by hand") from error
+        raise DataError(f"{path} cannot be made whole by PDBFixer ({error}): repair it by hand") from error
     with Path(output).open("w", encoding="utf-8") as file:
         app.PDBFile.writeFile(fixer.topology, fixer.positions, file, keepIds=True)
     return tuple(replaced + added)

@@ -16,7 +16,7 @@ from levinthal.workloads.cvae.data.maps import MapSource
 from levinthal.workloads.cvae.model.network import CVAEModel, evidence_loss
 from levinthal.workloads.cvae.model.precision import Execution, execution_context
 
-__all__ = ["Evaluation", "check_frames", "decode", "encode", "evaluate", "reconstruct"]
+__all__ = ["Evaluation", "check_frames", "decode", "encode", "evaluate"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -112,8 +112,3 @@ def decode(
         parts = [model.decode(part.to(device)).float().cpu() for part in torch.split(points, batch_size)]
     size = model.config.size
     return torch.cat(parts).numpy() if len(points) else np.empty((0, size, size), np.float32)
-
-
-def reconstruct(model: CVAEModel, source: MapSource, *, batch_size: int = 256) -> Floats:
-    """Return the logits (frames, size, size) that the posterior mean of each frame decodes to."""
-    return decode(model, encode(model, source, batch_size=batch_size)[0], batch_size=batch_size)

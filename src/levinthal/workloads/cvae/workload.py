@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 
 from levinthal.errors import UsageError
-from levinthal.harness import Rank, Run, ScalingCase, Settings
+from levinthal.harness import Choice, Rank, Run, ScalingCase, Settings
 from levinthal.harness.contract.workload import MainFigure
 from levinthal.kernels.choice import choose
 from levinthal.workloads.cvae.calibration import calibrate
@@ -30,7 +30,7 @@ from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
 from levinthal.workloads.cvae.model.precision import Execution
 from levinthal.workloads.cvae.settings import CVAESettings
-from levinthal.workloads.cvae.training.scaling import CASES, CVAETrainer, store_frames
+from levinthal.workloads.cvae.training.scaling import CASES, CVAETrainer, choice_of_execution, store_frames
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.training.reporting import report_peak_memory
 
@@ -79,13 +79,22 @@ class CVAEWorkload:
         """Simulate or read frames for the ranks of a scaling study."""
         store_frames(run, _trajectories(run, settings))
 
+    def choose_execution(self, rank: Rank, settings: CVAESettings) -> Choice:
+        """Return precision and implementation for the ranks of a scaling study, from a short measurement."""
+        choose(settings.implementation)
+        return choice_of_execution(rank, _architecture(settings, settings.map_size), _batch_size(settings))
+
     def trainer(self, rank: Rank, settings: CVAESettings) -> CVAETrainer:
         """Return the trainer of one rank; the maps are those of `map_size`."""
         choose(settings.implementation)
         config = _architecture(settings, settings.map_size)
-        if settings.batch_size == "auto":
-            raise UsageError("a scaling study needs the batch sizes: give them with --batch-sizes")
-        return CVAETrainer(rank, config, settings.batch_size, OptimizerSettings(settings.learning_rate))
+        return CVAETrainer(rank, config, _batch_size(settings), OptimizerSettings(settings.learning_rate))
+
+
+def _batch_size(settings: CVAESettings) -> int:
+    if settings.batch_size == "auto":
+        raise UsageError("a scaling study needs the batch sizes: give them with --batch-sizes")
+    return settings.batch_size
 
 
 def _trajectories(run: Run, settings: CVAESettings) -> TrajectorySet:
@@ -103,12 +112,7 @@ def _prepare(run: Run, settings: CVAESettings) -> Features:
     trajectories = _trajectories(run, settings)
     for note in trajectories.notes:
         run.note(note)
-    run.dataset(
-        trajectories.name,
-        version=trajectories.version,
-        sha256=trajectories.sha256(),
-        synthetic=trajectories.synthetic,
-    )
+    trajectories.report_as_dataset(run)
     data = features_of_trajectories(run, settings, trajectories)
     if not settings.frames_are_given:
         rate = trajectories.n_frames / run.duration_s("simulate")

@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from levinthal.harness import Run, Settings
 from levinthal.harness.contract.workload import MainFigure
-from levinthal.metrics.process import process_tree_usage
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.sampling.reporting.artifacts import present
 from levinthal.workloads.sampling.reporting.metrics import report_study, report_timeline
@@ -30,6 +29,7 @@ from levinthal.workloads.sampling.study.settings import ComparisonSettings
 from levinthal.workloads.sampling.study.tasks import CampaignTask, campaign_tasks, declared_policies, seeds_of
 from levinthal.workloads.sampling.systems.registry import make_system
 from levinthal.workloads.sampling.systems.system import System
+from levinthal.workloads.training.reporting import report_peak_memory
 
 __all__ = ["SamplingWorkload"]
 
@@ -76,7 +76,7 @@ class SamplingWorkload:
             comparisons = _measure(run, study, spread=not on_cores)
         with run.phase("present"):
             present(run, study, comparisons, campaign, comparison.best_structures)
-        run.metric("peak memory", process_tree_usage().peak_rss_bytes / 1e6, unit="MB", better="lower")
+        report_peak_memory(run)
 
 
 def _platform(run: Run, platform: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import runpy
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,8 +14,10 @@ from levinthal.errors import UsageError
 from levinthal.kernels.threads import compute_threads
 from levinthal.workloads.cvae.model.config import PRESETS, CVAEConfig, flops_per_frame
 from levinthal.workloads.cvae.model.network import CVAEModel, Output, evidence_loss
-from levinthal.workloads.cvae.model.plain import PlainCVAE, convert_weights
 from levinthal.workloads.cvae.model.precision import Execution, candidates, choose_execution, execution_context
+
+_PLAIN = runpy.run_path(str(Path(__file__).parents[4] / "benchmarks" / "plain_cvae.py"))
+PlainCVAE, convert_weights = _PLAIN["PlainCVAE"], _PLAIN["convert_weights"]
 
 CONFIGS = [
     CVAEConfig(size=22, filters=(16,) * 4),

@@ -18,7 +18,7 @@ from levinthal.errors import DataError
 from levinthal.proteins.contact_maps.maps import n_pairs, pack_contacts
 from levinthal.proteins.similarity.fractions import fraction_native_contacts, rmsd
 from levinthal.proteins.similarity.secondary_structure import helical_fraction
-from levinthal.simulation.dynamics.frame_store import FrameStore, FrameWriter, StoreHeader
+from levinthal.simulation.dynamics.frame_store import FrameStore
 from levinthal.workloads.cvae.data.maps import Indices, LaggedMaps, MapSource, PackedMaps, SelectedMaps, lagged_pairs
 from levinthal.workloads.cvae.data.split import Split, split_by_block
 
@@ -175,12 +175,8 @@ def features_of_trajectories(run: Run, settings: CVAESettings, trajectories: Tra
     size = _map_size(settings, n_residues)
     pack_contacts(np.zeros((1, n_residues, 3), np.float32))  # compiled before the clock starts
     store = run.folder / "frames"
-    with (
-        run.phase("featurise", items=trajectories.n_frames),
-        FrameWriter(store, StoreHeader(n_residues, system=trajectories.name)) as writer,
-    ):
-        for replica, frames in enumerate(trajectories.frames):
-            writer.append(frames, replica=replica, start=trajectories.starts[replica])
+    with run.phase("featurise", items=trajectories.n_frames):
+        trajectories.store(store)
     stored = FrameStore(store)
     packed = stored.contacts
     lengths = tuple(len(each) for each in trajectories.frames)

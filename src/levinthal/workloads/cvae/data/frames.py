@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError
+from levinthal.simulation.dynamics.frame_store import FrameWriter, StoreHeader
 from levinthal.simulation.dynamics.frames import Frames
 
 if TYPE_CHECKING:
@@ -74,6 +75,16 @@ class TrajectorySet:
         for each in self.frames:
             digest.update(np.ascontiguousarray(each.coordinates_nm, "<f4").tobytes())
         return digest.hexdigest()
+
+    def report_as_dataset(self, run: Run) -> None:
+        """Say that these are the data of a run."""
+        run.dataset(self.name, version=self.version, sha256=self.sha256(), synthetic=self.synthetic)
+
+    def store(self, folder: Path) -> None:
+        """Write all frames with their packed contact maps; errors as for `FrameWriter`."""
+        with FrameWriter(folder, StoreHeader(self.n_residues, system=self.name)) as writer:
+            for replica, (frames, start) in enumerate(zip(self.frames, self.starts, strict=True)):
+                writer.append(frames, replica=replica, start=start)
 
 
 def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:

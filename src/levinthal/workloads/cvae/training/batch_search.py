@@ -87,7 +87,7 @@ def search_batch_size(
 ) -> BatchSearch:
     """Train copies of a model on batches that double in size, then on the largest that memory allows.
 
-    On a CPU nothing tells that memory is short but the end of the process: a size is tried only if the growth from the
+    On a CPU nothing says that memory is short but the end of the process: a size is tried only if the growth from the
     last two says that it fits. On a GPU running out is caught too.
 
     Parameters

@@ -12,19 +12,19 @@ from types import MappingProxyType
 import numpy as np
 from torch import Tensor
 
-from levinthal.harness import Rank, Run, ScalingCase
+from levinthal.harness import Choice, Rank, Run, ScalingCase
 from levinthal.harness.contract.seeds import low_bits
-from levinthal.simulation.dynamics.frame_store import FrameStore, FrameWriter, StoreHeader
+from levinthal.simulation.dynamics.frame_store import FrameStore
 from levinthal.workloads.cvae.data.frames import TrajectorySet
 from levinthal.workloads.cvae.data.maps import PackedMaps
 from levinthal.workloads.cvae.model.config import CVAEConfig
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
-from levinthal.workloads.cvae.training.loop import execution_of_ranks
+from levinthal.workloads.cvae.model.precision import Execution, choose_execution
 from levinthal.workloads.cvae.training.stepper import Stepper
 from levinthal.workloads.training.allocator import keep_freed_memory
 
-__all__ = ["CASES", "EPOCH_FRAMES", "CVAETrainer", "store_frames"]
+__all__ = ["CASES", "EPOCH_FRAMES", "CVAETrainer", "choice_of_execution", "store_frames"]
 
 EPOCH_FRAMES = 65_536
 
@@ -41,21 +41,32 @@ _STORE = "frames"
 
 def store_frames(run: Run, trajectories: TrajectorySet) -> None:
     """Leave the packed contact maps of all frames in `run.folder`, and say what they are."""
-    run.dataset(
-        trajectories.name,
-        version=trajectories.version,
-        sha256=trajectories.sha256(),
-        synthetic=trajectories.synthetic,
-    )
-    header = StoreHeader(trajectories.n_residues, system=trajectories.name)
-    with FrameWriter(run.folder / _STORE, header) as writer:
-        for replica, frames in enumerate(trajectories.frames):
-            writer.append(frames, replica=replica, start=trajectories.starts[replica])
+    trajectories.report_as_dataset(run)
+    trajectories.store(run.folder / _STORE)
     if trajectories.n_frames < EPOCH_FRAMES:
         run.note(
             f"An epoch of {EPOCH_FRAMES:,} frames repeats the {trajectories.n_frames:,} of {trajectories.name}: the "
             "speed does not depend on what a map holds."
         )
+
+
+def choice_of_execution(rank: Rank, config: CVAEConfig, batch_size: int) -> Choice:
+    """Return the fastest way to train that the precision asked for allows, as this rank measures it.
+
+    Parameters
+    ----------
+    rank : Rank
+    config : CVAEConfig
+    batch_size : int
+        Frames of a step, over all ranks.
+    """
+    keep_freed_memory()
+    model = CVAEModel(config, seed=low_bits(rank.seed)).to(rank.device)
+    chosen = choose_execution(model, rank.precision, batch_size)
+    return Choice(
+        taken={"precision": chosen.precision, "implementation": "kernels" if chosen.compiled else "torch"},
+        reason=", ".join(f"{name} {rate:.4g} frame/s" for name, rate in chosen.measured_frames_per_s),
+    )
 
 
 class CVAETrainer:
@@ -83,7 +94,7 @@ class CVAETrainer:
         self.n_items = max(len(packed), EPOCH_FRAMES)
         source = PackedMaps(np.resize(packed, (self.n_items, packed.shape[1])), store.header.n_residues, config.size)
         model = CVAEModel(config, seed=low_bits(rank.seed)).to(rank.device)
-        execution = execution_of_ranks(model, rank.precision, batch_size)
+        execution = Execution(str(rank.choice["precision"]), compiled=rank.choice["implementation"] == "kernels")
         self.execution = execution.name
         self._stepper = Stepper(model, source, batch_size, optimizer, rank.seed, execution)
 

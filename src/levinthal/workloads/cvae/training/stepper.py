@@ -149,6 +149,6 @@ class Stepper:
 
 
 def fingerprint_of(source: MapSource) -> dict[str, int]:
-    """Return what tells a source of frames from another: their number, their size, and a checksum of some of them."""
+    """Return what distinguishes a source of frames from another: number, size, and a checksum of some of them."""
     frames = np.unique(np.linspace(0, len(source) - 1, _SAMPLED_FRAMES).astype(np.int64))
     return {"n": len(source), "size": source.size, "crc32": zlib.crc32(source.batch(frames).tobytes())}

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -170,9 +170,8 @@ def build_grids(
             f"maps of the shape {shape} do not fit: take a smaller box, a wider spacing or fewer conformations"
         )
     low = [centre - n * spacing_angstrom / 2 for centre, n in zip(box.centre_angstrom, cells, strict=True)]
-    energies = torch.stack(
-        [_maps(receptor, types, low, spacing_angstrom, shape[2:], function, device) for receptor in stack]
-    )
+    nodes = _Nodes(low, spacing_angstrom, shape[2:])
+    energies = torch.stack([_maps(receptor, types, nodes, function, device) for receptor in stack])
     return GridMaps(
         energies_kcal_mol=soften(energies, curl),
         types=types,
@@ -186,37 +185,38 @@ def build_grids(
     )
 
 
+class _Nodes(NamedTuple):
+    """Where the first node stands, the distance between nodes, in A, and how many there are, (X, Y, Z)."""
+
+    low: Sequence[float]
+    spacing: float
+    shape: tuple[int, ...]
+
+
+_Atoms = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
+"""Positions in A, shape (n, 3), and Vina types."""
+
+
 def _maps(
-    receptor: Receptor,
-    types: tuple[int, ...],
-    low: Sequence[float],
-    spacing: float,
-    shape: tuple[int, ...],
-    function: FunctionName,
-    device: torch.device,
+    receptor: Receptor, types: tuple[int, ...], nodes: _Nodes, function: FunctionName, device: torch.device
 ) -> Tensor:
     """Return the maps of one conformation before they are softened, shape (T, X, Y, Z)."""
     scored = receptor.vina_types >= 0
     places, kinds = receptor.coordinates_angstrom[scored], receptor.vina_types[scored].astype(np.int64)
-    reach = np.array(low) + spacing * (np.array(shape) - 1) + CUTOFF_ANGSTROM
-    near = ((places > np.array(low) - CUTOFF_ANGSTROM) & (places < reach)).all(axis=1)
+    low = np.array(nodes.low)
+    reach = low + nodes.spacing * (np.array(nodes.shape) - 1) + CUTOFF_ANGSTROM
+    near = ((places > low - CUTOFF_ANGSTROM) & (places < reach)).all(axis=1)
     summed = _maps_compiled if device.type == "cpu" and kernels_allowed() else _maps_by_planes
-    return summed(places[near], kinds[near], types, low, spacing, shape, function, device)
+    return summed((places[near], kinds[near]), types, nodes, function, device)
 
 
 def _maps_compiled(
-    places: npt.NDArray[np.float64],
-    kinds: npt.NDArray[np.int64],
-    types: tuple[int, ...],
-    low: Sequence[float],
-    spacing: float,
-    shape: tuple[int, ...],
-    function: FunctionName,
-    _device: torch.device,
+    atoms: _Atoms, types: tuple[int, ...], nodes: _Nodes, function: FunctionName, _device: torch.device
 ) -> Tensor:
     from levinthal.kernels.docking.maps import LANES, sum_maps
     from levinthal.kernels.threads import in_parts, shares
 
+    (places, kinds), shape = atoms, nodes.shape
     maps = np.empty((len(types), *shape), np.float32)
     near_first = places.astype(np.float32)[np.argsort(places[:, 2], kind="stable")]
     kinds = kinds[np.argsort(places[:, 2], kind="stable")]
@@ -229,8 +229,8 @@ def _maps_compiled(
 
         def work(start: int, stop: int, rows: Any = rows, out: Any = out) -> None:
             sum_maps(
-                near_first, kinds, rows.ravel(), BINS, float(BINS_PER_SQUARE_ANGSTROM), np.array(low, np.float32),
-                spacing, CUTOFF_ANGSTROM, shape, start, stop, out.ravel(),
+                near_first, kinds, rows.ravel(), BINS, float(BINS_PER_SQUARE_ANGSTROM), np.array(nodes.low, np.float32),
+                nodes.spacing, CUTOFF_ANGSTROM, shape, start, stop, out.ravel(),
             )  # fmt: skip
 
         in_parts(work, bounds)
@@ -239,31 +239,24 @@ def _maps_compiled(
 
 
 def _maps_by_planes(
-    places: npt.NDArray[np.float64],
-    kinds: npt.NDArray[np.int64],
-    types: tuple[int, ...],
-    low: Sequence[float],
-    spacing: float,
-    shape: tuple[int, ...],
-    function: FunctionName,
-    device: torch.device,
+    atoms: _Atoms, types: tuple[int, ...], nodes: _Nodes, function: FunctionName, device: torch.device
 ) -> Tensor:
     x, y, z = (
-        torch.arange(n, dtype=torch.float32, device=device) * spacing + start
-        for n, start in zip(shape, low, strict=True)
+        torch.arange(n, dtype=torch.float32, device=device) * nodes.spacing + start
+        for n, start in zip(nodes.shape, nodes.low, strict=True)
     )
-    atoms = torch.as_tensor(places, dtype=torch.float32, device=device)
-    kind = torch.as_tensor(kinds, device=device)
+    places = torch.as_tensor(atoms[0], dtype=torch.float32, device=device)
+    kind = torch.as_tensor(atoms[1], device=device)
     table = torch.as_tensor(
         pair_table(function)[:, list(types)].swapaxes(1, 2).copy(), dtype=torch.float32, device=device
     )
     rows = torch.cat([table, table.new_zeros(len(table), 1, len(types))], dim=1).flatten(0, 1)
-    result = torch.zeros(len(types), *shape, device=device)
+    result = torch.zeros(len(types), *nodes.shape, device=device)
     for i, here in enumerate(x):
-        near = (atoms[:, 0] - here).abs() < CUTOFF_ANGSTROM
+        near = (places[:, 0] - here).abs() < CUTOFF_ANGSTROM
         row = kind[near] * (BINS + 1)
-        flat = (here - atoms[near, 0]).square() + (y[:, None] - atoms[near, 1]).square()
-        rise = (z[:, None] - atoms[near, 2]).square()
+        flat = (here - places[near, 0]).square() + (y[:, None] - places[near, 1]).square()
+        rise = (z[:, None] - places[near, 2]).square()
         for j, beside in enumerate(flat):
             bins = ((beside + rise) * BINS_PER_SQUARE_ANGSTROM).long().clamp(max=BINS)
             result[:, i, j] = rows[row + bins].sum(dim=1).T

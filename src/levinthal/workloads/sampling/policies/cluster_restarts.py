@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from levinthal.plugins import check_values
 from levinthal.workloads.sampling.policies.clusters import Clusters
-from levinthal.workloads.sampling.policies.restarting import Bools, Novelty
+from levinthal.workloads.sampling.policies.restarting import Bools, Indices, Novelty
 from levinthal.workloads.sampling.policies.settings import RestartSettings
 from levinthal.workloads.sampling.policies.view import View
 
 __all__ = ["ClusterSettings", "first_share", "members", "novelty"]
-
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from levinthal.errors import DataError, UsageError
 from levinthal.workloads.sampling.policies.settings import RestartSettings
 from levinthal.workloads.sampling.policies.view import Decision, View
 
-__all__ = ["Novelty", "Ranking", "Restarting"]
+__all__ = ["Bools", "Doubles", "Indices", "Novelty", "Ranking", "Restarting"]
 
 Doubles = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]

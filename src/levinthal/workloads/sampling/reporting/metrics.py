@@ -99,6 +99,7 @@ def report_study(
     spread : bool
         Whether each campaign had all workers, which then may have idled, and chunks waited for them.
     """
+    run.study(study.plan)
     report_ratios(run, comparisons, study.baseline, study.controls)
     _report_found(run, study, divergence)
     _report_costs(run, study.outcomes, spread=spread)

@@ -11,12 +11,12 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-from levinthal.errors import DataError, SimulationError
-from levinthal.harness.engines.contract import WorkerLostError
+from levinthal.errors import DataError
+from levinthal.harness.study import measure_side_by_side
 from levinthal.workloads.sampling.loop.campaign import run_campaign
 from levinthal.workloads.sampling.loop.core_clock import own_seconds
 from levinthal.workloads.sampling.record.reader import DATABASE, CampaignRecord
@@ -24,8 +24,6 @@ from levinthal.workloads.sampling.study.outcome import Outcome, load_outcome, ou
 from levinthal.workloads.sampling.study.tasks import CampaignTask
 
 __all__ = ["do_alone", "over_workers", "run_on_cores"]
-
-_BREAKS = 10
 
 
 def _begun(task: CampaignTask) -> bool:
@@ -122,43 +120,7 @@ def run_on_cores(
     SimulationError
         The workers die again and again.
     """
-    outcomes: dict[int, Outcome] = {}
-    pool, own = executor, False
-    losses = 0
-    try:
-        for _ in range(_BREAKS):
-            left: dict[Future[Path], int] = {}
-            try:
-                for k, task in enumerate(tasks):
-                    if k not in outcomes:
-                        left[pool.submit(do_alone, task)] = k
-                while left:
-                    for future in wait(left, return_when=FIRST_COMPLETED).done:
-                        k = left.pop(future)
-                        try:
-                            outcomes[k] = load_outcome(future.result())
-                        except WorkerLostError:  # the others go on
-                            losses += 1
-                            if losses > _BREAKS * len(tasks):
-                                raise _dying(losses) from None
-                            left[pool.submit(do_alone, tasks[k])] = k
-                            continue
-                        on_outcome(outcomes[k])
-                return [outcomes[k] for k in range(len(tasks))]
-            except BrokenExecutor:
-                if own:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                pool, own = make_executor(), True
-        raise _dying(_BREAKS)
-    finally:
-        if own:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _dying(times: int) -> SimulationError:
-    return SimulationError(
-        f"the workers died {times} times, perhaps for want of memory: take fewer, or smaller campaigns"
-    )
+    return measure_side_by_side(tasks, do_alone, load_outcome, executor, make_executor, on_outcome)
 
 
 def over_workers(

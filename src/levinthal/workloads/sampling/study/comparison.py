@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from levinthal.errors import DataError
+from levinthal.harness.study import pairs_along
 from levinthal.simulation.analysis.ratios import PolicyRatio, better, effective_sampling, faster, greater
 from levinthal.workloads.sampling.study.evaluation import (
     Cost,
@@ -17,7 +18,7 @@ from levinthal.workloads.sampling.study.evaluation import (
     first_arrival,
 )
 from levinthal.workloads.sampling.study.outcome import Outcome
-from levinthal.workloads.sampling.study.result import Divergences, StudyResult
+from levinthal.workloads.sampling.study.result import POLICY, Divergences, StudyResult
 
 __all__ = ["PolicyComparison", "compare_all", "compare_policies"]
 
@@ -140,16 +141,23 @@ def compare_all(study: StudyResult, divergence: Mapping[Cost, Divergences], seed
         Of the bootstrap.
     """
     found: list[PolicyComparison] = []
+    others = tuple(dict.fromkeys((study.baseline, *study.controls)))
+    pairs = {
+        (str(each.candidate[POLICY]), other): each.values
+        for other in others
+        for each in pairs_along(study.plan, study.at_points(), POLICY, other)
+    }
     for cost, budget in study.budgets.items():
         reweighted = {policy: [pair[1] for pair in pairs] for policy, pairs in divergence[cost].items()}
         done: set[tuple[str, str]] = set()
         for candidate in study.outcomes:
-            for other in dict.fromkeys((study.baseline, *study.controls)):
-                if candidate in (study.baseline, other) or other not in study.outcomes or (other, candidate) in done:
+            for other in others:
+                if candidate == study.baseline or (candidate, other) not in pairs or (other, candidate) in done:
                     continue
                 done.add((candidate, other))
+                after, before = zip(*pairs[candidate, other], strict=True)
                 found += compare_policies(
-                    study.outcomes,
+                    {candidate: after, other: before},
                     candidate,
                     other,
                     cost,

@@ -9,14 +9,16 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.harness.study import Axis, Drawing, Point, StudyPlan
 from levinthal.workloads.sampling.policies.registry import Declared
 from levinthal.workloads.sampling.study.evaluation import Cost, common_budget, divergences
 from levinthal.workloads.sampling.study.outcome import Outcome
 from levinthal.workloads.sampling.study.settings import CampaignSettings, ComparisonSettings
 from levinthal.workloads.sampling.systems.system import System
 
-__all__ = ["Divergences", "StudyResult", "study_result"]
+__all__ = ["POLICY", "Divergences", "StudyResult", "study_plan", "study_result"]
 
+POLICY, _REPLICA = "policy", "replica"
 Divergences: TypeAlias = Mapping[str, Sequence[tuple[float, float]]]
 
 
@@ -60,6 +62,19 @@ class StudyResult:
         """The policy that the pictures of a single campaign are of: the first that is not a control."""
         return next((policy for policy in self.outcomes if policy not in self.controls), list(self.outcomes)[-1])
 
+    @property
+    def plan(self) -> StudyPlan:
+        """The study as a grid."""
+        return study_plan(list(self.outcomes), max(map(len, self.outcomes.values())), self.baseline)
+
+    def at_points(self) -> dict[Point, Outcome]:
+        """Return the outcome of each point of the grid."""
+        return {
+            point: self.outcomes[str(point[POLICY])][int(point[_REPLICA])]
+            for point in self.plan.points()
+            if int(point[_REPLICA]) < len(self.outcomes[str(point[POLICY])])
+        }
+
     def divergences(self, cost: Cost) -> Divergences:
         """Return the divergences of all campaigns to the reference at the end of the budget; empty without it."""
         if self.reference is None:
@@ -68,6 +83,22 @@ class StudyResult:
             policy: [divergences(each, self.reference, self.lag, cost, self.budgets[cost]) for each in side]
             for policy, side in self.outcomes.items()
         }
+
+
+def study_plan(policies: Sequence[str], n_replicas: int, baseline: str) -> StudyPlan:
+    """Return policies by replicas: those of one seed together, which are the pairs in which policies are compared."""
+    return StudyPlan(
+        kind="sampling",
+        axes=(
+            Axis(name=_REPLICA, values=tuple(range(n_replicas)), repeats=True),
+            Axis(name=POLICY, values=tuple(policies), baseline=baseline if baseline in policies else None),
+        ),
+        drawing=Drawing(
+            title="Policies",
+            lead="What each policy found at the same cost: medians over its campaigns, which all policies began alike.",
+            figures=("cells seen",),
+        ),
+    )
 
 
 def study_result(

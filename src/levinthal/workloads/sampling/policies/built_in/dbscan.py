@@ -6,21 +6,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from levinthal.errors import UsageError
 from levinthal.plugins import check_values
 from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
 from levinthal.workloads.sampling.policies.density import noise_radii, reference
-from levinthal.workloads.sampling.policies.restarting import Bools, Novelty, Ranking, Restarting
+from levinthal.workloads.sampling.policies.restarting import Bools, Doubles, Indices, Novelty, Ranking, Restarting
 from levinthal.workloads.sampling.policies.settings import RestartSettings
 from levinthal.workloads.sampling.policies.view import View
 
 __all__ = ["POLICY", "DbscanPolicy", "DbscanSettings", "choose_eps"]
-
-Doubles = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 
 # Where ties make it impossible to have about the wanted number of outliers, at most this share of the frames.
 _MOST_OUTLIERS = 0.1

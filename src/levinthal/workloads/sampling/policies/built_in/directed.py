@@ -11,14 +11,11 @@ import numpy.typing as npt
 from levinthal.errors import UsageError
 from levinthal.plugins import check_values
 from levinthal.proteins.similarity.fractions import rmsd
-from levinthal.workloads.sampling.policies.restarting import Bools, Ranking, Restarting
+from levinthal.workloads.sampling.policies.restarting import Bools, Doubles, Indices, Ranking, Restarting
 from levinthal.workloads.sampling.policies.settings import RestartSettings
 from levinthal.workloads.sampling.policies.view import View
 
 __all__ = ["POLICY", "DirectedPolicy", "DirectedSettings"]
-
-Doubles = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 
 _FRAMES_AT_ONCE = 20_000
 _SAMPLE = 1000

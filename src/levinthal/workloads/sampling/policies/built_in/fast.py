@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from levinthal.errors import UsageError
 from levinthal.plugins import check_values
@@ -14,13 +13,10 @@ from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
 from levinthal.proteins.similarity.fractions import radius_of_gyration
 from levinthal.workloads.sampling.policies.cluster_restarts import ClusterSettings, first_share, members, novelty
 from levinthal.workloads.sampling.policies.clusters import k_centers
-from levinthal.workloads.sampling.policies.restarting import Ranking, Restarting
+from levinthal.workloads.sampling.policies.restarting import Doubles, Indices, Ranking, Restarting
 from levinthal.workloads.sampling.policies.view import View
 
 __all__ = ["POLICY", "FastPolicy", "FastSettings", "scaled"]
-
-Doubles = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from levinthal.workloads.sampling.policies.cluster_restarts import ClusterSettings, first_share, members, novelty
 from levinthal.workloads.sampling.policies.clusters import k_centers
-from levinthal.workloads.sampling.policies.restarting import Ranking, Restarting
+from levinthal.workloads.sampling.policies.restarting import Doubles, Ranking, Restarting
 from levinthal.workloads.sampling.policies.view import View
 
 __all__ = ["POLICY", "LeastCountsPolicy"]
-
-Doubles = npt.NDArray[np.float64]
 
 
 class LeastCountsPolicy(Restarting[ClusterSettings]):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from levinthal.plugins import check_values
 from levinthal.workloads.sampling.policies.density import (
@@ -14,14 +13,11 @@ from levinthal.workloads.sampling.policies.density import (
     outlier_factors_outside,
     reference,
 )
-from levinthal.workloads.sampling.policies.restarting import Bools, Novelty, Ranking, Restarting
+from levinthal.workloads.sampling.policies.restarting import Bools, Doubles, Indices, Novelty, Ranking, Restarting
 from levinthal.workloads.sampling.policies.settings import RestartSettings
 from levinthal.workloads.sampling.policies.view import View
 
 __all__ = ["POLICY", "LofPolicy", "LofSettings"]
-
-Doubles = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

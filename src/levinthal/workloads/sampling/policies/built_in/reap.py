@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from levinthal.plugins import check_values
 from levinthal.workloads.sampling.policies.cluster_restarts import ClusterSettings, first_share, members, novelty
 from levinthal.workloads.sampling.policies.clusters import k_centers
-from levinthal.workloads.sampling.policies.restarting import Ranking, Restarting
+from levinthal.workloads.sampling.policies.restarting import Doubles, Ranking, Restarting
 from levinthal.workloads.sampling.policies.view import View
 
 __all__ = ["POLICY", "ReapPolicy", "ReapSettings", "adapt_weights"]
-
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The same model as anybody would write it: torch's layers in torch's own layout; the reference for `model.py`."""
+"""The CVAE as anybody would write it, in torch's own layout: peer of `cvae_training.py`, reference of the tests."""
 
 from __future__ import annotations
 

@@ -1,0 +1,100 @@
+"""`levinthal study`: the points of a grid, measured and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from levinthal.commands.options import (
+    Assignments,
+    Config,
+    Device,
+    DryRun,
+    Measurements,
+    Out,
+    Precision,
+    Seed,
+    Size,
+    Verbose,
+    given_settings,
+)
+
+__all__ = ["carry_out", "study"]
+
+
+def study(
+    kind: Annotated[str, typer.Argument(help="A kind of study: see levinthal list studies.")],
+    name: Annotated[str, typer.Argument(help="The workload that is studied.")],
+    options: Annotated[
+        list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="What the kind is asked for.")
+    ] = None,
+    size: Size = "tiny",
+    assignments: Assignments = None,
+    config: Config = None,
+    repeats: Measurements = 1,
+    seed: Seed = 0,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    dry_run: DryRun = False,
+    out: Out = None,
+    verbose: Verbose = False,
+) -> None:
+    """Measure the points of a grid, each once a repeat, and compare them along its axes."""
+    from levinthal.harness.contract.settings import parse_assignments
+
+    settings = given_settings(config, assignments)
+    how = {"size": size, "repeats": repeats, "seed": seed, "device": device, "precision": precision}
+    carry_out(kind, name, parse_assignments(options or []), settings, out, how, dry_run=dry_run, verbose=verbose)
+
+
+def carry_out(
+    kind: str,
+    name: str,
+    asked: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    out: Path | None,
+    how: Mapping[str, Any],
+    *,
+    dry_run: bool,
+    verbose: bool,
+) -> None:
+    """Plan a study of a workload and carry it out, or print the line of each point.
+
+    Parameters
+    ----------
+    kind, name : str
+        Of the study, and of the workload.
+    asked : mapping of str to value
+        Options of the kind.
+    settings : mapping of str to value
+        Of the workload.
+    out : Path or None
+        The run folder.
+    how : mapping of str to value
+        Size, repeats, seed, device and precision, as for `start_run`.
+    dry_run, verbose : bool
+
+    Raises
+    ------
+    typer.Exit
+        With status 1, where the run did not pass.
+    """
+    from levinthal.commands.conclusion import conclude
+    from levinthal.commands.progress import make_watcher
+    from levinthal.commands.study_lines import dry_lines
+    from levinthal.harness.contract.registry import load_workload
+    from levinthal.harness.results.plan import default_folder
+    from levinthal.harness.running.execute import start_run
+    from levinthal.harness.study.registry import plan_study
+
+    plan = plan_study(kind, load_workload(name), asked)
+    folder = out or default_folder(name)
+    if dry_run:
+        for line in dry_lines(name, plan, settings, folder, **how):
+            print(line)
+        return
+    result = start_run(name, settings, study=plan, out=folder, watcher=make_watcher(), **how)
+    conclude([(folder, result)], folder, verbose=verbose)

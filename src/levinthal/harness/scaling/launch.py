@@ -1,0 +1,91 @@
+"""One training of a scaling study: the line that torchrun is started by, and the starting."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from levinthal.errors import DataError
+from levinthal.harness.contract.settings import Settings, make_settings
+from levinthal.harness.engines.ranks import end_ranks, shell_line, start_ranks, torchrun_command
+
+__all__ = ["PROGRAM", "RankedTraining"]
+
+PROGRAM = "levinthal.harness.scaling.rank"
+
+
+@dataclass(frozen=True)
+class RankedTraining:
+    """A training on some ranks.
+
+    Attributes
+    ----------
+    workload, size : str
+        Its name, and the preset that the settings come from.
+    settings : Settings
+        The workload's; the case changes some of them.
+    case : str
+    batch_size : int
+        Items of a step, over all ranks.
+    n_ranks, n_nodes : int
+    seconds : float
+        How long steps are timed at least.
+    seed : int
+    device, precision : str
+        As asked for.
+    folder : Path
+        Where the data are, or are prepared.
+    """
+
+    workload: str
+    size: str
+    settings: Settings
+    case: str
+    batch_size: int
+    n_ranks: int
+    n_nodes: int
+    seconds: float
+    seed: int
+    device: str
+    precision: str
+    folder: Path
+
+    def arguments(self, out: Path) -> list[str]:
+        """Return the arguments of the program that each rank runs; the first of them writes `out`."""
+        preset = make_settings(type(self.settings), self.size).model_dump(mode="json")
+        words = ["--workload", self.workload, "--size", self.size]
+        for key, value in self.settings.model_dump(mode="json").items():
+            if value != preset[key]:
+                words += ["--set", f"{key}={','.join(map(str, value)) if isinstance(value, list) else value}"]
+        options = {
+            "case": self.case, "batch-size": self.batch_size, "seed": self.seed, "device": self.device,
+            "precision": self.precision, "seconds": self.seconds, "folder": self.folder, "out": out,
+        }  # fmt: skip
+        return words + [word for option, given in options.items() for word in (f"--{option}", str(given))]
+
+    def line(self, out: Path) -> str:
+        """Return the line that does it by hand."""
+        return shell_line(torchrun_command(self.n_ranks, PROGRAM, self.arguments(out), self.n_nodes))
+
+    def start(self, out: Path, *more: str) -> None:
+        """Start the ranks and wait until they have left `out`.
+
+        Raises
+        ------
+        DataError
+            They have not; a user's mistake is told as they told it.
+        """
+        said = out.with_suffix(".error")
+        said.unlink(missing_ok=True)
+        log_file = out.with_suffix(".log")
+        with log_file.open("wb") as log:
+            launcher = start_ranks(self.n_ranks, PROGRAM, [*self.arguments(out), *more], n_nodes=self.n_nodes, log=log)
+            try:
+                launcher.communicate()
+            finally:
+                end_ranks(launcher)
+        if not out.exists():
+            with suppress(OSError):
+                raise DataError(said.read_text(encoding="utf-8"))
+            raise DataError(f"its ranks ended with status {launcher.returncode}: see the end of {log_file}")

@@ -1,0 +1,1 @@
+"""The kinds of studies that are built in: one module each."""

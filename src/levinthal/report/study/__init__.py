@@ -1,0 +1,1 @@
+"""Any study on the page: its points as curves, maps or bars by axis, and a table of their values."""
