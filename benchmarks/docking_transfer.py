@@ -24,7 +24,6 @@ import numpy.typing as npt
 import torch
 
 from levinthal.workloads.docking.preparation import read_ligand_pdbqt, read_receptor_pdbqt
-from levinthal.workloads.docking.scoring import build_grids
 from levinthal.workloads.docking.search.agent.checkpoint import load_policy, save_policy
 from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
 from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings
@@ -59,7 +58,7 @@ def problems_of(data: Path) -> dict[str, Problem]:
         guest = read_ligand_pdbqt(data / name / f"{ligand}.pdbqt")
         box = guest.box(PADDING_ANGSTROM)
         host = read_receptor_pdbqt(data / name / f"{receptor}.pdbqt")
-        found[name] = Problem(build_grids(host, guest.scored_types, box), guest)
+        found[name] = Problem.of(host, guest, box)
     return {**found, "t4l": default_problem()}
 
 

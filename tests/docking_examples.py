@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
-from levinthal.workloads.docking.scoring import VINA_TYPES, build_grids
+from levinthal.workloads.docking.scoring import VINA_TYPES
 from levinthal.workloads.docking.search.contract import Problem
 
 TYPES = {"C": "C_H", "OA": "O_A", "N": "N_P"}
@@ -53,4 +53,4 @@ def made_problem(n_atoms: int = 7, *, n_conformations: int = 1, seed: int = 0) -
         moved = receptor.coordinates_angstrom + generator.normal(scale=0.4, size=receptor.coordinates_angstrom.shape)
         stack.append(receptor.in_conformation(moved, energy_kcal_mol=0.7 * number))
     box = Box((0.0, 0.0, 1.0), (10.0, 10.0, 10.0))
-    return Problem(build_grids(stack, ligand.scored_types, box), ligand)
+    return Problem.of(stack, ligand, box)

@@ -259,13 +259,14 @@ def docking() -> Found:
     from levinthal.kernels.docking.exact import score_exactly
     from levinthal.workloads.docking.molecules.pose import Poses
     from levinthal.workloads.docking.scoring.grid_score import score_and_gradient, score_atoms
-    from levinthal.workloads.docking.scoring.grids import _maps_by_planes, _maps_compiled
+    from levinthal.workloads.docking.scoring.grids import _maps_by_planes, _maps_compiled, _Nodes
 
     problem = made_problem(n_conformations=2)
     grids, ligand, receptor = problem.grids, problem.ligand, made_receptor()
-    low, kinds = grids.low_angstrom, receptor.vina_types.astype(np.int64)
+    atoms = receptor.coordinates_angstrom, receptor.vina_types.astype(np.int64)
+    nodes = _Nodes(grids.low_angstrom, 0.5, (20, 9, 21))
     maps = [
-        function(receptor.coordinates_angstrom, kinds, grids.types, low, 0.5, (20, 9, 21), "vina", torch.device("cpu"))
+        function(atoms, grids.types, nodes, "vina", torch.device("cpu"))
         for function in (_maps_compiled, _maps_by_planes)
     ]
     differs = (maps[0] - maps[1]).abs() > 1e-3 * maps[1].abs() + 1e-3

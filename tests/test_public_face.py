@@ -24,7 +24,8 @@ ROOT = Path(levinthal.__file__).parents[2]
 FACES = {
     "levinthal": ["LevinthalError", "__version__", "load_result", "run"],
     "levinthal.harness": [
-        "Rank", "Result", "Run", "ScalingCase", "Settings", "Trainer", "Trains", "Workload", "load_result",
+        "Choice", "Chooses", "Rank", "Result", "Run", "ScalingCase", "Settings", "Trainer", "Trains", "Workload",
+        "load_result",
     ],
     "levinthal.proteins": [
         "BackboneChain", "ContactMaps", "FaultPolicy", "ProteinRecord", "SequenceDatabase", "build_backbone",
@@ -67,7 +68,7 @@ def test_a_face_has_these_names_and_no_other(face):
         _ = module.nothing
 
 
-@pytest.mark.parametrize("face", LIBRARY)
+@pytest.mark.parametrize("face", sorted(set(FACES) - {"levinthal"}))
 def test_a_face_is_lazy_and_every_name_is_where_type_checkers_look(face):
     program = f"import sys, {face}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout

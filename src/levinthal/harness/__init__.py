@@ -4,13 +4,20 @@ For those who write a workload: `Workload`, `Settings`, `Run`; and `Trains`, for
 results: `Result`, `load_result`.
 """
 
-from levinthal.harness.contract.run import Run
-from levinthal.harness.contract.settings import Settings
-from levinthal.harness.contract.trains import Chooses, Rank, ScalingCase, Trainer, Trains
-from levinthal.harness.contract.workload import Workload
-from levinthal.harness.results.grid import Choice
-from levinthal.harness.results.result import Result
-from levinthal.harness.results.store import load_result
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from levinthal.lazy import lazily
+
+if TYPE_CHECKING:
+    from levinthal.harness.contract.run import Run
+    from levinthal.harness.contract.settings import Settings
+    from levinthal.harness.contract.trains import Chooses, Rank, ScalingCase, Trainer, Trains
+    from levinthal.harness.contract.workload import Workload
+    from levinthal.harness.results.grid import Choice
+    from levinthal.harness.results.result import Result
+    from levinthal.harness.results.store import load_result
 
 __all__ = [
     "Choice",
@@ -25,3 +32,5 @@ __all__ = [
     "Workload",
     "load_result",
 ]
+
+__getattr__, __dir__ = lazily(__name__)

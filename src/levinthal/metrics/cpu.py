@@ -212,7 +212,7 @@ def read_topology(root: Path = Path("/")) -> Topology | None:
 
 
 def read_caches(root: Path = Path("/")) -> dict[str, Cache]:
-    """Return the caches l1d, l2, l3 that `/sys/devices/system/cpu` tells of; a shared cache is counted once.
+    """Return the caches l1d, l2, l3 that `/sys/devices/system/cpu` lists; a shared cache is counted once.
 
     Parameters
     ----------
@@ -232,5 +232,5 @@ def read_caches(root: Path = Path("/")) -> dict[str, Cache]:
 
 
 def read_numa_nodes(root: Path = Path("/")) -> int | None:
-    """Return the number of NUMA nodes, or None where the kernel does not tell."""
+    """Return the number of NUMA nodes, or None where the kernel does not report it."""
     return len(list((root / "sys/devices/system/node").glob("node[0-9]*"))) or None

@@ -1,6 +1,6 @@
 """A machine, its measured peaks and its software, as records: every key that a result holds of them is written here.
 
-A figure is null where the machine does not tell it; `reasons` then says why, by the figure's dotted name.
+A figure is null where the machine does not report it; `reasons` then says why, by the figure's dotted name.
 """
 
 from __future__ import annotations

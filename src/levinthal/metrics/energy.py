@@ -1,4 +1,4 @@
-"""Energy as counters tell it, in joules: RAPL of the processor packages and their memory, NVML of the GPUs.
+"""Energy as counters report it, in joules: RAPL of the processor packages and their memory, NVML of the GPUs.
 
 Nothing is ever estimated from power ratings or utilisation: where no counter can be read there is a reason instead.
 """

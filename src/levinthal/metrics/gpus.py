@@ -31,14 +31,14 @@ def describe_gpus() -> tuple[list[Gpu], str | None]:
     Returns
     -------
     gpus : list of Gpu
-        A figure is null where the source does not tell it.
+        A figure is null where the source does not report it.
     reason : str or None
         Why the list is empty, or why its figures are.
     """
     for source in (_from_nvml, _from_nvidia_smi, _from_torch):
         gpus = source()
         if gpus:
-            return gpus, None if source is not _from_torch else "read through torch.cuda, which tells no clocks"
+            return gpus, None if source is not _from_torch else "read through torch.cuda, which reports no clocks"
     return [], "none found by NVML, nvidia-smi or torch"
 
 

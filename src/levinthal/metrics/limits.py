@@ -118,7 +118,7 @@ def read_cgroup_limits(root: Path = Path("/")) -> CgroupLimits:
 
 
 def detect_hypervisor(root: Path = Path("/"), *, cpu_flag: bool = False) -> str | None:
-    """Return the name of the hypervisor below, `unknown` where only the processor's flag tells, or None.
+    """Return the name of the hypervisor below, `unknown` where only the processor's flag reports one, or None.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def detect_container(root: Path = Path("/")) -> str | None:
 
 
 def affinity_cpus() -> int | None:
-    """Return on how many logical processors this process may run; None where the system does not tell."""
+    """Return on how many logical processors this process may run; None where the system does not report it."""
     if not hasattr(os, "sched_getaffinity"):
         return None
     return len(os.sched_getaffinity(0))

@@ -79,7 +79,7 @@ def describe_machine(root: Path = Path("/")) -> Machine:
         ),
     )
     reasons = {
-        f"{section}.{key}": _REASONS.get(f"{section}.{key}", "the system does not tell")
+        f"{section}.{key}": _REASONS.get(f"{section}.{key}", "the system does not report it")
         for section in ("cpu", "memory", "system", "limits", "noise")
         for key, value in getattr(machine, section)
         if value is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["AMINO_ACIDS", "HEAVY_ATOMS", "ONE_LETTER", "THREE_LETTER"]
+__all__ = ["AMINO_ACIDS", "HEAVY_ATOMS", "ONE_LETTER", "RESIDUE_ALIASES", "THREE_LETTER"]
 
 _SIDE_CHAINS = {
     "ALA": "CB",
@@ -43,3 +43,11 @@ THREE_LETTER: Mapping[str, str] = MappingProxyType({one: three for three, one in
 
 AMINO_ACIDS = "".join(sorted(THREE_LETTER))
 """The one-letter codes in alphabetical order, which is that of ProteinNet's profiles and one-hot features."""
+
+RESIDUE_ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("HID", "HIE", "HIP", "HSD", "HSE", "HSP"), "HIS"),
+        **{"CYX": "CYS", "CYM": "CYS", "ASH": "ASP", "GLH": "GLU", "LYN": "LYS"},
+    }
+)
+"""Names of force fields for protonation states, and the residue that each is."""

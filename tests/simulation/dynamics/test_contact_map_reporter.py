@@ -85,7 +85,7 @@ def test_frames_are_those_of_a_dcd_file_beside(tmp_path):
 
 
 def test_the_cvae_and_policies_work_on_what_it_wrote(tmp_path):
-    from levinthal.workloads.cvae import CVAE
+    from levinthal.sampling import CVAE
     from levinthal.workloads.sampling.policies.registry import make_policy
     from levinthal.workloads.sampling.policies.view import View
 

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from levinthal.errors import DataError
-from levinthal.workloads.cvae import CVAE
+from levinthal.sampling import CVAE
 
 SMALL = {
     "filters": (16, 16),

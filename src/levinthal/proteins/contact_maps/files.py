@@ -1,4 +1,4 @@
-"""Contact maps in files, whatever the format: told apart by their first bytes, converted both ways."""
+"""Contact maps in files, whatever the format: recognised by their first bytes, converted both ways."""
 
 from __future__ import annotations
 

@@ -241,7 +241,7 @@ def _lists(dataset: Any, name: str, path: Path, first: int, last: int) -> Any:
 
 
 def _frames(node: Any, path: Path) -> tuple[int, int | None, Callable[[int, int], list[npt.NDArray[np.int64]]]]:
-    """Return how many frames there are, of how many residues if told, and a function that reads some.
+    """Return how many frames there are, of how many residues where it says so, and a function that reads some.
 
     A frame is an array (2, n_contacts) of rows and columns.
     """
@@ -278,10 +278,12 @@ def _frames(node: Any, path: Path) -> tuple[int, int | None, Callable[[int, int]
             found.append(np.reshape(both, (2, -1)).astype(np.int64))
         return found
 
-    told = node.attrs.get(_RESIDUES)
-    if told is not None and (not isinstance(told, int | np.integer) or not 1 <= told <= MAX_RESIDUES):
-        raise DataError(f"{path}: the attribute {_RESIDUES} is {told!r}: it must be a number from 1 to {MAX_RESIDUES}")
-    return n_frames, None if told is None else int(told), read_one
+    stated = node.attrs.get(_RESIDUES)
+    if stated is not None and (not isinstance(stated, int | np.integer) or not 1 <= stated <= MAX_RESIDUES):
+        raise DataError(
+            f"{path}: the attribute {_RESIDUES} is {stated!r}: it must be a number from 1 to {MAX_RESIDUES}"
+        )
+    return n_frames, None if stated is None else int(stated), read_one
 
 
 def _packed(contacts: npt.NDArray[np.int64], n_residues: int, where: str) -> Packed:
@@ -340,10 +342,10 @@ def read_contact_maps_hdf5(path: str | Path) -> ContactMaps:
         for block in blocks:
             for each in read(*block):
                 most, last_residue = max(most, each.shape[1]), max(last_residue, int(each.max(initial=-1)))
-        told, n_residues = n_residues, last_residue + 1 if n_residues is None else n_residues
+        stated, n_residues = n_residues, last_residue + 1 if n_residues is None else n_residues
         # Neighbours in a chain touch: a map has at least one contact less than residues.
         if not 2 <= n_residues <= min(MAX_RESIDUES, most + 1):
-            what = f"lists residue {last_residue}" if told is None else f"says it has {told} residues"
+            what = f"lists residue {last_residue}" if stated is None else f"says it has {stated} residues"
             raise DataError(f"{path} {what}, but no more than {most} contacts in a frame: it is damaged")
         packed = np.empty((n_frames, packed_size(n_residues)), np.uint8)
         for first, last in blocks:

@@ -126,8 +126,8 @@ def _maps(features: Mapping[str, Feature]) -> npt.NDArray[np.bool_]:
     rows = _side(sum(map(len, feature)))
     if len(feature) > 1 and rows == len(feature) == len(feature[0]):
         feature = (b"".join(feature),)
-    told = features.get(_SHAPE)
-    side = int(told[0]) if isinstance(told, np.ndarray) and told.dtype == np.int64 and told.size else None
+    stated = features.get(_SHAPE)
+    side = int(stated[0]) if isinstance(stated, np.ndarray) and stated.dtype == np.int64 and stated.size else None
     found = [_from_bytes(each, side) for each in feature]
     if len({each.shape for each in found}) > 1:
         raise DataError("its maps are of different sizes")
@@ -140,23 +140,23 @@ def _side(places: int) -> int:
     return side if side**2 == places else 0
 
 
-def _from_bytes(data: bytes, told: int | None) -> npt.NDArray[np.bool_]:
+def _from_bytes(data: bytes, stated: int | None) -> npt.NDArray[np.bool_]:
     for kind in _KINDS:
         width = np.dtype(kind).itemsize
         side = _side(len(data) // width)
-        if side < 2 or side**2 * width != len(data) or told not in (None, side):
+        if side < 2 or side**2 * width != len(data) or stated not in (None, side):
             continue
         try:
             return _matrix(np.frombuffer(data, kind), side)
         except DataError:
             continue
-    raise DataError(f"{len(data):,} bytes are no binary, symmetric contact map")
+    raise DataError(f"{len(data):,} bytes are not a binary, symmetric contact map")
 
 
 def _matrix(values: npt.NDArray[Any], side: int) -> npt.NDArray[np.bool_]:
     """Return a map, or refuse anything but a binary and symmetric one with an even diagonal (all 1, or all 0)."""
     if side < 2:
-        raise DataError(f"{values.size:,} numbers are no square matrix")
+        raise DataError(f"{values.size:,} numbers are not a square matrix")
     contacts = values == 1
     if not (contacts | (values == 0)).all():
         raise DataError("a place of the map is neither 0 nor 1")

@@ -31,7 +31,7 @@ class Fault(StrEnum):
     """The name of a fault, as it is counted and reported."""
 
     MALFORMED = "malformed"
-    """The text or bytes are no record."""
+    """The text or bytes are not a record."""
     LENGTHS_DISAGREE = "lengths disagree"
     """A section has another number of residues than the sequence."""
     UNKNOWN_LETTERS = "unknown letters"
@@ -62,7 +62,7 @@ class FoundFault:
 
 
 class RefusedRecord(ValueError):  # noqa: N818 - it never leaves the readers
-    """A record's text or bytes are no record; readers turn it into a count or a `DataError`."""
+    """A record's text or bytes are not a record; readers turn it into a count or a `DataError`."""
 
     def __init__(self, detail: str, fault: Fault = Fault.MALFORMED, name: str = "") -> None:
         super().__init__(detail)
@@ -169,7 +169,7 @@ class FaultPolicy:
     on_fault : {"skip", "refuse"}
         `skip` leaves a faulty record out, counts it and goes on; `refuse` raises a `DataError` that names it.
     ignored : iterable of Fault
-        Faults that are no reason to leave a record out; they are counted all the same. `Fault.MALFORMED` and
+        Faults that are not a reason to leave a record out; they are counted all the same. `Fault.MALFORMED` and
         `Fault.LENGTHS_DISAGREE` cannot be ignored: there is no record then.
 
     Attributes

@@ -1,4 +1,4 @@
-"""Records from whatever a user points at: text, TFRecord, cache, archive or a folder, told by what is in it."""
+"""Records from whatever a user points at: text, TFRecord, cache, archive or a folder, recognised by what is in it."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def decode_example(data: bytes) -> dict[str, Feature]:
     Raises
     ------
     DataError
-        The bytes are no such message.
+        The bytes are not such a message.
     """
     return _decoded("Example", data, lambda message: dict(_entries(message.features, _feature)))
 
@@ -114,7 +114,7 @@ def decode_sequence_example(data: bytes) -> SequenceExample:
     Raises
     ------
     DataError
-        The bytes are no such message.
+        The bytes are not such a message.
     """
     return _decoded(
         "SequenceExample",

@@ -219,7 +219,7 @@ def profile_from_alignment(
     Raises
     ------
     DataError
-        Rows that are no alignment, a query without residues, or weights that do not belong to the rows.
+        Rows that are not an alignment, a query without residues, or weights that do not belong to the rows.
     """
     codes = alignment if isinstance(alignment, np.ndarray) else encode_alignment(alignment)
     if not -len(codes) <= query_row < len(codes):

@@ -164,7 +164,7 @@ class SequenceDatabase:
         Raises
         ------
         DataError
-            A file that cannot be read, is empty, compressed, no FASTA, or has letters that are no residues.
+            A file that cannot be read, is empty, compressed, not FASTA, or has letters that are not residues.
         """
         path = Path(path)
         try:
@@ -200,7 +200,7 @@ class SequenceDatabase:
         Raises
         ------
         DataError
-            No sequences, or letters that are no residues.
+            No sequences, or letters that are not residues.
         """
         digital = [
             _digitise(sequence_name, letters, _ILLEGAL_IN_DATABASE, f"the sequence {_shown(sequence_name)} of {name}")

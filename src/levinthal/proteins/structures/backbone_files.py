@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError
-from levinthal.proteins.residues import THREE_LETTER
+from levinthal.proteins.residues import ONE_LETTER, RESIDUE_ALIASES, THREE_LETTER
 from levinthal.proteins.structures.backbone_chain import (
     BACKBONE_ATOMS,
     FARTHEST_NM,
@@ -23,12 +23,6 @@ from levinthal.proteins.structures.backbone_chain import (
 from levinthal.proteins.structures.parsing import damage_named, read_structure
 
 __all__ = ["read_backbone"]
-
-# Protonation states of the force fields, which gemmi's table of the PDB's residues lacks.
-_ALIASES = {
-    **dict.fromkeys(("HID", "HIE", "HIP", "HSD", "HSE", "HSP"), "H"),
-    **{"CYX": "C", "CYM": "C", "ASH": "D", "GLH": "E", "LYN": "K"},
-}
 
 
 def read_backbone(path: str | Path) -> list[BackboneChain]:
@@ -42,7 +36,7 @@ def read_backbone(path: str | Path) -> list[BackboneChain]:
     Parameters
     ----------
     path : str or Path
-        `.pdb`, `.ent`, `.cif` or `.mmcif`, also with `.gz`; another ending is told by its content.
+        `.pdb`, `.ent`, `.cif` or `.mmcif`, also with `.gz`; the content decides for another ending.
 
     Returns
     -------
@@ -81,15 +75,15 @@ def read_backbone(path: str | Path) -> list[BackboneChain]:
 
 
 def _letter(name: str) -> str:
-    if name in _ALIASES:
-        return _ALIASES[name]
+    if name in RESIDUE_ALIASES:  # which gemmi's table of the PDB's residues lacks
+        return ONE_LETTER[RESIDUE_ALIASES[name]]
     residue = gemmi.find_tabulated_residue(name)
     letter = residue.one_letter_code.upper() if residue.is_amino_acid() else UNKNOWN_RESIDUE
     return letter if letter in THREE_LETTER else UNKNOWN_RESIDUE
 
 
 def _is_amino_acid(name: str) -> bool:
-    return name in _ALIASES or gemmi.find_tabulated_residue(name).is_amino_acid()
+    return name in RESIDUE_ALIASES or gemmi.find_tabulated_residue(name).is_amino_acid()
 
 
 def _has_backbone(residue: gemmi.Residue) -> bool:

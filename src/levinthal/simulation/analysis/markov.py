@@ -4,7 +4,7 @@ Runs that a policy starts where it likes do not show populations, but their tran
 Markov state model is a reweighting (Wan and Voelz, J. Chem. Phys. 152:024103, 2020). It is exact where the states are
 those of the chain; on coarser ones, within which a run has not forgotten its start after one lag, some bias is left,
 which falls with the lag (Nueske et al., J. Chem. Phys. 146:094104, 2017, corrects it). States outside the largest
-connected set have no weight: what share of the transitions those have is told.
+connected set have no weight: what share of the transitions those have is reported.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def markov_model_of_counts(counts: Counts, lag_steps: int = 1, *, reversible: bo
     reversible : bool
         Impose detailed balance (Trendelkamp-Schroer et al., J. Chem. Phys. 143:174101, 2015). It steadies the
         timescales of well-sampled coarse states. On thousands of states seen once or twice the maximum takes minutes
-        to find, and its populations are no better.
+        to find, and its populations are not better.
 
     Returns
     -------

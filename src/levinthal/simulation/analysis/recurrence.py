@@ -58,7 +58,7 @@ def return_durations(in_set: Iterable[Mask], lag_steps: int = 1) -> Durations:
     Raises
     ------
     DataError
-        A lag below 1, or marks that are no list.
+        A lag below 1, or marks that are not a list.
     """
     waits: list[npt.NDArray[np.int64]] = []
     observed: list[npt.NDArray[np.bool_]] = []
@@ -93,7 +93,7 @@ def absence_durations(in_set: Iterable[Mask], lag_steps: int = 1) -> Durations:
     Raises
     ------
     DataError
-        A lag below 1, or marks that are no list.
+        A lag below 1, or marks that are not a list.
     """
     waits: list[npt.NDArray[np.int64]] = []
     observed: list[npt.NDArray[np.bool_]] = []
@@ -134,7 +134,7 @@ def mean_recurrence(in_set: Iterable[Mask], lag_steps: int = 1, confidence: floa
     Raises
     ------
     DataError
-        A lag below 1, or marks that are no list.
+        A lag below 1, or marks that are not a list.
 
     Examples
     --------

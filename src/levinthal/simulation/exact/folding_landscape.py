@@ -45,7 +45,7 @@ class FoldingLandscape:
     chain : MarkovChain
         Its embedding is (deviation_nm, twist).
     deviation_nm : ndarray of float64, shape (500,)
-        How far each state is from native, as an RMSD would tell it: small in the trap, too.
+        How far each state is from native, as an RMSD would report it: small in the trap, too.
     free_energy_kt : ndarray of float64, shape (500,)
         The stationary distribution is exp(-free_energy_kt), normalised.
     native, trap : ndarray of int64

@@ -11,39 +11,21 @@ from pathlib import Path
 import gemmi
 
 from levinthal.errors import DataError
-from levinthal.proteins.residues import HEAVY_ATOMS, THREE_LETTER
+from levinthal.proteins.residues import HEAVY_ATOMS, RESIDUE_ALIASES, THREE_LETTER
+from levinthal.proteins.structures.parsing import read_structure
 from levinthal.simulation.systems.molecular_system import Residue
 
 __all__ = ["read_heavy_atoms"]
 
-_ALIASES = {
-    **dict.fromkeys(("HID", "HIE", "HIP", "HSD", "HSE", "HSP"), "HIS"),
-    **{"CYX": "CYS", "CYM": "CYS", "ASH": "ASP", "GLH": "GLU", "LYN": "LYS"},
-}
 _BACKBONE = frozenset(["N", "CA", "C", "O", "OXT", "OT1", "OT2"])
 # Neighbours are 0.38 nm apart, 0.29 nm at a cis bond.
 _FARTHEST_NEIGHBOURS_NM = 0.45
 _NEAREST_ATOMS_NM = 0.2
-_DAMAGED = (RuntimeError, ValueError, IndexError, OverflowError)  # what gemmi raises on damaged text
-
-
-def _read(path: Path) -> gemmi.Structure:
-    try:
-        structure = gemmi.read_structure(str(path))
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}: name a readable PDB or mmCIF file") from None
-    except _DAMAGED as error:
-        raise DataError(
-            f"{path} is not a sound PDB or mmCIF file: {error}: fix that line or fetch the file again"
-        ) from None
-    if not len(structure):
-        raise DataError(f"{path} holds no atoms: name a PDB or mmCIF file of a protein")
-    return structure
 
 
 def _amino_acid(where: str, residue: gemmi.Residue) -> str | None:
     """Return the standard name, that of the parent for a modified residue, or None for what is not a protein."""
-    name = _ALIASES.get(residue.name, residue.name)
+    name = RESIDUE_ALIASES.get(residue.name, residue.name)
     if name in HEAVY_ATOMS:
         return name
     tabulated = gemmi.find_tabulated_residue(name)
@@ -119,10 +101,10 @@ def read_heavy_atoms(path: str | Path) -> tuple[list[Residue], tuple[str, ...]]:
     ------
     DataError
         The file cannot be read or has no protein; a residue without CA or without any heavy side-chain atom, an
-        unknown amino acid, a broken chain. The message names chain and residue, and how to fix it.
+        unknown amino acid, a broken chain. The message names chain and residue, and the fix.
     """
     path = Path(path)
-    structure = _read(path)
+    structure = read_structure(path)
     notes = [f"model 1 of {len(structure)} taken"] if len(structure) > 1 else []
     model = structure[0]
     if any(atom.has_altloc() for chain in model for residue in chain for atom in residue):
@@ -138,7 +120,7 @@ def read_heavy_atoms(path: str | Path) -> tuple[list[Residue], tuple[str, ...]]:
             if name is None:
                 removed[residue.name] += 1
                 continue
-            if name != _ALIASES.get(residue.name, residue.name):
+            if name != RESIDUE_ALIASES.get(residue.name, residue.name):
                 notes.append(f"{residue.name} {chain_name} {number} taken for {name}")
             atoms = _heavy_atoms(where, residue, name)
             missing = [atom for atom in HEAVY_ATOMS[name] if atom not in atoms]

@@ -48,7 +48,7 @@ def in_explicit_water(
     Returns
     -------
     system : MolecularSystem
-        Water and ions have no CA atom and are no residues of it.
+        Water and ions have no CA atom and are not residues of it.
     starts : dict of str to ndarray of float64, shape (n_atoms, 3)
         One start, `structure`: minimised positions in nm.
 

@@ -11,17 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError
-from levinthal.proteins.residues import HEAVY_ATOMS
+from levinthal.proteins.residues import HEAVY_ATOMS, RESIDUE_ALIASES
 from levinthal.proteins.structures.parsing import read_structure
 from levinthal.simulation.systems.molecular_system import MolecularSystem, Residue, assemble, prepare
 
 __all__ = ["from_pdb"]
 
 _CAPS = {"ACE": ("CH3", "C", "O"), "NME": ("N", "C")}
-_RESIDUE_ALIASES = {
-    **dict.fromkeys(("HID", "HIE", "HIP", "HSD", "HSE", "HSP"), "HIS"),
-    **{"CYX": "CYS", "CYM": "CYS", "ASH": "ASP", "GLH": "GLU", "LYN": "LYS"},
-}
 _ATOM_ALIASES = {("ILE", "CD"): "CD1", ("NME", "CH3"): "C"}
 _TERMINAL_ALIASES = {"OT1": "O", "OC1": "O", "O1": "O", "OT2": "OXT", "OC2": "OXT", "O2": "OXT"}
 _SOLVENT_AND_IONS = frozenset(
@@ -73,7 +69,7 @@ def _with_terminal_oxygen(residue: Residue) -> Residue:
 def _protein_of_chain(path: Path, chain: gemmi.Chain, removed: Counter[str]) -> list[Residue]:
     kept: list[Residue] = []
     for residue in chain:
-        name = _RESIDUE_ALIASES.get(residue.name, residue.name)
+        name = RESIDUE_ALIASES.get(residue.name, residue.name)
         number = str(residue.seqid)
         where = f"{path}: residue {name} {chain.name} {number}".replace("  ", " ")
         if name not in HEAVY_ATOMS and name not in _CAPS:

@@ -1,4 +1,8 @@
-"""Capped peptides built from their sequence; first of all Fs-peptide, the smallest of the paper."""
+"""Capped peptides built from their sequence; first of all Fs-peptide, the smallest of the paper.
+
+Side chains are PeptideBuilder's: PDBFixer, which could add them to our own backbones, relaxes them on whatever platform
+OpenMM finds, and the starts, like those of the three-helix bundle, must be the same bits on every machine.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +78,7 @@ def capped_peptide(
     Returns
     -------
     system : MolecularSystem
-        The caps have no CA atom and are no residues of it.
+        The caps have no CA atom and are not residues of it.
     starts : dict of str to ndarray of float64, shape (n_atoms, 3)
         Minimised positions in nm.
 

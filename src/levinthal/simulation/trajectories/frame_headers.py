@@ -65,7 +65,7 @@ def count_frames(path: Path) -> FrameCount | None:
 
 
 class _Bytes:
-    """A file that is walked; what does not hold is told by frame and byte."""
+    """A file that is walked; what does not hold is reported by frame and byte."""
 
     def __init__(self, file: BinaryIO, path: Path, size: int) -> None:
         self._file, self._path, self._size = file, path, size

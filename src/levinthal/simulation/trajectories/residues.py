@@ -63,7 +63,7 @@ def select_residues(topology: Any, positions_nm: npt.NDArray[np.floating] | None
     ----------
     topology : mdtraj.Topology
     positions_nm : ndarray, shape (n_atoms, 3), or None
-        Where the file has coordinates; bonds are then told by distance, else they are those of the topology.
+        Where the file has coordinates; bonds are then found by distance, else they are those of the topology.
     name : str
         The file, for messages.
 

@@ -65,10 +65,9 @@ def test_torch_makes_the_same_maps(lysozyme, drug, maps):
     receptor, _, _ = lysozyme
     _, _, nx, ny, nz = maps.energies_kcal_mol.shape
     scored = receptor.vina_types >= 0
-    by_planes = grids_module._maps_by_planes(
-        receptor.coordinates_angstrom[scored], receptor.vina_types[scored].astype(np.int64), maps.types,
-        list(maps.low_angstrom), maps.spacing_angstrom, (3, ny, nz), "vina", torch.device("cpu"),
-    )  # fmt: skip
+    atoms = receptor.coordinates_angstrom[scored], receptor.vina_types[scored].astype(np.int64)
+    nodes = grids_module._Nodes(maps.low_angstrom, maps.spacing_angstrom, (3, ny, nz))
+    by_planes = grids_module._maps_by_planes(atoms, maps.types, nodes, "vina", torch.device("cpu"))
     bent = grids_module.soften(by_planes, maps.curl)
     torch.testing.assert_close(bent, maps.energies_kcal_mol[0, :, :3], atol=0.03, rtol=0)
     assert (bent - maps.energies_kcal_mol[0, :, :3]).abs().mean() < 1e-4

@@ -41,15 +41,14 @@ def redock(run: Run, settings: DockingSettings, inputs: Inputs, ligand: Ligand) 
     names = _installed(run, settings.methods)
     build_grids(inputs.receptors[0], ligand.scored_types[:1], inputs.box)  # compiled before the clock
     with run.phase("maps", items=len(inputs.receptors)):
-        grids = build_grids(
+        problem = Problem.of(
             inputs.receptors,
-            ligand.scored_types,
+            ligand,
             inputs.box,
             settings.function,
             spacing_angstrom=settings.spacing,
             device=run.device,
         )
-    problem = Problem(grids, ligand, inputs.receptors)
     _time_scoring(run, problem)
     is_trained = any(SEARCHES.declared(name, "needs_model") for name in names)
     model = obtain_policy(run, settings, [problem]) if is_trained else None

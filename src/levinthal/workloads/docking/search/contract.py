@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,9 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
+from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.molecules.pose import Poses
-from levinthal.workloads.docking.scoring import GridMaps, RigidScore, score_and_gradient, score_poses
+from levinthal.workloads.docking.scoring import GridMaps, RigidScore, build_grids, score_and_gradient, score_poses
+from levinthal.workloads.docking.scoring.functions import FunctionName
 from levinthal.workloads.docking.search.outcome import SearchOutcome, Trace
 
 __all__ = ["Problem", "Search", "distinct"]
@@ -36,13 +38,12 @@ class Problem:
     Examples
     --------
     >>> from pathlib import Path
-    >>> from levinthal.docking import Box, Problem, build_grids, prepare_ligand, prepare_receptor
+    >>> from levinthal.docking import Box, Problem, prepare_ligand, prepare_receptor
     >>> from levinthal.simulation import capped_peptide
     >>> size = Path("helix.pdb").write_text(capped_peptide("helix", "AKAEA", ("helix",))[0].topology_pdb)
     >>> receptor = prepare_receptor("helix.pdb")
-    >>> ligand = prepare_ligand("Cc1ccc(C)cc1")
     >>> box = Box.around(receptor.coordinates_angstrom, 2.0)
-    >>> problem = Problem(build_grids(receptor, ligand.scored_types, box), ligand)
+    >>> problem = Problem.of(receptor, prepare_ligand("Cc1ccc(C)cc1"), box)
     >>> problem.n_conformations
     1
     """
@@ -50,6 +51,23 @@ class Problem:
     grids: GridMaps
     ligand: Ligand
     receptors: tuple[Receptor, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        receptors: Receptor | Sequence[Receptor],
+        ligand: Ligand,
+        box: Box,
+        function: FunctionName = "vina",
+        *,
+        spacing_angstrom: float = 0.375,
+        device: torch.device | str = "cpu",
+    ) -> Problem:
+        """Make the maps of receptor conformations for a ligand; parameters and errors as `build_grids`."""
+        stack = (receptors,) if isinstance(receptors, Receptor) else tuple(receptors)
+        types = ligand.scored_types
+        grids = build_grids(stack, types, box, function, spacing_angstrom=spacing_angstrom, device=device)
+        return cls(grids, ligand, stack)
 
     @property
     def n_conformations(self) -> int:

@@ -79,13 +79,12 @@ class DockingEnvironment:
     Examples
     --------
     >>> from pathlib import Path
-    >>> from levinthal.docking import Box, DockingEnvironment, Problem, build_grids, prepare_ligand, prepare_receptor
+    >>> from levinthal.docking import Box, DockingEnvironment, Problem, prepare_ligand, prepare_receptor
     >>> from levinthal.simulation import capped_peptide
     >>> size = Path("helix.pdb").write_text(capped_peptide("helix", "AKAEA", ("helix",))[0].topology_pdb)
     >>> receptor = prepare_receptor("helix.pdb")
-    >>> ligand = prepare_ligand("Cc1ccc(C)cc1")
     >>> box = Box.around(receptor.coordinates_angstrom, 2.0)
-    >>> problem = Problem(build_grids(receptor, ligand.scored_types, box), ligand)
+    >>> problem = Problem.of(receptor, prepare_ligand("Cc1ccc(C)cc1"), box)
     >>> environment = DockingEnvironment([problem], n_each=2)
     >>> observation = environment.reset(0)
     >>> environment.n_environments

@@ -16,7 +16,6 @@ import torch
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-from levinthal.workloads.docking.scoring import build_grids
 from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
 from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings, Observation
 from levinthal.workloads.docking.search.contract import Problem
@@ -45,13 +44,12 @@ class DockingVectorEnv(gymnasium.vector.VectorEnv[Floats, Floats, npt.NDArray[An
     Examples
     --------
     >>> from pathlib import Path
-    >>> from levinthal.docking import Box, DockingVectorEnv, Problem, build_grids, prepare_ligand, prepare_receptor
+    >>> from levinthal.docking import Box, DockingVectorEnv, Problem, prepare_ligand, prepare_receptor
     >>> from levinthal.simulation import capped_peptide
     >>> size = Path("helix.pdb").write_text(capped_peptide("helix", "AKAEA", ("helix",))[0].topology_pdb)
     >>> receptor = prepare_receptor("helix.pdb")
-    >>> ligand = prepare_ligand("Cc1ccc(C)cc1")
     >>> box = Box.around(receptor.coordinates_angstrom, 2.0)
-    >>> problem = Problem(build_grids(receptor, ligand.scored_types, box), ligand)
+    >>> problem = Problem.of(receptor, prepare_ligand("Cc1ccc(C)cc1"), box)
     >>> environment = DockingVectorEnv([problem], 2)
     >>> observation, info = environment.reset(seed=0)
     >>> observation.shape
@@ -107,13 +105,12 @@ class RigidDockingEnv(gymnasium.Env[Floats, Floats]):
     Examples
     --------
     >>> from pathlib import Path
-    >>> from levinthal.docking import Box, Problem, RigidDockingEnv, build_grids, prepare_ligand, prepare_receptor
+    >>> from levinthal.docking import Box, Problem, RigidDockingEnv, prepare_ligand, prepare_receptor
     >>> from levinthal.simulation import capped_peptide
     >>> size = Path("helix.pdb").write_text(capped_peptide("helix", "AKAEA", ("helix",))[0].topology_pdb)
     >>> receptor = prepare_receptor("helix.pdb")
-    >>> ligand = prepare_ligand("Cc1ccc(C)cc1")
     >>> box = Box.around(receptor.coordinates_angstrom, 2.0)
-    >>> problem = Problem(build_grids(receptor, ligand.scored_types, box), ligand)
+    >>> problem = Problem.of(receptor, prepare_ligand("Cc1ccc(C)cc1"), box)
     >>> environment = RigidDockingEnv(problem)
     >>> observation, info = environment.reset(seed=0)
     >>> observation.shape
@@ -152,7 +149,7 @@ def default_problem() -> Problem:
 
     receptor, ligand = real_complex("t4-lysozyme-l99a-p-xylene")
     guest = prepare_ligand(str(ligand))
-    return Problem(build_grids(prepare_receptor(receptor), guest.scored_types, guest.box()), guest)
+    return Problem.of(prepare_receptor(receptor), guest, guest.box())
 
 
 def _spaces(environment: DockingEnvironment) -> tuple[Any, Any]:

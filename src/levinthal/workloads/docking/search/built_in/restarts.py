@@ -38,13 +38,12 @@ class RandomRestarts(Search):
     Examples
     --------
     >>> from pathlib import Path
-    >>> from levinthal.docking import Box, Problem, RandomRestarts, build_grids, prepare_ligand, prepare_receptor
+    >>> from levinthal.docking import Box, Problem, RandomRestarts, prepare_ligand, prepare_receptor
     >>> from levinthal.simulation import capped_peptide
     >>> size = Path("helix.pdb").write_text(capped_peptide("helix", "AKAEA", ("helix",))[0].topology_pdb)
     >>> receptor = prepare_receptor("helix.pdb")
-    >>> ligand = prepare_ligand("Cc1ccc(C)cc1")
     >>> box = Box.around(receptor.coordinates_angstrom, 2.0)
-    >>> problem = Problem(build_grids(receptor, ligand.scored_types, box), ligand)
+    >>> problem = Problem.of(receptor, prepare_ligand("Cc1ccc(C)cc1"), box)
     >>> outcome = RandomRestarts(n_drawn=256, n_starts=32).search(problem, seed=0)
     >>> bool(outcome.energies_kcal_mol[0] < 0)
     True
