@@ -138,7 +138,7 @@ def test_no_function_is_long():
 # What users call already: a change would break their programs.
 MANY_PARAMETERS = {
     "levinthal.run",
-    "levinthal.harness.contract.run.comparison",
+    "levinthal.harness.contract.recording.comparison",
     "levinthal.harness.running.execute.start_run",
     "levinthal.simulation.dynamics.ensemble.simulate_ensemble",
     "levinthal.simulation.dynamics.replica.advance",

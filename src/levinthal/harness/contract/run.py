@@ -1,43 +1,30 @@
-"""What a workload is handed: its seed, device and folder, and where everything it measures goes."""
+"""What a workload is handed: its seed, device, executors and folder, a clock for phases, and all of `Recording`."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from levinthal.errors import UsageError
-from levinthal.files.writing import write_whole
+from levinthal.harness.contract.recording import Recording, hide_speed
 from levinthal.harness.contract.seeds import low_bits, seed_of
 from levinthal.harness.engines.contract import Engine
 from levinthal.harness.engines.open import open_engine
 from levinthal.harness.results.events import EventLog
-from levinthal.harness.results.grid import StudyPlan
-from levinthal.harness.results.labels import Key, Label, Labelled
 from levinthal.harness.results.plan import KEPT_FOLDER
 from levinthal.harness.results.result import (
-    Artifact,
-    Better,
-    Comparison,
-    Curve,
-    Dataset,
-    Gate,
-    Kind,
-    Metric,
     Phase,
     Repeat,
-    Samples,
-    Terms,
 )
 from levinthal.metrics.energy import EnergyMeter
 from levinthal.metrics.process import process_tree_usage
@@ -48,8 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["OpenPhase", "Run"]
 
 _PROGRESS_INTERVAL_S = 0.5
-
-R = TypeVar("R", bound=Labelled)
 
 
 @dataclass
@@ -80,7 +65,7 @@ class OpenPhase:
             self._run._event("progress", phase=self.name, done=self._done, total=self.total)
 
 
-class Run:
+class Run(Recording):
     """One repeat, as its workload sees it.
 
     Attributes
@@ -104,11 +89,9 @@ class Run:
         precision: str = "auto",
         engine: str = "local",
     ) -> None:
-        self.folder = folder
+        super().__init__(folder=folder, events=events, index=index)
         self.seed = seed
         self.precision = precision
-        self._events = events
-        self._index = index
         self._device_asked = device
         self._device: str | None = None
         self._precision_used = "fp32" if precision == "auto" else precision
@@ -120,16 +103,7 @@ class Run:
         self._started_utc = datetime.now(UTC).isoformat(timespec="seconds")
         self._origin_s = time.perf_counter()
         self._phases: list[Phase] = []
-        self._metrics: dict[Key, Metric] = {}
-        self._samples: dict[Key, Samples] = {}
-        self._curves: dict[Key, Curve] = {}
-        self._gates: dict[Key, Gate] = {}
-        self._comparisons: list[Comparison] = []
-        self._artifacts: dict[str, Artifact] = {}
-        self._dataset: Dataset | None = None
-        self._notes: list[str] = []
         self._peaks: Peaks | None = None
-        self._study: StudyPlan | None = None
 
     # -- what the workload is given
 
@@ -285,187 +259,6 @@ class Run:
             )
         )
 
-    def metric(
-        self,
-        name: str,
-        value: float | None,
-        *,
-        unit: str,
-        better: Better,
-        kind: Kind = "speed",
-        reason: str | None = None,
-        labels: Mapping[str, Label] | None = None,
-    ) -> None:
-        """Record a figure.
-
-        Parameters
-        ----------
-        name : str
-            The property measured; once a repeat, or once for each set of labels.
-        value : float or None
-            What was measured; null, with a `reason`, where it was not.
-        unit : str
-            For example `frame/s`; `1` for a pure number.
-        better : {"higher", "lower"}
-            Which direction is an improvement.
-        kind : {"speed", "quality"}
-            A repeat that misses a gate reports no speed.
-        reason : str, optional
-            Why there is no value.
-        labels : mapping of str to str, int or float, optional
-            What it is of, where there is more than one: `{"policy": "dbscan"}`. Never part of the name: by name and
-            labels results are compared and tables made.
-        """
-        number = None if value is None else float(value)
-        if number is not None and not math.isfinite(number):
-            number, reason = None, reason or f"the value was {number}"
-        why = None if number is not None else reason
-        metric = Metric(name=name, labels=labels or {}, value=number, unit=unit, better=better, kind=kind, reason=why)
-        self._keep(metric, self._metrics)
-        self._event("metric", **metric.model_dump(exclude={"withheld"}))
-
-    def samples(
-        self, name: str, values: Iterable[float], *, unit: str, labels: Mapping[str, Label] | None = None
-    ) -> None:
-        """Keep raw numbers, in the order they were measured; labels as for `metric`, what is drawn as for `curve`."""
-        if name.startswith("curve/"):
-            raise UsageError(f"samples {name!r} are drawn no longer: record the line with run.curve")
-        samples = Samples(name=name, labels=labels or {}, unit=unit, values=_numbers(values))
-        self._keep(samples, self._samples)
-        self._event("samples", name=name, labels=samples.labels, unit=unit, n=len(samples.values))
-
-    def curve(
-        self,
-        name: str,
-        x: Iterable[float],
-        y: Iterable[float],
-        *,
-        x_name: str,
-        x_unit: str,
-        unit: str,
-        labels: Mapping[str, Label] | None = None,
-    ) -> None:
-        """Keep a line that the report draws; those of one name share a chart.
-
-        Parameters
-        ----------
-        name : str
-            What y is, for example `loss`.
-        x, y : iterable of float
-            As many of one as of the other; where one is not finite the line has a gap.
-        x_name : str
-            What x is, for example `training steps`.
-        x_unit, unit : str
-            Of x and of y; `1` for a pure number.
-        labels : mapping of str to str, int or float, optional
-            What tells the line from others of the chart, for example `{"split": "validation"}`.
-        """
-        curve = Curve(
-            name=name,
-            labels=labels or {},
-            x=_numbers(x),
-            y=_numbers(y),
-            x_name=x_name,
-            x_unit=x_unit,
-            unit=unit,
-        )
-        self._keep(curve, self._curves)
-        self._event("curve", name=name, labels=curve.labels, unit=unit, n=len(curve.y))
-
-    def gate(
-        self,
-        name: str,
-        value: float | None,
-        *,
-        at_most: float | None = None,
-        at_least: float | None = None,
-        labels: Mapping[str, Label] | None = None,
-    ) -> bool:
-        """Check a condition of correctness and return whether it holds.
-
-        Give exactly one of `at_most` and `at_least`. A value that is null or not finite never passes. Labels as for
-        `metric`.
-        """
-        number = None if value is None or not math.isfinite(value) else float(value)
-        limit = at_most if at_most is not None else at_least
-        if limit is None or (at_most is not None and at_least is not None):
-            raise ValueError(f"gate {name!r} needs exactly one of at_most and at_least")
-        passed = number is not None and (number <= limit if at_most is not None else number >= limit)
-        gate = Gate(name=name, labels=labels or {}, value=number, at_most=at_most, at_least=at_least, passed=passed)
-        self._keep(gate, self._gates)
-        self._event("gate", **gate.model_dump())
-        return passed
-
-    def comparison(
-        self,
-        name: str,
-        *,
-        candidate: str,
-        baseline: str,
-        terms: Terms | str,
-        value: float | None,
-        interval: tuple[float, float] | None,
-        n: int,
-        verdict: str,
-        method: str = "",
-        reason: str | None = None,
-        labels: Mapping[str, Label] | None = None,
-    ) -> None:
-        """Record how two methods that the repeat ran on equal terms compare; see `harness.results.figures.Comparison`.
-
-        Terms may be a text such as `60 core-seconds each`. A repeat that misses a gate reports none.
-        """
-        number = None if value is None or not math.isfinite(value) else float(value)
-        low, high = (None, None) if interval is None or not all(map(math.isfinite, interval)) else map(float, interval)
-        comparison = Comparison(
-            name=name,
-            labels=labels or {},
-            candidate=candidate,
-            baseline=baseline,
-            terms=Terms.parse(terms) if isinstance(terms, str) else terms,
-            value=number,
-            low=low,
-            high=high,
-            n=n,
-            verdict=verdict,
-            method=method,
-            reason=None if number is not None else reason or "it has no finite value",
-        )
-        self._comparisons.append(comparison)
-        self._event("comparison", **comparison.model_dump())
-
-    def artifact(self, name: str, content: str | bytes, caption: str = "") -> Path:
-        """Leave a file in the run's folder; SVG and PNG files are shown in the report under their caption."""
-        if name in self._artifacts:
-            raise ValueError(f"artifact {name!r} was recorded twice in one repeat")
-        if Path(name).name != name or name.startswith("."):
-            raise ValueError(f"artifact {name!r} must be a plain file name")
-        data = content.encode() if isinstance(content, str) else content
-        path = self.folder / name
-        write_whole(path, data)
-        self._artifacts[name] = Artifact(
-            name=name,
-            path=f"{self.folder.parent.name}/{self.folder.name}/{name}",
-            caption=caption,
-            sha256=hashlib.sha256(data).hexdigest(),
-        )
-        self._event("artifact", name=name)
-        return path
-
-    def dataset(self, name: str, *, version: str, sha256: str | None, synthetic: bool) -> None:
-        """Say which data the repeat used; `synthetic` when the project made them."""
-        self._dataset = Dataset(name=name, version=version, sha256=sha256, synthetic=synthetic)
-        self._event("dataset", **self._dataset.model_dump())
-
-    def study(self, plan: StudyPlan) -> None:
-        """Say that figures with the labels of the plan's points are those of a study, and how it is drawn."""
-        self._study = plan
-
-    def note(self, sentence: str) -> None:
-        """Say something that whoever reads the figures must know; shown in the terminal and in the report."""
-        self._notes.append(sentence)
-        self._event("note", sentence=sentence)
-
     def use_precision(self, precision: str) -> None:
         """Say which precision was used, where `auto` was asked for."""
         self._precision_used = precision
@@ -482,7 +275,7 @@ class Run:
         passed = error is None and not missed
         metrics = tuple(self._metrics.values())
         if not passed:
-            metrics = _hide_speed(metrics, f"gate missed: {', '.join(missed)}" if missed else "the repeat failed")
+            metrics = hide_speed(metrics, f"gate missed: {', '.join(missed)}" if missed else "the repeat failed")
         return Repeat(
             index=self._index,
             seed=self.seed,
@@ -519,35 +312,11 @@ class Run:
         fields = phase.model_dump()
         self._event("phase_stop", phase=fields.pop("name"), **fields)
 
-    def _event(self, event: str, **fields: Any) -> None:
-        self._events.append(event, repeat=self._index, **fields)
-
     def _synchronise(self) -> None:
         if self._device is not None and self._device.startswith("cuda"):
             import torch
 
             torch.cuda.synchronize(self._device)
-
-    @staticmethod
-    def _keep(record: R, kept: dict[Key, R]) -> None:
-        if record.key in kept:
-            raise ValueError(f"{type(record).__name__.lower()} {str(record)!r} was recorded twice in one repeat")
-        kept[record.key] = record
-
-
-def _numbers(values: Iterable[float]) -> tuple[float | None, ...]:
-    numbers = np.asarray(list(values), np.float64).ravel()
-    return tuple(float(value) if math.isfinite(value) else None for value in numbers)
-
-
-def _hide_speed(metrics: tuple[Metric, ...], why: str) -> tuple[Metric, ...]:
-    """Withhold the value of each speed metric: a speed that missed its gate is not a speed."""
-    return tuple(
-        metric.model_copy(update={"value": None, "withheld": metric.value, "reason": why})
-        if metric.kind == "speed" and metric.value is not None
-        else metric
-        for metric in metrics
-    )
 
 
 def _resolve_device(asked: str) -> str:

@@ -121,7 +121,7 @@ def _exact_evaluation(receptor: Receptor, ligand: Ligand, around: Tensor, functi
     template, kinds = np.ascontiguousarray(ligand.scored_template_angstrom), ligand.scored_types.astype(np.int64)
     table = pair_table(function)
     if not kernels_allowed():
-        return _plain_evaluation(*map(torch.as_tensor, (template, kinds, places, types, table)))
+        return _plain_evaluation(*map(torch.tensor, (template, kinds, places, types, table)))
 
     from levinthal.kernels.docking.exact import score_exactly
 
