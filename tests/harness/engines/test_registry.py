@@ -21,7 +21,8 @@ def test_an_engine_of_another_package_runs_a_workload(levinthal, tmp_path):
     assert json.loads((tmp_path / "r/plan.json").read_text())["engine"] == "threads:3"
     repeat = json.loads((tmp_path / "r/repeats/000/repeat.json").read_text())
     assert {metric["name"]: metric["value"] for metric in repeat["metrics"]}["squares"] == 140
-    assert len(set(repeat["samples"]["workers"]["values"])) == 1  # threads of one process
+    (workers,) = [each["values"] for each in repeat["samples"] if each["name"] == "workers"]
+    assert len(set(workers)) == 1  # threads of one process
     assert "too many" in levinthal("run", "probe", "--engine", "threads:65").stderr
     unknown = levinthal("run", "probe", "--engine", "threads").stderr
     assert "engine 'threads' is unknown: use " in unknown
