@@ -72,20 +72,9 @@ def test_the_largest_packages_have_few_parts_in_few_layers():
         assert floors(graph) <= most_floors, package
 
 
-def test_every_module_has_a_docstring_and_says_what_is_public():
+def test_every_module_has_a_docstring():
     for path in SOURCE.rglob("*.py"):
-        parsed = tree(path)
-        assert ast.get_docstring(parsed), path
-        public = [
-            node.name
-            for node in parsed.body
-            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")
-        ]
-        if public:
-            names = [
-                ast.unparse(target) for node in parsed.body if isinstance(node, ast.Assign) for target in node.targets
-            ]
-            assert "__all__" in names, path
+        assert ast.get_docstring(tree(path)), path
 
 
 def test_no_module_imports_what_a_face_offers():

@@ -9,9 +9,13 @@ import pytest
 from levinthal import errors
 
 
-@pytest.mark.parametrize("name", [name for name in errors.__all__ if name not in ("Interrupted", "MissingExtraError")])
-def test_a_message_is_one_line_and_survives_pickling(name):
-    error = getattr(errors, name)("what\nis   wrong:\n fix it")
+def kinds(kind=errors.LevinthalError):
+    return [kind, *(each for below in kind.__subclasses__() for each in kinds(below))]
+
+
+@pytest.mark.parametrize("kind", [each for each in kinds() if each is not errors.MissingExtraError])
+def test_a_message_is_one_line_and_survives_pickling(kind):
+    error = kind("what\nis   wrong:\n fix it")
     assert str(error) == "what is wrong: fix it"
     back = pickle.loads(pickle.dumps(error))
     assert (type(back), str(back)) == (type(error), str(error))

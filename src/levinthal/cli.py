@@ -27,8 +27,6 @@ from levinthal.commands.settings import settings
 from levinthal.commands.study import study
 from levinthal.errors import Interrupted, LevinthalError
 
-__all__ = ["app", "main"]
-
 app = typer.Typer(
     name="levinthal",
     help="How fast, how right and at what cost machine learning runs beside molecular simulation, on your machine.",

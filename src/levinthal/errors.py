@@ -18,17 +18,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = [
-    "DataError",
-    "Interrupted",
-    "LevinthalError",
-    "MissingExtraError",
-    "ResultError",
-    "SimulationError",
-    "UsageError",
-    "WriteError",
-]
-
 
 class LevinthalError(Exception):
     """A mistake a user can fix; the message is one line: what, where, and how to fix it."""

@@ -12,8 +12,6 @@ from importlib.util import find_spec
 from types import CodeType, ModuleType
 from typing import Any
 
-__all__ = ["MOVED", "NAMES_MOVED", "MovedModules", "moved_names"]
-
 MOVED = {
     "levinthal.harness.scaling_rank": "levinthal.harness.scaling.rank",
     "levinthal.harness.workload": "levinthal.harness.contract.workload",

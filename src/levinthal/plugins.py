@@ -30,8 +30,6 @@ from typing import Any
 
 from levinthal.errors import LevinthalError, MissingExtraError, UsageError
 
-__all__ = ["Registry", "check_values", "unknown"]
-
 
 def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
     """Return the error for a name that is not among those known, with the nearest one, or all, as its fix."""

@@ -22,8 +22,6 @@ from levinthal.harness.contract.workload import MainFigure
 from levinthal.harness.results.labels import Key, figures_of
 from levinthal.harness.results.result import Comparison, Gate, Repeat, Result, Summary
 
-__all__ = ["MOST_LINES", "headline_lines", "main_figures", "table_lines"]
-
 MOST_LINES = 12
 _FIGURES = 5
 _COMPARISONS = 3

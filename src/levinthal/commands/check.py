@@ -9,8 +9,6 @@ import typer
 
 from levinthal.errors import UsageError
 
-__all__ = ["check"]
-
 
 def check(
     result: Annotated[Path | None, typer.Argument(help="A result.json or run folder.")] = None,

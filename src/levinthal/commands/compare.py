@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["compare"]
-
 
 def compare(
     a: Annotated[Path, typer.Argument(help="The baseline: a result.json or run folder.")],

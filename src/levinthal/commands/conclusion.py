@@ -14,8 +14,6 @@ from levinthal.commands.study_lines import last_line
 from levinthal.harness.results.result import Result
 from levinthal.report import write_report
 
-__all__ = ["conclude"]
-
 
 def conclude(results: Sequence[tuple[Path, Result]], folder: Path, *, verbose: bool = False) -> None:
     """Print what was found, write the report, and leave with the verdict's status.

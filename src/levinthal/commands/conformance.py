@@ -16,8 +16,6 @@ from levinthal.harness.results.result import Result
 from levinthal.harness.review.check import broken_by_result
 from levinthal.harness.running.execute import start_run
 
-__all__ = ["TINY_LIMIT_S", "broken_by_workload"]
-
 TINY_LIMIT_S = 90.0
 """A workload's `tiny` takes at most this long on two cores."""
 

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["data"]
-
 data = typer.Typer(help="Data sets: list them, fetch them, verify their checksums.", no_args_is_help=True)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import typer
 
-__all__ = ["doctor"]
-
 
 def doctor() -> None:
     """Check this machine, and really run one small step of each workload."""

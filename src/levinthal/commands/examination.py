@@ -23,8 +23,6 @@ from levinthal.harness.running.execute import start_run
 from levinthal.metrics.energy import EnergyMeter
 from levinthal.metrics.machine import describe_machine
 
-__all__ = ["Finding", "examine"]
-
 Level = Literal["ok", "note", "warn", "fail"]
 
 _FREE_DISK_BYTES = 2e9

@@ -8,8 +8,6 @@ from levinthal.commands.study_lines import study_lines
 from levinthal.harness.results.labels import Key
 from levinthal.harness.results.result import Comparison, Result, Summary
 
-__all__ = ["comparison_text", "figure_text", "note_lines", "reasons_of", "summary_lines", "verdict_line"]
-
 
 def summary_lines(result: Result) -> list[str]:
     """Return a heading and a line for each metric: name, median, interval, unit.

@@ -6,8 +6,6 @@ from typing import Annotated, Literal
 
 import typer
 
-__all__ = ["list_installed"]
-
 
 def list_installed(
     what: Annotated[Literal["workloads", "engines", "studies"], typer.Argument(help="What to list.")] = "workloads",

@@ -7,20 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = [
-    "Assignments",
-    "Config",
-    "Device",
-    "DryRun",
-    "Measurements",
-    "Out",
-    "Precision",
-    "Seed",
-    "Size",
-    "Verbose",
-    "given_settings",
-]
-
 Size = Annotated[str, typer.Option("--size", help="tiny (minutes at most), small (tens of minutes), paper (a GPU).")]
 Assignments = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting; may be repeated.")

@@ -12,8 +12,6 @@ from levinthal.harness.results.plan import Plan
 from levinthal.harness.results.result import Result
 from levinthal.harness.running.watching import Watcher
 
-__all__ = ["BarWatcher", "LineWatcher", "make_watcher", "shown_duration"]
-
 
 def shown_duration(duration_s: float) -> str:
     """Return a duration as a person reads it: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 4 min`."""

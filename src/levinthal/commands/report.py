@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["report"]
-
 
 def report(
     paths: Annotated[list[Path], typer.Argument(help="Results, run folders, or folders of run folders.")],

@@ -10,8 +10,6 @@ import typer
 from levinthal.commands.options import Verbose
 from levinthal.errors import UsageError
 
-__all__ = ["resume"]
-
 
 def resume(
     folder: Annotated[Path, typer.Argument(help="The folder of a run that was stopped.")], verbose: Verbose = False

@@ -9,8 +9,6 @@ import typer
 from levinthal.commands.options import Assignments, Config, Out, Precision, Seed, Size, Verbose, given_settings
 from levinthal.errors import UsageError
 
-__all__ = ["run"]
-
 
 def run(
     name: Annotated[str, typer.Argument(help="A workload, or all.")],

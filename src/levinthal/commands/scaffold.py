@@ -9,8 +9,6 @@ from levinthal.errors import UsageError
 from levinthal.files.writing import as_write_error
 from levinthal.harness.contract.registry import WORKLOADS
 
-__all__ = ["write_plugin"]
-
 _PYPROJECT = """\
 [build-system]
 requires = ["hatchling>=1.27"]

@@ -21,8 +21,6 @@ from levinthal.commands.options import (
 )
 from levinthal.commands.study import carry_out
 
-__all__ = ["scale"]
-
 
 def scale(
     name: Annotated[str, typer.Argument(help="A workload whose training can be spread over ranks.")],

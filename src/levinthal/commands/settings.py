@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["settings"]
-
 
 def settings(name: Annotated[str, typer.Argument(help="A workload.")]) -> None:
     """List a workload's settings: key, type, value at each size, and what each means."""

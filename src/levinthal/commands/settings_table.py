@@ -10,8 +10,6 @@ from typing import Any, Literal, Union, get_args, get_origin
 from levinthal.harness.contract.settings import Settings, make_settings
 from levinthal.harness.contract.workload import Workload
 
-__all__ = ["settings_lines", "type_name"]
-
 
 def settings_lines(workload: Workload, width: int) -> Iterator[str]:
     """Yield a heading, and for each setting its key, its type, its value at each size, and its description.

@@ -22,8 +22,6 @@ from levinthal.commands.options import (
     given_settings,
 )
 
-__all__ = ["carry_out", "study"]
-
 
 def study(
     kind: Annotated[str, typer.Argument(help="A kind of study: see levinthal list studies.")],

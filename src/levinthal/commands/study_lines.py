@@ -13,8 +13,6 @@ from levinthal.harness.results.result import Result, Summary
 from levinthal.harness.study.kind import Terms, record_files
 from levinthal.harness.study.registry import STUDIES, study_of
 
-__all__ = ["dry_lines", "last_line", "study_lines"]
-
 _WIDTH = 110
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from levinthal.errors import DataError
 from levinthal.files.checksums import digest_of
 
-__all__ = ["FIRST_FETCH", "checksum_of", "download"]
-
 FIRST_FETCH = "first-fetch"
 _BLOCK_BYTES = 1 << 20
 _TIMEOUT_S = 30.0

@@ -16,8 +16,6 @@ from levinthal.errors import DataError, UsageError
 from levinthal.files.writing import write_whole
 from levinthal.plugins import unknown
 
-__all__ = ["DataSet", "Download", "data_folder", "data_set", "data_sets"]
-
 
 @dataclass(frozen=True)
 class Download:

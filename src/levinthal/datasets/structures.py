@@ -9,8 +9,6 @@ from types import MappingProxyType
 
 from levinthal.errors import DataError
 
-__all__ = ["REAL_COMPLEXES", "REAL_STRUCTURES", "real_complex", "real_structure"]
-
 REAL_STRUCTURES: Mapping[str, str] = MappingProxyType(
     {
         "troponin-c": "amoeba/1AP4_14_wat.pdb",

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-__all__ = ["digest_of"]
-
 
 def digest_of(path: str | Path, algorithm: str = "sha256") -> str:
     """Return the hexadecimal digest of a file's content, read in blocks; `algorithm` is a name `hashlib` knows."""

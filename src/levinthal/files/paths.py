@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-__all__ = ["path_inside"]
-
 
 def path_inside(folder: Path, relative: str) -> Path | None:
     """Return the file of a folder that a relative path names, links followed; None where it leads out of the folder.

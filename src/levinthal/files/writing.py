@@ -27,8 +27,6 @@ from typing import IO
 
 from levinthal.errors import WriteError
 
-__all__ = ["as_write_error", "whole_file", "whole_path", "write_whole"]
-
 _DRAFT = ".draft"
 
 

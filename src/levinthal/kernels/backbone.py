@@ -15,8 +15,6 @@ import numpy.typing as npt
 
 from levinthal.kernels.compiled import compiled
 
-__all__ = ["differentiate_chains", "place_chains"]
-
 # Dihedrals whose cosine and sine are found at once, in vector lanes; the buffers stay in the nearest cache.
 BLOCK = 192
 # pi in parts of 33 bits, so that small multiples of the first two are exact (Cody and Waite; twice the parts of pi/2

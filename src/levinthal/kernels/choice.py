@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-__all__ = ["Implementation", "choose", "chosen", "implementation", "kernels_allowed"]
-
 Implementation = Literal["auto", "torch"]
 """auto: compiled loops wherever there is one for the device; torch: nothing but numpy, torch and Python."""
 

@@ -16,8 +16,6 @@ from typing import Any
 from numba import njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
-__all__ = ["CHECKED", "compiled"]
-
 CHECKED = os.environ.get("LEVINTHAL_DEBUG_KERNELS", "0") not in ("", "0")
 """Whether an index outside its array raises IndexError, in loops and in vector code; slow, for tests."""
 

@@ -16,8 +16,6 @@ from numba import types
 from levinthal.kernels.compiled import compiled
 from levinthal.kernels.vectors import INT64, Emitter, Place, emitted
 
-__all__ = ["expand_frames", "pack_frames"]
-
 # 32 comparisons become one 32-bit mask: LLVM lowers the vector of booleans to PMOVMSKB (x86) or its like elsewhere.
 LANES = 32
 _U64 = np.uint64

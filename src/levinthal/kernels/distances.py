@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from levinthal.kernels.compiled import compiled
 
-__all__ = ["compare_distances"]
-
 
 # LLVM makes vector instructions of these loops because each runs over whole slices and writes one array: it need not
 # fear indices below zero, nor that the arrays overlap.

@@ -15,8 +15,6 @@ import numpy.typing as npt
 
 from levinthal.kernels.compiled import compiled
 
-__all__ = ["parse_row"]
-
 _LARGEST_POWER = 60
 _LOW, _HIGH = (1 << 64) - 1, 64
 

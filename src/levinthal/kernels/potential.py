@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from levinthal.kernels.compiled import compiled
 
-__all__ = ["langevin"]
-
 Doubles = npt.NDArray[np.float64]
 
 

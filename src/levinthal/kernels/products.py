@@ -22,11 +22,6 @@ from llvmlite import ir
 from levinthal.kernels.compiled import compiled
 from levinthal.kernels.vectors import INT16, INT32, INT64, SINGLE, Emitter, Place, emitted
 
-__all__ = [
-    "INTEGER_STEP", "PANEL", "ROW_LIMIT", "SUM_LENGTH", "multiply", "multiply_integers", "multiply_panels",
-    "quantise_row",
-]  # fmt: skip
-
 PANEL = 16
 """Columns in a panel; the number of columns of B is a multiple of this."""
 SUM_LENGTH = 64

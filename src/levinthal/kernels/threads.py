@@ -11,8 +11,6 @@ from functools import partial
 from itertools import pairwise
 from typing import TypeVar
 
-__all__ = ["compute_threads", "in_parts", "n_compute_threads", "run_together", "shares", "together"]
-
 T = TypeVar("T")
 
 

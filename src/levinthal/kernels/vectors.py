@@ -19,8 +19,6 @@ from numba.extending import intrinsic
 
 from levinthal.kernels.compiled import CHECKED
 
-__all__ = ["INT16", "INT32", "INT64", "SINGLE", "Emitter", "Place", "emitted"]
-
 INT16, INT32, INT64, SINGLE = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 _FUSED = ("contract",)
 

@@ -6,20 +6,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = [
-    "Cache",
-    "CpuInfo",
-    "Topology",
-    "parse_cpuinfo",
-    "parse_meminfo_bytes",
-    "parse_size_bytes",
-    "read_caches",
-    "read_numa_nodes",
-    "read_text",
-    "read_topology",
-    "steal_share",
-]
-
 INSTRUCTION_SETS = {
     "avx2": "avx2",
     "fma": "fma",

@@ -11,8 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from levinthal.metrics.cpu import Cache
 
-__all__ = ["Cpu", "Gpu", "Limits", "Machine", "Memory", "Noise", "Peaks", "Pool", "Software", "System", "Threads"]
-
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

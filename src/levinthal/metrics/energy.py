@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["POWERCAP", "EnergyMeter", "nvml_counters"]
-
 POWERCAP = Path("/sys/class/powercap")
 
 

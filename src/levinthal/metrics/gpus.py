@@ -10,8 +10,6 @@ from typing import Any
 
 from levinthal.metrics.description import Gpu
 
-__all__ = ["describe_gpus", "parse_nvidia_smi"]
-
 _QUERY = {
     "name": "name",
     "driver": "driver_version",

@@ -9,8 +9,6 @@ from pathlib import Path, PurePosixPath
 
 from levinthal.metrics.cpu import read_text
 
-__all__ = ["CgroupLimits", "affinity_cpus", "detect_container", "detect_hypervisor", "read_cgroup_limits"]
-
 _UNLIMITED_BYTES = 1 << 60
 """Version 1 writes the largest page-aligned integer for "no limit"; no machine has that much memory."""
 

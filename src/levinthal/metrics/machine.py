@@ -28,8 +28,6 @@ from levinthal.metrics.description import Cpu, Limits, Machine, Memory, Noise, P
 from levinthal.metrics.gpus import describe_gpus
 from levinthal.metrics.limits import affinity_cpus, detect_container, detect_hypervisor, read_cgroup_limits
 
-__all__ = ["THREAD_VARIABLES", "describe_machine", "read_thread_variables"]
-
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """The only environment variables that are ever looked at."""
 

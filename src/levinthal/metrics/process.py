@@ -10,8 +10,6 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["ProcessUsage", "process_tree_usage"]
-
 
 @dataclass(frozen=True, slots=True)
 class ProcessUsage:

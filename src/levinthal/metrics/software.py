@@ -11,8 +11,6 @@ from pathlib import Path
 
 from levinthal.metrics.description import Software
 
-__all__ = ["PACKAGES", "code_hash", "git_commit", "software"]
-
 PACKAGES = (
     "torch",
     "numpy",

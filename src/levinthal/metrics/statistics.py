@@ -19,22 +19,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "Interval",
-    "SampleComparison",
-    "Score",
-    "cliffs_delta",
-    "compare_samples",
-    "mann_whitney_p",
-    "median_interval",
-    "minimum_p",
-    "mlperf_score",
-    "more_repeats_needed",
-    "ratio_interval",
-    "shift_interval",
-    "welch_p",
-]
-
 FloatArray = npt.NDArray[np.float64]
 
 P_THRESHOLD = 0.002

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["AMINO_ACIDS", "HEAVY_ATOMS", "ONE_LETTER", "RESIDUE_ALIASES", "THREE_LETTER"]
-
 _SIDE_CHAINS = {
     "ALA": "CB",
     "ARG": "CB CG CD NE CZ NH1 NH2",

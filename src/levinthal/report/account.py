@@ -12,9 +12,6 @@ from levinthal.report.rounding import count, duration, rounded
 from levinthal.report.shares import PhaseShare, WallTime
 from levinthal.report.timeline import Key
 
-__all__ = ["Account", "PhaseRow", "StateBar", "account_of", "seconds_words", "state_bars"]
-
-
 _OTHERS = ("other combinations",)
 
 

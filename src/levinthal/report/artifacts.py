@@ -11,8 +11,6 @@ from pathlib import Path, PurePosixPath
 from levinthal.files.paths import path_inside
 from levinthal.harness.results.result import Artifact
 
-__all__ = ["MAX_BYTES", "Picture", "embed"]
-
 MAX_BYTES = 5_000_000
 _PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from levinthal.report.rounding import MINUS, rounded
 
-__all__ = ["Axis", "Tick", "linear_axis", "log_axis", "round_step"]
-
 
 @dataclass(frozen=True)
 class Tick:

@@ -8,8 +8,6 @@ from pathlib import Path
 from levinthal.errors import UsageError
 from levinthal.harness.results.store import RESULT_FILE
 
-__all__ = ["find_results"]
-
 
 def find_results(paths: Iterable[Path]) -> list[Path]:
     """Return the `result.json` files that the paths stand for, each once, in the order given.

@@ -10,8 +10,6 @@ from levinthal.harness.results.result import CANNOT_TELL, Comparison, Repeat, Te
 from levinthal.report.matrices import varying
 from levinthal.report.rounding import ratio_texts, rounded
 
-__all__ = ["ComparisonGroup", "ComparisonRow", "comparison_groups"]
-
 
 @dataclass(frozen=True)
 class ComparisonRow:

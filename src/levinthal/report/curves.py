@@ -9,8 +9,6 @@ from levinthal.harness.results.result import Curve, Repeat
 from levinthal.report.axis import Axis, Tick, linear_axis, log_axis
 from levinthal.report.rounding import rounded
 
-__all__ = ["Line", "Plot", "Series", "plots_of", "thin_out"]
-
 _MOST_POINTS = 500
 _LOG_RATIO = 50.0
 

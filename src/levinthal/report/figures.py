@@ -10,22 +10,6 @@ from levinthal.harness.results.labels import Key, Label
 from levinthal.harness.results.result import Gate, Metric, Repeat, Result, Samples, Summary
 from levinthal.report.rounding import count, exact, rounded, told_apart
 
-__all__ = [
-    "Cell",
-    "Dot",
-    "FigureRow",
-    "GateRow",
-    "SampleRow",
-    "common_reason",
-    "figure_rows",
-    "gate_rows",
-    "headline",
-    "limit_words",
-    "missed_gates",
-    "sample_rows",
-    "unit_words",
-]
-
 # pyperf's bound: a standard deviation above a tenth of the mean makes a benchmark unreliable.
 _UNSTEADY = 0.10
 

@@ -10,8 +10,6 @@ from typing import Any, TypeGuard
 from levinthal.metrics.description import Machine, Peaks, Software
 from levinthal.report.rounding import count, exact, rounded
 
-__all__ = ["Group", "Row", "bytes_words", "machine_groups", "machine_words", "settings_groups", "software_groups"]
-
 Path = tuple[str, ...]
 
 _ACRONYMS = {

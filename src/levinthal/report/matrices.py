@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from levinthal.harness.results.labels import Label
 from levinthal.report.figures import FigureRow
 
-__all__ = ["Matrix", "MatrixRow", "matrices_of", "varying"]
-
 
 @dataclass(frozen=True)
 class MatrixRow:

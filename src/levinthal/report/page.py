@@ -13,8 +13,6 @@ from levinthal.files.writing import as_write_error, write_whole
 from levinthal.harness.results.result import Result
 from levinthal.report.view import ResultView, view_of
 
-__all__ = ["POLICY", "render", "write_report"]
-
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """What the page may load: pictures it carries itself and its own style. No script, no network."""
 

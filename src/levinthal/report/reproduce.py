@@ -9,8 +9,6 @@ from typing import Any
 
 from levinthal.harness.results.result import Result
 
-__all__ = ["command", "settings_toml"]
-
 
 def command(result: Result, *, config: bool) -> str:
     """Return the command line that repeats a run.

@@ -6,18 +6,6 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-__all__ = [
-    "Rounded",
-    "count",
-    "decimals_supported",
-    "duration",
-    "exact",
-    "moment",
-    "ratio_texts",
-    "rounded",
-    "told_apart",
-]
-
 MINUS = "\N{MINUS SIGN}"
 _SUPERSCRIPT = str.maketrans("-0123456789", "\N{SUPERSCRIPT MINUS}⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LARGE, _SMALL = 1e7, 1e-3

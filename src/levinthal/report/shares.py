@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from levinthal.harness.results.result import Phase, Repeat
 
-__all__ = ["PhaseShare", "WallTime", "union_length_s", "wall_time"]
-
 Interval = tuple[float, float]
 
 

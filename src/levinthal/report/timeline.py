@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from levinthal.harness.results.result import Phase
 from levinthal.report.rounding import duration
 
-__all__ = ["Key", "Lane", "Segment", "join_close", "lanes_of", "phase_keys"]
-
 # Intervals of one phase closer than this share of the axis are drawn as one: the gap is under two pixels.
 _JOIN_SHARE = 1 / 600
 _COLOURS = 8

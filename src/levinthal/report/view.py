@@ -32,8 +32,6 @@ from levinthal.report.shares import WallTime, wall_time
 from levinthal.report.study.view import StudyView, headline_keys, study_view
 from levinthal.report.timeline import Key, Lane, lanes_of, phase_keys
 
-__all__ = ["PictureSet", "RepeatView", "ResultView", "view_of"]
-
 _SMALL_PICTURES = 8
 
 

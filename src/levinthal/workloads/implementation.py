@@ -7,8 +7,6 @@ from pydantic import Field
 from levinthal.harness import Run, Settings
 from levinthal.kernels.choice import Implementation, choose, kernels_allowed
 
-__all__ = ["ImplementationSettings", "use_implementation"]
-
 
 class ImplementationSettings(Settings):
     """Settings of a workload that computes by compiled loops on a CPU."""

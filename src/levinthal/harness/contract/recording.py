@@ -28,8 +28,6 @@ from levinthal.harness.results.result import (
     Terms,
 )
 
-__all__ = ["Recording", "hide_speed"]
-
 R = TypeVar("R", bound=Labelled)
 
 

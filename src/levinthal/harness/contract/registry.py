@@ -13,8 +13,6 @@ from levinthal.harness.contract.settings import SIZES, Settings
 from levinthal.harness.contract.workload import Workload
 from levinthal.plugins import Registry
 
-__all__ = ["WORKLOADS", "load_workload"]
-
 
 def _problems(name: str, kind: object) -> list[str]:
     """Say what could not be run; the finer rules are those of `levinthal check --workload`."""

@@ -32,8 +32,6 @@ from levinthal.metrics.process import process_tree_usage
 if TYPE_CHECKING:
     from levinthal.metrics.description import Peaks
 
-__all__ = ["OpenPhase", "Run"]
-
 _PROGRESS_INTERVAL_S = 0.5
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["low_bits", "seed_of"]
-
 
 def seed_of(*numbers: int) -> int:
     """Return a seed of 63 bits that depends on some numbers (not negative) alone, and looks like none of them."""

@@ -13,8 +13,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from levinthal.errors import UsageError
 
-__all__ = ["SIZES", "Settings", "division_of", "make_settings", "parse_assignments", "read_settings_file"]
-
 SIZES = ("tiny", "small", "paper")
 
 

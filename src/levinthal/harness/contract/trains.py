@@ -17,8 +17,6 @@ from levinthal.harness.results.result import Dataset
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["CHOICE", "PREPARED", "Chooses", "Prepared", "Rank", "ScalingCase", "Trainer", "Trains"]
-
 PREPARED = "prepared.json"
 """File in a case's folder that says that its data are whole; see `Prepared`."""
 

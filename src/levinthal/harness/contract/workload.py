@@ -9,8 +9,6 @@ from levinthal.harness.contract.run import Run
 from levinthal.harness.contract.settings import Settings
 from levinthal.harness.results.labels import Label
 
-__all__ = ["MainFigure", "Workload"]
-
 MainFigure = str | tuple[str, Mapping[str, Label]]
 """A metric's name, or its name and labels; with fewer labels than it has, all that have these."""
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["Engine", "EngineKind", "WorkerLostError"]
-
 
 class WorkerLostError(BrokenExecutor):
     """A task's worker died; the executor itself goes on, so that the task may be submitted to it again."""

@@ -17,8 +17,6 @@ from levinthal.errors import LevinthalError, UsageError
 from levinthal.harness.engines.contract import Engine, EngineKind
 from levinthal.plugins import Registry
 
-__all__ = ["ENGINES", "EngineName", "engine_usages", "open_engine", "parse_engine"]
-
 
 def _problems(name: str, thing: object) -> list[str]:
     del name

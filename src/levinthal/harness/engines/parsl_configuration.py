@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from parsl.config import Config
     from parsl.executors import HighThroughputExecutor
 
-__all__ = ["TRAINING", "executors_of", "load_configuration", "make_ready", "retry_cost", "workers_of"]
-
 TRAINING = "training"
 _SIMULATION = "simulation"
 

@@ -20,8 +20,6 @@ from typing import Any, ParamSpec, TypeVar
 
 from levinthal.harness.engines.contract import WorkerLostError
 
-__all__ = ["QueueingExecutor", "Task", "Workers", "call"]
-
 P = ParamSpec("P")
 T = TypeVar("T")
 

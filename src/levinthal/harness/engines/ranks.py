@@ -21,16 +21,6 @@ from levinthal.harness.engines.processes import available_cores, die_with_parent
 if TYPE_CHECKING:
     import torch
 
-__all__ = [
-    "become_launcher",
-    "device_of_rank",
-    "end_ranks",
-    "pin_rank",
-    "shell_line",
-    "start_ranks",
-    "torchrun_command",
-]
-
 _GRACE_S = 10.0
 # for the shell of a job: the first node, and a port that jobs on one node do not share
 _RENDEZVOUS = '"$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1):$((20000 + SLURM_JOB_ID % 20000))"'

@@ -11,8 +11,6 @@ from types import ModuleType
 
 from levinthal.errors import UsageError
 
-__all__ = ["check_file", "run_file"]
-
 
 def check_file(engine: str, argument: str, what: str) -> str | None:
     """Return the absolute path of a user's file, None where no file is named; nothing is run yet.

@@ -13,8 +13,6 @@ from typing import Any
 from levinthal.errors import ResultError
 from levinthal.files.writing import as_write_error
 
-__all__ = ["EVENTS_FILE", "EventLog", "EventTail", "read_events"]
-
 EVENTS_FILE = "events.jsonl"
 
 

@@ -10,20 +10,6 @@ from pydantic import Field, RootModel, model_validator
 
 from levinthal.harness.results.labels import Finite, Label, Labelled, Record, figures_of, find_figure
 
-__all__ = [
-    "CANNOT_TELL",
-    "Better",
-    "Comparison",
-    "Curve",
-    "Gate",
-    "Kind",
-    "Metric",
-    "Samples",
-    "Summaries",
-    "Summary",
-    "Terms",
-]
-
 CANNOT_TELL = "can't tell"
 
 Better = Literal["higher", "lower"]

@@ -12,8 +12,6 @@ from functools import cache
 
 from levinthal.harness.results.labels import Label
 
-__all__ = ["former_identity"]
-
 Labels = Mapping[str, Label]
 Patterns = tuple[tuple[str, str, Labels], ...]
 

@@ -12,8 +12,6 @@ from pydantic import Field, model_validator
 
 from levinthal.harness.results.labels import Label, Labels, Record
 
-__all__ = ["Axis", "Choice", "Drawing", "Grid", "Point", "StudyPlan"]
-
 
 @dataclass(frozen=True)
 class Point(Mapping[str, Label]):

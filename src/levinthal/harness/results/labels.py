@@ -10,19 +10,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from levinthal.errors import ResultError
 
-__all__ = [
-    "Finite",
-    "Key",
-    "Label",
-    "Labelled",
-    "Labels",
-    "NoSuchFigureError",
-    "Record",
-    "figures_of",
-    "find_figure",
-    "in_words",
-]
-
 Label = str | int | float
 
 

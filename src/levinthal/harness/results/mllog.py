@@ -23,8 +23,6 @@ from levinthal.files.writing import write_whole
 from levinthal.harness.results.schema1 import known_machine
 from levinthal.metrics.description import Machine
 
-__all__ = ["export_mlperf_log", "mlperf_lines", "mlperf_rules", "read_mlperf_log"]
-
 Event = Mapping[str, Any]
 EventType = Literal["POINT_IN_TIME", "INTERVAL_START", "INTERVAL_END"]
 

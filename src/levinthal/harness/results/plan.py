@@ -19,18 +19,6 @@ from levinthal.harness.results.schema1 import upgrade_plan
 from levinthal.harness.results.store import RESULT_FILE, read_json, validated
 from levinthal.metrics.description import Machine, Software
 
-__all__ = [
-    "KEPT_FOLDER",
-    "PLAN_FILE",
-    "Plan",
-    "claim",
-    "default_folder",
-    "make_run_folder",
-    "read_plan",
-    "repeat_folder",
-    "write_plan",
-]
-
 PLAN_FILE = "plan.json"
 KEPT_FOLDER = "kept"
 """In a repeat's folder: what lies in it survives a kill."""

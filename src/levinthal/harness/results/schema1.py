@@ -20,8 +20,6 @@ from levinthal.harness.results.former_names import former_identity
 from levinthal.harness.results.labels import Key
 from levinthal.metrics.description import Machine, Peaks, Software
 
-__all__ = ["event_key", "known_machine", "upgrade_plan", "upgrade_repeat", "upgrade_result"]
-
 Document = Mapping[str, Any]
 
 _SHARES = {

@@ -14,8 +14,6 @@ from levinthal.files.writing import write_whole
 from levinthal.harness.results.result import SCHEMA, Repeat, Result
 from levinthal.harness.results.schema1 import upgrade_repeat, upgrade_result
 
-__all__ = ["RESULT_FILE", "load_result", "read_json", "read_repeat", "schema_of", "validated", "write_result"]
-
 RESULT_FILE = "result.json"
 
 M = TypeVar("M", bound=BaseModel)

@@ -8,8 +8,6 @@ from levinthal.harness.results.labels import Key
 from levinthal.harness.results.result import Metric, Repeat, Summaries, Summary
 from levinthal.metrics.statistics import median_interval, mlperf_score
 
-__all__ = ["passed_values", "summarise"]
-
 CONFIDENCE = 0.95
 
 

@@ -22,8 +22,6 @@ from levinthal.harness.results.summary import summarise
 from levinthal.harness.review.naming import labels_in_names, unlike_namesakes
 from levinthal.metrics.machine import THREAD_VARIABLES
 
-__all__ = ["RULES", "Rule", "broken_by_result"]
-
 _PAPER_REPEATS = 3
 _OVERRUN_S = 0.05  # clocks of phases and repeats are read a moment apart
 

@@ -29,8 +29,6 @@ from levinthal.metrics.statistics import (
     more_repeats_needed,
 )
 
-__all__ = ["FACTOR", "Comparison", "MetricComparison", "compare_results", "comparison_lines"]
-
 FACTOR = 1.1
 """How much faster B must be than A; the value is asv's."""
 

@@ -8,8 +8,6 @@ from typing import Any
 from levinthal.harness.results.result import Result
 from levinthal.metrics.description import Machine, Software
 
-__all__ = ["differences"]
-
 
 def differences(a: Result, b: Result) -> list[str]:
     """Return a line for each fact, other than the metrics, in which two results of one workload differ.

@@ -9,8 +9,6 @@ from levinthal.harness.results.figures import Metric
 from levinthal.harness.results.labels import Key
 from levinthal.harness.results.result import Result
 
-__all__ = ["labels_in_names", "unlike_namesakes"]
-
 _NUMBER = re.compile(r"(?<![\w.-])\d[\d.,]*")
 
 

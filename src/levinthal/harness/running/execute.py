@@ -34,8 +34,6 @@ from levinthal.harness.running.watching import SilentWatcher, Watcher
 from levinthal.metrics.machine import describe_machine
 from levinthal.metrics.software import software
 
-__all__ = ["PRECISIONS", "resume_run", "start_run"]
-
 PRECISIONS = ("auto", "fp32", "bf16")
 MLPERF_LOG = "mlperf.log"
 

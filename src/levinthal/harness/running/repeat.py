@@ -21,8 +21,6 @@ from levinthal.harness.results.result import Phase, Repeat
 from levinthal.harness.running.watching import Watcher
 from levinthal.harness.running.worker import REPEAT_FILE
 
-__all__ = ["finished_repeats", "run_repeat", "utc_now"]
-
 _POLL_S = 0.05
 _GRACE_S = 3.0
 

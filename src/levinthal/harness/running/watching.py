@@ -9,8 +9,6 @@ from typing import Any, Protocol
 from levinthal.harness.results.plan import Plan
 from levinthal.harness.results.result import Result
 
-__all__ = ["SilentWatcher", "Watcher"]
-
 
 class Watcher(Protocol):
     """What is informed while a run is under way."""

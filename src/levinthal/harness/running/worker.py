@@ -24,8 +24,6 @@ from levinthal.harness.study.engine import run_study
 from levinthal.harness.study.kind import Bench, Terms
 from levinthal.harness.study.registry import study_of
 
-__all__ = ["REPEAT_FILE", "main"]
-
 REPEAT_FILE = "repeat.json"
 
 

@@ -10,8 +10,6 @@ from levinthal.errors import DataError
 from levinthal.harness.contract.settings import Settings, make_settings
 from levinthal.harness.engines.ranks import end_ranks, shell_line, start_ranks, torchrun_command
 
-__all__ = ["PROGRAM", "RankedTraining"]
-
 PROGRAM = "levinthal.harness.scaling.rank"
 
 

@@ -33,8 +33,6 @@ from levinthal.harness.scaling.record import PointRecord
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["main"]
-
 _LOSSES = 3
 """Steps before the clock; their losses are compared with those of other numbers of ranks."""
 _ROUNDS = 5

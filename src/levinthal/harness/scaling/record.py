@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["PointRecord"]
-
 
 class PointRecord(BaseModel):
     """What the ranks of a point measured.

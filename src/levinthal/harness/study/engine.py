@@ -14,8 +14,6 @@ from levinthal.harness.results.grid import Choice, Point, StudyPlan
 from levinthal.harness.study.kept import Measured, kept_as_json, measure_in_turn
 from levinthal.harness.study.kind import Bench, Figure, Ratio, Study, record_files
 
-__all__ = ["Found", "figures_of", "run_study"]
-
 R = TypeVar("R", bound=BaseModel)
 
 

@@ -14,8 +14,6 @@ from levinthal.files.writing import write_whole
 from levinthal.harness.results.grid import Point
 from levinthal.harness.results.store import read_json, validated
 
-__all__ = ["Kept", "Measured", "kept_as_json", "measure_in_turn"]
-
 R = TypeVar("R")
 M = TypeVar("M", bound=BaseModel)
 

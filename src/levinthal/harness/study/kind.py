@@ -37,8 +37,6 @@ from levinthal.harness.results.grid import Choice, Point, StudyPlan
 from levinthal.harness.results.result import Better, Kind, Result
 from levinthal.harness.study.kept import Measured
 
-__all__ = ["Bench", "Figure", "GateValue", "Ratio", "Study", "Terms", "record_files"]
-
 R = TypeVar("R", bound=BaseModel)
 
 

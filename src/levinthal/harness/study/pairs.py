@@ -9,8 +9,6 @@ from typing import Generic, TypeVar
 from levinthal.harness.results.grid import Grid, Point
 from levinthal.harness.results.labels import Label
 
-__all__ = ["Pairs", "largest_relative_difference", "pairs_along"]
-
 T = TypeVar("T")
 
 

@@ -11,8 +11,6 @@ from levinthal.harness.results.grid import StudyPlan
 from levinthal.harness.study.kind import Study
 from levinthal.plugins import Registry
 
-__all__ = ["STUDIES", "plan_study", "study_of"]
-
 
 def _problems(name: str, kind: object) -> list[str]:
     del name

@@ -10,8 +10,6 @@ from typing import TypeVar
 from levinthal.errors import SimulationError
 from levinthal.harness.engines.contract import WorkerLostError
 
-__all__ = ["measure_side_by_side"]
-
 R = TypeVar("R")
 T = TypeVar("T")
 

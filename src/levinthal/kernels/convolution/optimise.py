@@ -6,8 +6,6 @@ import numpy as np
 
 from levinthal.kernels.compiled import compiled
 
-__all__ = ["rmsprop_range", "squared_norm_range"]
-
 
 @compiled("contract")
 def rmsprop_range(parameter, gradient, square, rate, rho, epsilon, scale, first, last):  # type: ignore[no-untyped-def]

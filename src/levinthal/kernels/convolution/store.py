@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from levinthal.kernels.compiled import compiled
 
-__all__ = ["add_and_rectify", "gate_columns", "store_biased", "store_gated"]
-
 
 @compiled()
 def store_biased(line, bias, relu, target):  # type: ignore[no-untyped-def]

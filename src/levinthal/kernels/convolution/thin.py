@@ -12,8 +12,6 @@ from levinthal.kernels.compiled import compiled
 from levinthal.kernels.convolution.store import store_biased, store_gated
 from levinthal.kernels.products import multiply
 
-__all__ = ["gather_frames", "spread_frames", "thin_weight_gradient_frames"]
-
 
 @compiled()
 def _windows(maps, base, size, row, width, windows):  # type: ignore[no-untyped-def]

@@ -13,8 +13,6 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["TILES", "Scheme", "down", "minimal_filter", "same", "tiles_along", "up"]
-
 Matrix = npt.NDArray[np.float64]
 
 

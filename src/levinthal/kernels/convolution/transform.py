@@ -20,8 +20,6 @@ from levinthal.kernels.compiled import compiled
 from levinthal.kernels.convolution.toom import TILES, Matrix, Scheme, down, same, up
 from levinthal.kernels.vectors import INT64, Emitter, Place, emitted
 
-__all__ = ["inward", "outward", "outward_transposed"]
-
 _LANES = 8
 
 

@@ -13,8 +13,6 @@ from levinthal.kernels.convolution import transform
 from levinthal.kernels.convolution.store import store_biased, store_gated
 from levinthal.kernels.products import multiply
 
-__all__ = ["KIND_DOWN", "KIND_SAME", "KIND_UP", "filter_frames", "weight_gradient_frames"]
-
 KIND_SAME, KIND_DOWN, KIND_UP = 0, 1, 2
 
 # Tiles of a block: as many as share one reading of the weights while the transformed tiles stay in the cache; a

@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from levinthal.kernels.compiled import compiled
 
-__all__ = ["score_exactly"]
-
 Doubles = npt.NDArray[np.float64]
 
 

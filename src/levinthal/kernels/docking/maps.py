@@ -12,8 +12,6 @@ from llvmlite import ir
 from levinthal.kernels.compiled import compiled
 from levinthal.kernels.vectors import SINGLE, Emitter, Place, emitted
 
-__all__ = ["LANES", "sum_maps"]
-
 LANES = 8
 """Types of ligand atoms whose energies lie beside one another, so that one vector addition serves them all."""
 

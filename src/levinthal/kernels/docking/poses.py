@@ -17,8 +17,6 @@ from llvmlite import ir
 from levinthal.kernels.compiled import compiled
 from levinthal.kernels.vectors import INT32, INT64, SINGLE, Emitter, Place, emitted
 
-__all__ = ["LANES", "fill_records", "score_poses"]
-
 LANES = 8
 """Poses that are scored side by side."""
 

@@ -16,8 +16,6 @@ from numba.extending import overload
 from levinthal.kernels.compiled import compiled
 from levinthal.kernels.vectors import INT32, SINGLE, Emitter, emitted
 
-__all__ = ["cell_backward", "cell_forward", "sigmoid", "tanh"]
-
 _LOG2_E = 1.4426950408889634
 # ln 2 in two parts; the first has so few bits that its product with a small whole number is exact (Cody, Waite 1980).
 _LN2_HIGH = 0.693359375

@@ -13,8 +13,6 @@ from levinthal.kernels.compiled import compiled
 from levinthal.kernels.products import PANEL, multiply_integers, multiply_panels, quantise_row
 from levinthal.kernels.recurrence.gates import cell_backward, cell_forward
 
-__all__ = ["backward", "forward", "predict", "predict_integers", "project", "project_integers", "quantise"]
-
 
 @compiled()
 def project(first, last, rows, weights, target):  # type: ignore[no-untyped-def]

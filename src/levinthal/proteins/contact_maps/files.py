@@ -10,8 +10,6 @@ from levinthal.proteins.contact_maps.hdf5 import read_contact_maps_hdf5, write_c
 from levinthal.proteins.contact_maps.maps import ContactMaps, Packed
 from levinthal.proteins.contact_maps.tfrecord import read_contact_maps_tfrecord, write_contact_maps_tfrecord
 
-__all__ = ["convert_contact_maps", "is_hdf5", "read_contact_maps", "write_contact_maps"]
-
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _WRITERS = {
     ".h5": write_contact_maps_hdf5,

@@ -23,14 +23,6 @@ from levinthal.errors import DataError, MissingExtraError, WriteError
 from levinthal.files.writing import as_write_error, whole_path
 from levinthal.proteins.contact_maps.maps import ContactMaps, Packed, expand_contacts, packed_size
 
-__all__ = [
-    "MAX_RESIDUES",
-    "ContactMapHDF5Writer",
-    "read_contact_maps_hdf5",
-    "read_scalars_hdf5",
-    "write_contact_maps_hdf5",
-]
-
 MAX_RESIDUES = 2**15
 """An index is an int16."""
 

@@ -19,17 +19,6 @@ import numpy.typing as npt
 from levinthal.errors import DataError, UsageError
 from levinthal.kernels.choice import kernels_allowed
 
-__all__ = [
-    "CONTACT_CUTOFF_NM",
-    "ContactMaps",
-    "expand_contacts",
-    "n_pairs",
-    "pack_contacts",
-    "pack_maps",
-    "packed_size",
-    "unpack_pairs",
-]
-
 CONTACT_CUTOFF_NM = 0.8
 
 Coordinates: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]

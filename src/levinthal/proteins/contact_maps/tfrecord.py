@@ -22,8 +22,6 @@ from levinthal.proteins.contact_maps.maps import ContactMaps, Packed, expand_con
 from levinthal.proteins.records.sequence_example import Feature, decode_example, encode_example
 from levinthal.proteins.records.tfrecord import read_frames, write_frames
 
-__all__ = ["read_contact_maps_tfrecord", "write_contact_maps_tfrecord"]
-
 _MAP, _SHAPE = "contact_map", "shape"
 _FRAMES_AT_ONCE = 64
 # Little-endian, as everybody who writes raw bytes today has them; the likeliest first.

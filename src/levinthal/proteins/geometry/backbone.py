@@ -27,14 +27,6 @@ from torch.autograd.function import once_differentiable
 from levinthal.errors import DataError, UsageError
 from levinthal.kernels.choice import kernels_allowed
 
-__all__ = [
-    "BOND_ANGLES_RAD",
-    "BOND_LENGTHS_NM",
-    "InternalCoordinates",
-    "build_backbone",
-    "internal_coordinates",
-]
-
 # Of the recurrent geometric network (AlQuraishi, Cell Syst. 8:292, 2019), in the order of the table above.
 BOND_LENGTHS_NM = (0.145801, 0.152326, 0.132868)
 BOND_ANGLES_RAD = (2.124, 1.941, 2.028)

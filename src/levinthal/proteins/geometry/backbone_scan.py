@@ -14,8 +14,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["differentiate_chains", "place_chains"]
-
 
 def _product(left: Tensor, right: Tensor) -> Tensor:
     """Return the product of rotations (3, 3, ...) with rotations or vectors (3, m, ...)."""

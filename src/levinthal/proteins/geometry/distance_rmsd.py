@@ -16,8 +16,6 @@ from torch.autograd.function import once_differentiable
 from levinthal.errors import DataError, UsageError
 from levinthal.kernels.choice import kernels_allowed
 
-__all__ = ["distance_rmsd"]
-
 Method = Literal["auto", "kernels", "chunks"]
 
 # The compiled loop takes about 1 ns a pair; waking a second thread takes about 30 us.

@@ -18,8 +18,6 @@ from levinthal.proteins.records.faults import FaultPolicy
 from levinthal.proteins.records.record import ProteinRecord
 from levinthal.proteins.records.text import read_text
 
-__all__ = ["ArchiveMember", "archive_members", "open_member", "read_archive"]
-
 MAX_MEMBERS = 100_000
 MAX_READ_BYTES = 1 << 20
 

@@ -13,8 +13,6 @@ from typing import IO, TypeAlias, cast
 
 from levinthal.errors import DataError
 
-__all__ = ["Source", "opened", "source_name", "starts_as_gzip"]
-
 Source: TypeAlias = str | PathLike[str] | IO[bytes]
 """A path, or a binary stream that is open for reading (a member of a tar archive, standard input)."""
 

@@ -33,8 +33,6 @@ from levinthal.errors import DataError
 from levinthal.files.writing import whole_file
 from levinthal.proteins.records.record import MAX_RESIDUES, Floats, ProteinRecord
 
-__all__ = ["RecordCache", "starts_as_cache", "write_cache"]
-
 _MAGIC = b"Levinthal rec 1\n"
 _VERSION = 1
 _FOOTER = struct.Struct("<QQII16s")

@@ -15,8 +15,6 @@ from levinthal.errors import DataError, UsageError
 from levinthal.proteins.records.record import ProteinRecord
 from levinthal.proteins.residues import AMINO_ACIDS
 
-__all__ = ["Fault", "FaultPolicy", "FoundFault", "RefusedRecord", "chain_breaks", "find_faults"]
-
 PROFILE_SUM_TOLERANCE = 1e-3
 """How far the twenty probabilities of a residue may sum from 1; float32 and published records stay within 1e-6."""
 

@@ -36,8 +36,6 @@ from levinthal.proteins.records.sequence_example import (
 from levinthal.proteins.records.tfrecord import read_frames, write_frames
 from levinthal.proteins.residues import AMINO_ACIDS
 
-__all__ = ["from_example", "read_tfrecord", "to_example", "write_tfrecord"]
-
 _DOUBLE = {"evolutionary": "evolutionary_double", "tertiary": "tertiary_double"}
 
 

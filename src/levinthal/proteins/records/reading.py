@@ -15,8 +15,6 @@ from levinthal.proteins.records.record import ProteinRecord
 from levinthal.proteins.records.text import read_text
 from levinthal.proteins.records.tfrecord import is_tfrecord_gzip, starts_as_tfrecord
 
-__all__ = ["read_records"]
-
 _TAR_MAGIC = b"ustar"
 _TAR_MAGIC_AT = 257
 

@@ -14,8 +14,6 @@ import numpy.typing as npt
 
 from levinthal.errors import DataError
 
-__all__ = ["MAX_RESIDUES", "SECONDARY_LETTERS", "ProteinRecord"]
-
 SECONDARY_LETTERS = "LHBEGITS"
 """DSSP's classes in ProteinNet's order; L is a loop."""
 

@@ -28,16 +28,6 @@ import numpy.typing as npt
 
 from levinthal.errors import DataError
 
-__all__ = [
-    "Feature",
-    "FeatureList",
-    "SequenceExample",
-    "decode_example",
-    "decode_sequence_example",
-    "encode_example",
-    "encode_sequence_example",
-]
-
 Feature: TypeAlias = tuple[bytes, ...] | npt.NDArray[np.float32] | npt.NDArray[np.int64]
 FeatureList: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.int64] | tuple[Feature, ...]
 

@@ -30,8 +30,6 @@ from levinthal.proteins.records.byte_source import Source, opened
 from levinthal.proteins.records.faults import Fault, FaultPolicy, RefusedRecord
 from levinthal.proteins.records.record import MAX_RESIDUES, ProteinRecord
 
-__all__ = ["format_record", "read_text", "write_text"]
-
 MAX_LINE_BYTES = 8 << 20
 """A line of 3 x 50,000 coordinates is shorter; what is longer is not a ProteinNet record."""
 

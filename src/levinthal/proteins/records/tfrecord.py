@@ -16,17 +16,6 @@ from levinthal.errors import DataError
 from levinthal.files.writing import whole_file
 from levinthal.proteins.records.byte_source import Source, opened, starts_as_gzip
 
-__all__ = [
-    "MAX_FRAME_BYTES",
-    "Frame",
-    "frame_bytes",
-    "is_tfrecord_gzip",
-    "masked_crc32c",
-    "read_frames",
-    "starts_as_tfrecord",
-    "write_frames",
-]
-
 MAX_FRAME_BYTES = 64 << 20
 """A longer frame is refused: a declared length is not believed, and its memory never taken, beyond this."""
 

@@ -15,16 +15,6 @@ import numpy.typing as npt
 from levinthal.errors import DataError
 from levinthal.proteins.residues import AMINO_ACIDS
 
-__all__ = [
-    "ALIGNMENT_CODES",
-    "GAP",
-    "encode_alignment",
-    "information_content",
-    "position_based_weights",
-    "profile_from_alignment",
-    "residue_frequencies",
-]
-
 Codes: TypeAlias = npt.NDArray[np.uint8]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 

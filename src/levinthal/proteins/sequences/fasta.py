@@ -12,8 +12,6 @@ from levinthal.proteins.records.byte_source import Source, opened
 from levinthal.proteins.records.record import MAX_RESIDUES
 from levinthal.proteins.residues import AMINO_ACIDS
 
-__all__ = ["FastaSequence", "iterate_fasta", "read_fasta"]
-
 MAX_LINE_BYTES = 1 << 20
 MAX_SEQUENCES = 1_000_000
 MAX_NAME_LENGTH = 200

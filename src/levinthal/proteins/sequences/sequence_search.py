@@ -26,8 +26,6 @@ else:
     # pyhmmer's classes are generic for the type checker only.
     _IterativeSearch = IterativeSearch
 
-__all__ = ["MAX_RESIDUES", "PROTEINNET_RECIPE", "SearchRecipe", "SequenceDatabase", "digitise_query", "search_rounds"]
-
 MAX_RESIDUES = 100_000
 """HMMER compares no longer sequence."""
 

@@ -10,8 +10,6 @@ import numpy.typing as npt
 from levinthal.errors import DataError
 from levinthal.proteins.contact_maps.maps import CONTACT_CUTOFF_NM
 
-__all__ = ["fraction_native_contacts", "radius_of_gyration", "rmsd"]
-
 Floats: TypeAlias = npt.NDArray[np.floating]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 

@@ -7,14 +7,6 @@ import numpy.typing as npt
 
 from levinthal.errors import DataError
 
-__all__ = [
-    "HELIX_DIHEDRAL_DEG",
-    "HELIX_SPAN_NM",
-    "helical_fraction",
-    "helical_residues",
-    "virtual_dihedrals_deg",
-]
-
 # An alpha helix in P-SEA (Labesse, Colloc'h, Pothier and Mornon, CABIOS 13:291, 1997): the dihedral of four successive
 # CA is 50 +- 20 degrees, the first and the fourth are 5.3 +- 0.5 A apart.
 HELIX_DIHEDRAL_DEG = (30.0, 70.0)

@@ -19,18 +19,6 @@ from levinthal.proteins.similarity.fractions import rmsd
 from levinthal.proteins.similarity.secondary_structure import virtual_dihedrals_deg
 from levinthal.proteins.similarity.superposition_search import best_superpositions
 
-__all__ = [
-    "LDDT_RADIUS_NM",
-    "LDDT_THRESHOLDS_NM",
-    "StructureScores",
-    "gdt_ts",
-    "handedness",
-    "lddt_ca",
-    "lddt_ca_per_residue",
-    "score_structure",
-    "tm_score",
-]
-
 Floats: TypeAlias = npt.NDArray[np.floating]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Mask: TypeAlias = npt.NDArray[np.bool_]

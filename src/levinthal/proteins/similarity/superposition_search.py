@@ -11,8 +11,6 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["GDT_CUTOFFS_NM", "best_superpositions", "tm_score_scale_nm"]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 
 GDT_CUTOFFS_NM = (0.1, 0.2, 0.4, 0.8)

@@ -11,8 +11,6 @@ import numpy.typing as npt
 from levinthal.errors import DataError
 from levinthal.proteins.residues import THREE_LETTER
 
-__all__ = ["BACKBONE_ATOMS", "FARTHEST_NM", "UNKNOWN_RESIDUE", "BackboneChain", "carbonyl_oxygens"]
-
 Floats: TypeAlias = npt.NDArray[np.floating]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Singles: TypeAlias = npt.NDArray[np.float32]

@@ -22,8 +22,6 @@ from levinthal.proteins.structures.backbone_chain import (
 )
 from levinthal.proteins.structures.parsing import damage_named, read_structure
 
-__all__ = ["read_backbone"]
-
 
 def read_backbone(path: str | Path) -> list[BackboneChain]:
     """Read the backbone of each protein chain of a PDB or mmCIF file.

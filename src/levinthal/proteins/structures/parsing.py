@@ -13,8 +13,6 @@ import gemmi
 
 from levinthal.errors import DataError
 
-__all__ = ["damage_named", "read_structure"]
-
 _DAMAGED = (RuntimeError, ValueError, IndexError, OverflowError)  # what gemmi raises on damaged text
 
 

@@ -23,8 +23,6 @@ from levinthal.proteins.structures.backbone_chain import (
     carbonyl_oxygens,
 )
 
-__all__ = ["write_mmcif", "write_pdb"]
-
 # What the fixed columns of the PDB format hold.
 _PDB_RESIDUES = (-999, 9_999)
 _PDB_COORDINATES_ANGSTROM = (-998.0, 9_998.0)  # with room for the oxygen

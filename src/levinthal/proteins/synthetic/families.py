@@ -37,8 +37,6 @@ from levinthal.proteins.synthetic.structure import (
     size_and_overlaps,
 )
 
-__all__ = ["ProteinFamily", "make_families"]
-
 # Probability, drawn for each member, that a site was drawn again since the ancestor.
 DIVERGENCE = (0.35, 0.65)
 MEMBER_WIDTH_DEG = 2.0

@@ -31,8 +31,6 @@ import numpy.typing as npt
 from levinthal.proteins.residues import AMINO_ACIDS
 from levinthal.proteins.synthetic.structure import CONFORMATIONS, Fold
 
-__all__ = ["BURIAL", "CONSENSUS", "SHARPNESS", "draw_burial", "draw_residues", "site_frequencies"]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Codes: TypeAlias = npt.NDArray[np.int64]
 

@@ -35,22 +35,6 @@ import torch
 
 from levinthal.proteins.geometry.backbone import BOND_ANGLES_RAD, BOND_LENGTHS_NM, build_backbone
 
-__all__ = [
-    "CONFORMATIONS",
-    "LEAST_CA_DISTANCE_NM",
-    "LOOPS",
-    "Conformation",
-    "Fold",
-    "Geometry",
-    "build_geometries",
-    "choose_folds",
-    "draw_fold",
-    "draw_geometry",
-    "expected_radius_of_gyration",
-    "perturb_geometry",
-    "size_and_overlaps",
-]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 
 

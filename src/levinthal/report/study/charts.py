@@ -13,8 +13,6 @@ from levinthal.harness.results.result import Summary
 from levinthal.report.axis import Axis, Tick, linear_axis, log_axis
 from levinthal.report.rounding import rounded
 
-__all__ = ["Bar", "Curve", "Curves", "Map", "bars_of", "curves_of", "map_of"]
-
 Summaries = Mapping[Point, Summary]
 """Summaries with a median, by point."""
 

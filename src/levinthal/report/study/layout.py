@@ -7,8 +7,6 @@ from typing import Literal
 
 from levinthal.harness.results.grid import Axis, Point, StudyPlan
 
-__all__ = ["Layout", "layout_of"]
-
 Shape = Literal["curves", "map", "bars"]
 
 

@@ -12,8 +12,6 @@ from levinthal.report.figures import FigureRow
 from levinthal.report.study.charts import Bar, Curves, Map, bars_of, curves_of, map_of
 from levinthal.report.study.layout import Layout, layout_of
 
-__all__ = ["Panel", "PointRow", "StudyView", "Table", "headline_keys", "study_view"]
-
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 

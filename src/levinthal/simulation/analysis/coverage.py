@@ -19,17 +19,6 @@ from scipy import special
 from levinthal.errors import DataError
 from levinthal.simulation.analysis.intervals import Estimate
 
-__all__ = [
-    "OccupiedVolume",
-    "chao1",
-    "covered_stationary_mass",
-    "good_turing_unseen_mass",
-    "occupied_volume",
-    "state_counts",
-    "states_visited",
-    "states_visited_curve",
-]
-
 Integers: TypeAlias = npt.NDArray[np.integer[Any]]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 

@@ -11,8 +11,6 @@ from scipy import special
 
 from levinthal.errors import DataError
 
-__all__ = ["JENSEN_SHANNON_MAXIMUM_NATS", "jensen_shannon_nats", "jensen_shannon_noise_nats"]
-
 Floats: TypeAlias = npt.NDArray[np.floating[Any]] | npt.NDArray[np.integer[Any]]
 
 JENSEN_SHANNON_MAXIMUM_NATS = math.log(2.0)

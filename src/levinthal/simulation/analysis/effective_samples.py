@@ -10,13 +10,6 @@ from scipy import fft
 
 from levinthal.errors import DataError
 
-__all__ = [
-    "effective_sample_size",
-    "integrated_autocorrelation_time_steps",
-    "kish_effective_sample_size",
-    "statistical_inefficiency",
-]
-
 Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 
 

@@ -16,16 +16,6 @@ import numpy.typing as npt
 
 from levinthal.errors import DataError
 
-__all__ = [
-    "ConfigurationalEntropy",
-    "classical_entropy",
-    "configurational_entropy",
-    "mass_weighted_eigenvalues",
-    "quasi_harmonic_entropy",
-    "schlitter_entropy",
-    "superpose",
-]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 

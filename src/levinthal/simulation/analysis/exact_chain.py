@@ -12,15 +12,6 @@ from scipy.sparse import csgraph, linalg
 
 from levinthal.errors import DataError
 
-__all__ = [
-    "first_passage_survival",
-    "mean_first_passage_steps",
-    "mean_recurrence_steps",
-    "mean_time_outside_steps",
-    "relaxation_timescales_steps",
-    "stationary_distribution",
-]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Sparse: TypeAlias = Any
 Matrix: TypeAlias = npt.NDArray[np.floating[Any]] | sparse.sparray

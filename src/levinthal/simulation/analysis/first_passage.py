@@ -11,8 +11,6 @@ import numpy.typing as npt
 from levinthal.errors import DataError
 from levinthal.simulation.analysis.survival import Durations
 
-__all__ = ["first_passage_durations", "membership"]
-
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 

@@ -11,8 +11,6 @@ from scipy import special
 
 from levinthal.errors import DataError
 
-__all__ = ["Estimate", "jackknife"]
-
 Replica = TypeVar("Replica")
 
 

@@ -25,17 +25,6 @@ from levinthal.errors import DataError
 from levinthal.simulation.analysis.exact_chain import relaxation_timescales_steps, stationary_distribution
 from levinthal.simulation.analysis.intervals import Estimate
 
-__all__ = [
-    "MarkovModel",
-    "cross_validated_vamp2",
-    "estimate_markov_model",
-    "frame_weights",
-    "held_out_vamp2",
-    "markov_model_of_counts",
-    "transition_counts",
-    "vamp2",
-]
-
 Trajectory: TypeAlias = npt.NDArray[np.integer[Any]]
 Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 Doubles: TypeAlias = npt.NDArray[np.float64]

@@ -17,8 +17,6 @@ from scipy import special
 
 from levinthal.errors import DataError
 
-__all__ = ["PolicyRatio", "better", "budget_to_reach", "effective_sampling", "faster", "greater"]
-
 Values: TypeAlias = Sequence[float] | npt.NDArray[np.floating[Any]]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 

@@ -20,8 +20,6 @@ from levinthal.errors import DataError
 from levinthal.simulation.analysis.intervals import Estimate
 from levinthal.simulation.analysis.survival import Durations, tail_mean
 
-__all__ = ["absence_durations", "mean_recurrence", "return_durations"]
-
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 

@@ -18,16 +18,6 @@ from scipy import special
 from levinthal.errors import DataError
 from levinthal.simulation.analysis.intervals import Estimate
 
-__all__ = [
-    "Durations",
-    "SurvivalCurve",
-    "durations",
-    "kaplan_meier",
-    "median_duration",
-    "restricted_mean_duration",
-    "tail_mean",
-]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 
 _TAIL_EVENTS = 10

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from openmm import State
     from openmm.app import Simulation
 
-__all__ = ["ContactMapReporter"]
-
 
 class ContactMapReporter:
     """Writes a frame each `report_interval` steps; use as a context manager, or just let it go out of scope.

@@ -17,8 +17,6 @@ from levinthal.simulation.dynamics.frames import Frames
 from levinthal.simulation.dynamics.replica import ReplicaState, advance, start_replica
 from levinthal.simulation.systems.molecular_system import MolecularSystem
 
-__all__ = ["Chunk", "Equilibration", "Start", "Trajectory", "chunk_seed", "simulate_ensemble"]
-
 
 @dataclass(frozen=True, eq=False)
 class Start:

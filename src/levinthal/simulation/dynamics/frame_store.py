@@ -33,8 +33,6 @@ from levinthal.files.writing import as_write_error, write_whole
 from levinthal.proteins.contact_maps.maps import CONTACT_CUTOFF_NM, pack_contacts, packed_size
 from levinthal.simulation.dynamics.frames import Frames
 
-__all__ = ["FORMAT_VERSION", "FrameStore", "FrameWriter", "StoreHeader", "StoredChunk"]
-
 FORMAT_VERSION = 1
 _FORMAT = "levinthal frame store"
 _HEADER, _ROWS = "header.json", "chunks.jsonl"

@@ -12,8 +12,6 @@ from scipy import sparse
 from levinthal.errors import UsageError
 from levinthal.simulation.exact.markov_chain import MarkovChain, markov_chain
 
-__all__ = ["FoldingLandscape", "folding_landscape"]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 
 _N_DEVIATIONS, _N_TWISTS = 25, 20

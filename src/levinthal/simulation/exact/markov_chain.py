@@ -17,14 +17,6 @@ from scipy import sparse
 from levinthal.errors import DataError, UsageError
 from levinthal.kernels.choice import chosen
 
-__all__ = [
-    "ChainFrames",
-    "ChainState",
-    "MarkovChain",
-    "load_markov_chain",
-    "markov_chain",
-]
-
 Doubles = npt.NDArray[np.float64]
 
 _ROW_SUM_TOLERANCE = 1e-8

@@ -12,8 +12,6 @@ import numpy.typing as npt
 from levinthal.errors import DataError, SimulationError, UsageError
 from levinthal.kernels.choice import chosen
 
-__all__ = ["MINIMA", "MuellerBrown", "PlanarFrames", "PlanarState", "grid_cells"]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Points: TypeAlias = npt.NDArray[np.floating[Any]]
 

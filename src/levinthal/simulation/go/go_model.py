@@ -31,8 +31,6 @@ from levinthal.simulation.go.heavy_atoms import read_heavy_atoms
 from levinthal.simulation.go.shadow_map import SHADOW_MIN_SEPARATION, shadow_map
 from levinthal.simulation.systems.molecular_system import MolecularSystem, Residue, prepare
 
-__all__ = ["NATIVE_FACTOR", "GoModel", "go_forces", "go_model"]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
 

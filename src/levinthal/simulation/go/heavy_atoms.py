@@ -15,8 +15,6 @@ from levinthal.proteins.residues import HEAVY_ATOMS, RESIDUE_ALIASES, THREE_LETT
 from levinthal.proteins.structures.parsing import read_structure
 from levinthal.simulation.systems.molecular_system import Residue
 
-__all__ = ["read_heavy_atoms"]
-
 _BACKBONE = frozenset(["N", "CA", "C", "O", "OXT", "OT1", "OT2"])
 # Neighbours are 0.38 nm apart, 0.29 nm at a cis bond.
 _FARTHEST_NEIGHBOURS_NM = 0.45

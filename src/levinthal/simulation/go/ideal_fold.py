@@ -9,14 +9,6 @@ from levinthal.proteins.residues import THREE_LETTER
 from levinthal.simulation.go.go_model import GoModel, go_model
 from levinthal.simulation.systems.molecular_system import Residue
 
-__all__ = [
-    "COMMON_FOLDING_KT",
-    "RARE_FOLDING_KT",
-    "THREE_HELIX_SEQUENCE",
-    "three_helix_bundle",
-    "three_helix_residues",
-]
-
 THREE_HELIX_SEQUENCE = "EKLLELLLLGNSKELLKLLLESNSLLKLLEKLL"
 """Made for this fold: leucine where two helices meet, glutamate and lysine outside, glycine where phi is positive."""
 

@@ -16,8 +16,6 @@ from levinthal.simulation.go.go_model import GoModel, go_model
 from levinthal.simulation.go.shadow_map import SHADOW_MIN_SEPARATION
 from levinthal.simulation.systems.molecular_system import Residue
 
-__all__ = ["REPEAT_RESIDUES", "repeat_protein", "repeat_protein_ca_nm"]
-
 REPEAT_RESIDUES = 28
 _SEQUENCE = "ELLKLLEELLKGNSELLKLLEELLKGNS"
 _HELIX_DEG = (-62.0, -42.0)

@@ -12,8 +12,6 @@ from scipy.spatial import cKDTree
 from levinthal.errors import DataError
 from levinthal.simulation.systems.molecular_system import Residue
 
-__all__ = ["SHADOW_CUTOFF_NM", "SHADOW_MIN_SEPARATION", "SHADOW_RADIUS_NM", "shadow_map"]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
 

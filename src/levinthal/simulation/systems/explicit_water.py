@@ -14,8 +14,6 @@ from levinthal.errors import DataError
 from levinthal.simulation.systems.molecular_system import HYDROGEN_MASS_AMU, MolecularSystem, minimised, prepare
 from levinthal.simulation.systems.pdb_structure import from_pdb
 
-__all__ = ["WATER_FORCE_FIELD", "in_explicit_water"]
-
 WATER_FORCE_FIELD = ("amber99sbildn.xml", "tip3p.xml")
 """Amber99SB-ILDN with TIP3P water (Jorgensen et al., J. Chem. Phys. 79:926, 1983)."""
 

@@ -17,8 +17,6 @@ from openmm import app, unit
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.residues import ONE_LETTER
 
-__all__ = ["FORCE_FIELD", "HYDROGEN_MASS_AMU", "MolecularSystem", "Residue", "assemble", "minimised", "prepare"]
-
 FORCE_FIELD = ("amber99sbildn.xml", "amber99_obc.xml")
 """Amber99SB-ILDN (Lindorff-Larsen et al., Proteins 78:1950, 2010) with OBC implicit solvent (Onufriev, Bashford and
 Case, Proteins 55:383, 2004). This file of OpenMM makes a GBSAOBCForce, which is compiled; `implicit/*.xml` make a

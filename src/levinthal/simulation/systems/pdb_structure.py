@@ -15,8 +15,6 @@ from levinthal.proteins.residues import HEAVY_ATOMS, RESIDUE_ALIASES
 from levinthal.proteins.structures.parsing import read_structure
 from levinthal.simulation.systems.molecular_system import MolecularSystem, Residue, assemble, prepare
 
-__all__ = ["from_pdb"]
-
 _CAPS = {"ACE": ("CH3", "C", "O"), "NME": ("N", "C")}
 _ATOM_ALIASES = {("ILE", "CD"): "CD1", ("NME", "CH3"): "C"}
 _TERMINAL_ALIASES = {"OT1": "O", "OC1": "O", "O1": "O", "OT2": "OXT", "OC2": "OXT", "O2": "OXT"}

@@ -17,8 +17,6 @@ from levinthal.errors import UsageError
 from levinthal.proteins.residues import THREE_LETTER
 from levinthal.simulation.systems.molecular_system import MolecularSystem, Residue, assemble, prepare
 
-__all__ = ["FS_SEQUENCE", "START_DIHEDRALS_DEG", "capped_peptide", "fs_peptide"]
-
 FS_SEQUENCE = "A" * 5 + "AAARA" * 3 + "A"
 """Ace-A5(AAARA)3A-NME (Lockhart and Kim, Science 257:947, 1992)."""
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from levinthal.errors import DataError
 
-__all__ = ["repair_structure"]
-
 _SEED = 1
 
 

@@ -15,8 +15,6 @@ from typing import Any, BinaryIO
 
 from levinthal.errors import DataError
 
-__all__ = ["FrameCount", "count_frames"]
-
 _XTC_MAGIC = (1995, 2023)  # 2023: sizes above 2 GiB a frame
 _XTC_BOX_BYTES = 36
 _XTC_PLAIN_ATOMS = 9  # so few are stored as they are

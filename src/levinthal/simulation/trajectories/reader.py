@@ -27,8 +27,6 @@ from levinthal.simulation.trajectories.frame_headers import FrameCount, count_fr
 from levinthal.simulation.trajectories.residues import NEIGHBOUR_NM, ResidueSelection
 from levinthal.simulation.trajectories.whole import make_whole, usable_cells
 
-__all__ = ["ReadTrajectories", "Trajectory", "read_trajectories"]
-
 _FRAMES_AT_ONCE = 100
 _AT_ONE_POINT_NM = 0.01
 # Units that are mistaken for each other differ by ten.

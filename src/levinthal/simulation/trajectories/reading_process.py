@@ -20,8 +20,6 @@ import numpy as np
 from levinthal.errors import DataError
 from levinthal.simulation.trajectories.residues import ResidueSelection, select_residues
 
-__all__ = ["ERROR", "PROGRESS", "REQUEST", "main"]
-
 REQUEST, PROGRESS, ERROR = "request.json", "progress.txt", "error.txt"
 
 _WITHOUT_COORDINATES = (".psf", ".prmtop", ".parm7", ".top")

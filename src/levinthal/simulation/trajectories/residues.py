@@ -16,8 +16,6 @@ import numpy.typing as npt
 
 from levinthal.errors import DataError
 
-__all__ = ["NEIGHBOUR_NM", "ResidueSelection", "neighbours", "select_residues"]
-
 NEIGHBOUR_NM = (0.25, 0.45)
 """CA atoms of bonded residues: 0.38 nm across a trans peptide bond, 0.29 nm across a cis one, with thermal motion."""
 _PEPTIDE_BOND_NM = 0.2

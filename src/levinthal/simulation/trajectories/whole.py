@@ -11,8 +11,6 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["make_whole", "usable_cells"]
-
 Floats = npt.NDArray[np.floating]
 
 _LEAST_HEIGHT_NM = 0.9

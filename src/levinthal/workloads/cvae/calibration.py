@@ -13,8 +13,6 @@ from levinthal.workloads.cvae.model.precision import Execution, choose_execution
 from levinthal.workloads.cvae.settings import CVAESettings
 from levinthal.workloads.cvae.training.batch_search import available_bytes, search_batch_size
 
-__all__ = ["Calibration", "calibrate"]
-
 _STRIP_ROWS = 128
 _FIRST_BATCH = 16
 """Frames of the batch that the way to compute is chosen with, before a search for the batch size."""

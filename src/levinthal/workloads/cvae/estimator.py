@@ -25,8 +25,6 @@ from levinthal.workloads.cvae.training.history import History
 from levinthal.workloads.cvae.training.loop import train
 from levinthal.workloads.cvae.training.settings import TrainingSettings
 
-__all__ = ["CVAE"]
-
 _FORMAT = "levinthal.cvae/1"
 Contacts = MapSource | npt.NDArray[Any]
 

@@ -16,8 +16,6 @@ from levinthal.workloads.cvae.data.maps import MapSource
 from levinthal.workloads.cvae.model.network import CVAEModel, evidence_loss
 from levinthal.workloads.cvae.model.precision import Execution, execution_context
 
-__all__ = ["Evaluation", "check_frames", "decode", "encode", "evaluate"]
-
 Floats = npt.NDArray[np.float32]
 
 

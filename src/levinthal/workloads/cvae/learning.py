@@ -23,8 +23,6 @@ from levinthal.workloads.cvae.training.settings import TrainingSettings
 from levinthal.workloads.training.checkpoint import ForeignCheckpointError, Keeping
 from levinthal.workloads.training.reporting import first_time, report_arithmetic, report_time_to_target
 
-__all__ = ["TRAINING_FOLDER", "learn"]
-
 TRAINING_FOLDER = "training"
 """Folder in `run.kept` of what a killed training goes on from."""
 

@@ -9,8 +9,6 @@ from pydantic import Field, model_validator
 
 from levinthal.workloads.implementation import ImplementationSettings
 
-__all__ = ["CVAESettings"]
-
 
 class CVAESettings(ImplementationSettings):
     """Data, model and training; defaults are those of `tiny`."""

@@ -34,8 +34,6 @@ from levinthal.workloads.cvae.training.scaling import CASES, CVAETrainer, choice
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.training.reporting import report_peak_memory
 
-__all__ = ["CVAEWorkload"]
-
 Doubles = npt.NDArray[np.float64]
 
 

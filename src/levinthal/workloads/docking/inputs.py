@@ -19,8 +19,6 @@ from levinthal.workloads.docking.preparation.conformations import given_conforma
 from levinthal.workloads.docking.preparation.library import Failure, Prepared, prepare_library, read_library
 from levinthal.workloads.docking.settings import DockingSettings
 
-__all__ = ["Inputs", "read_inputs"]
-
 _EMBEDDED = "t4-lysozyme-l99a-p-xylene"
 _NEAR_ANGSTROM = 6.0
 

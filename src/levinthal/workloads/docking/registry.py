@@ -13,8 +13,6 @@ from typing import Any
 
 from levinthal.plugins import Registry
 
-__all__ = ["SEARCHES", "make_search"]
-
 
 def _problems(name: str, search: Any) -> list[str]:
     """Return what of the contract a plug-in does not keep; its base class is not imported for that."""

@@ -10,8 +10,6 @@ from pydantic import Field, model_validator
 from levinthal.workloads.docking.registry import SEARCHES
 from levinthal.workloads.implementation import ImplementationSettings
 
-__all__ = ["DockingSettings"]
-
 
 class DockingSettings(ImplementationSettings):
     """Complex, pocket, conformations, training and searches; defaults are those of `tiny`."""

@@ -20,8 +20,6 @@ from levinthal.workloads.docking.settings import DockingSettings
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.training.reporting import report_peak_memory
 
-__all__ = ["DockingWorkload"]
-
 
 class DockingWorkload:
     """Docking of a rigid ligand in a flexible pocket by a trained policy and by the searches it has to beat."""

@@ -25,8 +25,6 @@ from levinthal.workloads.training.checkpoint import Keeping
 from levinthal.workloads.training.reporting import report_arithmetic, report_time_to_target
 from levinthal.workloads.training.reproducible import on_threads
 
-__all__ = ["Learned", "learn", "report_updates", "training_settings"]
-
 _ANGSTROM_PER_NM = 10.0
 _FEW_UNITS = 128
 

@@ -10,8 +10,6 @@ from pydantic import Field, model_validator
 from levinthal.workloads.implementation import ImplementationSettings
 from levinthal.workloads.rgn.targets import CASP12_TARGETS
 
-__all__ = ["RGNSettings"]
-
 
 class RGNSettings(ImplementationSettings):
     """Data, model, training and prediction; defaults are those of `tiny`."""

@@ -12,8 +12,6 @@ import numpy as np
 
 from levinthal.proteins.residues import AMINO_ACIDS
 
-__all__ = ["CASP12_TARGETS", "Target", "random_sequences"]
-
 
 class Target(NamedTuple):
     """A target of CASP: free modelling (FM), template based (TBM) or between the two (TBM-hard)."""

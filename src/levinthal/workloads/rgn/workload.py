@@ -30,8 +30,6 @@ from levinthal.workloads.rgn.training.scaling import CASES, RGNTrainer, store_re
 from levinthal.workloads.rgn.training.weights import load_weights
 from levinthal.workloads.training.reporting import report_peak_memory
 
-__all__ = ["RGNWorkload"]
-
 
 class RGNWorkload:
     """Recurrent geometric network: from sequence and profile to backbone structure."""

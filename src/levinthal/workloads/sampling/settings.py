@@ -10,8 +10,6 @@ from levinthal.workloads.implementation import ImplementationSettings
 from levinthal.workloads.sampling.study.settings import CampaignSettings, ComparisonSettings
 from levinthal.workloads.sampling.systems.settings import SystemSettings
 
-__all__ = ["SamplingSettings"]
-
 Part = TypeVar("Part", bound=Settings)
 
 

@@ -31,8 +31,6 @@ from levinthal.workloads.sampling.systems.registry import make_system
 from levinthal.workloads.sampling.systems.system import System
 from levinthal.workloads.training.reporting import report_peak_memory
 
-__all__ = ["SamplingWorkload"]
-
 _KINETIC_TOLERANCE = 0.05
 _EXACT_MISSES = 1
 

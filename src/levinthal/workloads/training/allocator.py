@@ -10,8 +10,6 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 
-__all__ = ["keep_freed_memory"]
-
 # malloc.h: M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _KEEP_BYTES = 2**30

@@ -16,17 +16,6 @@ from torch import Tensor, nn
 from levinthal.errors import DataError
 from levinthal.workloads.training.tensor_file import DAMAGED, below, read_tensors, write_tensors
 
-__all__ = [
-    "CHECKPOINT",
-    "Checkpoint",
-    "ForeignCheckpointError",
-    "Form",
-    "Keeping",
-    "load_checkpoint",
-    "resume",
-    "save_checkpoint",
-]
-
 CHECKPOINT = "training.safetensors"
 """File in the checkpoint folder that holds the state of training."""
 

@@ -8,8 +8,6 @@ from typing import Any, TypeVar
 
 from levinthal.errors import UsageError
 
-__all__ = ["from_plain"]
-
 T = TypeVar("T")
 
 

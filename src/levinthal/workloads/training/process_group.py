@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, distributed
 
-__all__ = ["choice_of_first", "largest_of_ranks", "rank_and_size", "sum_over_ranks"]
-
 
 def rank_and_size() -> tuple[int, int]:
     """Return this process's rank and the number of ranks; 0 and 1 outside of a process group."""

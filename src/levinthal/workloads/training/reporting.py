@@ -9,8 +9,6 @@ from levinthal.harness import Run
 from levinthal.metrics.peaks import Peaks
 from levinthal.metrics.process import process_tree_usage
 
-__all__ = ["first_time", "report_arithmetic", "report_peak_memory", "report_time_to_target"]
-
 
 def first_time(times_s: Iterable[float], values: Iterable[float | None], target: float) -> float | None:
     """Return the first of the times at which a value was at or below a target; null where none was."""

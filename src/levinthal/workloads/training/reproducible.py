@@ -8,8 +8,6 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["on_threads", "reproducible"]
-
 
 @contextmanager
 def reproducible(deterministic: bool, device: torch.device) -> Iterator[None]:

@@ -19,8 +19,6 @@ from torch import Tensor
 from levinthal.errors import DataError
 from levinthal.files.writing import as_write_error, whole_path
 
-__all__ = ["DAMAGED", "below", "read_tensors", "write_tensors"]
-
 DAMAGED = "it is damaged or not a file of Levinthal's: use another, or train again"
 """What to do about a file that cannot be used."""
 

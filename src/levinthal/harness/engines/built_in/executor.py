@@ -23,8 +23,6 @@ from levinthal.harness.engines.contract import EngineKind, WorkerLostError
 from levinthal.harness.engines.queueing import Task, Workers, call
 from levinthal.harness.engines.user_file import check_file, run_file
 
-__all__ = ["ENGINE", "ExecutorEngine"]
-
 _WHAT = "your file that makes an executor"
 
 

@@ -8,8 +8,6 @@ from typing import ParamSpec, TypeVar
 
 from levinthal.harness.engines.contract import EngineKind
 
-__all__ = ["ENGINE", "InlineEngine", "InlineExecutor"]
-
 P = ParamSpec("P")
 T = TypeVar("T")
 

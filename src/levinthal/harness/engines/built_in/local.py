@@ -17,8 +17,6 @@ from typing import Any, ParamSpec, TypeVar
 from levinthal.harness.engines.contract import EngineKind
 from levinthal.harness.engines.processes import available_cores, die_with_parent
 
-__all__ = ["ENGINE", "LocalEngine", "pinned_pool"]
-
 P = ParamSpec("P")
 T = TypeVar("T")
 

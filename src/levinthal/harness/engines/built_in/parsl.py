@@ -33,8 +33,6 @@ from levinthal.harness.engines.user_file import check_file
 if TYPE_CHECKING:
     from parsl.dataflow.dflow import DataFlowKernel
 
-__all__ = ["ENGINE", "ParslEngine"]
-
 _LOOK_S = 1.0
 _CLEANUP_S = 60.0
 # So long, and so many times the longest task, silence means nothing.

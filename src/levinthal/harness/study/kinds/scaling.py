@@ -28,8 +28,6 @@ from levinthal.harness.study.kept import Measured
 from levinthal.harness.study.kind import Bench, Figure, GateValue, Ratio, Study, Terms
 from levinthal.harness.study.pairs import largest_relative_difference, pairs_along
 
-__all__ = ["LOSS_TOLERANCE", "STUDY", "ScalingOptions", "ScalingStudy"]
-
 LOSS_TOLERANCE = 0.02
 """Largest relative difference between the first losses of a point and of its case's fewest ranks at the same batch."""
 

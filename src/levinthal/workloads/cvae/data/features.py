@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from levinthal.workloads.cvae.data.frames import TrajectorySet
     from levinthal.workloads.cvae.settings import CVAESettings
 
-__all__ = ["MOST_PAIRS", "Features", "PairSample", "features_of_maps", "features_of_trajectories", "sample_pairs"]
-
 MOST_PAIRS = 6_000
 _SAMPLED_PAIRS = 2_000
 

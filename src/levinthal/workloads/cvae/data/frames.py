@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from levinthal.simulation.systems.molecular_system import MolecularSystem
     from levinthal.workloads.cvae.settings import CVAESettings
 
-__all__ = ["TrajectorySet", "read_trajectories", "simulate"]
-
 _LEAST_FRAMES = 40
 _FEMTOSECONDS_PER_NANOSECOND = 1e6
 _SECONDS_PER_DAY = 86_400

@@ -16,8 +16,6 @@ import numpy as np
 
 from levinthal.workloads.cvae.data.maps import Indices, Maps, MapSource, TargetSource
 
-__all__ = ["SHUFFLE_BLOCK", "SHUFFLE_WINDOW", "Batch", "Loader", "shuffled"]
-
 SHUFFLE_BLOCK = 64
 """Frames that follow each other on the disk and are read together."""
 SHUFFLE_WINDOW = 256

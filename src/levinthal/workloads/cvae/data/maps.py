@@ -12,19 +12,6 @@ import numpy.typing as npt
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.contact_maps.maps import expand_contacts, packed_size
 
-__all__ = [
-    "DenseMaps",
-    "Indices",
-    "LaggedMaps",
-    "MapSource",
-    "Maps",
-    "PackedMaps",
-    "SelectedMaps",
-    "TargetSource",
-    "as_source",
-    "lagged_pairs",
-]
-
 Indices = npt.NDArray[np.int64]
 Maps = npt.NDArray[np.float32]
 

@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from levinthal.errors import DataError, UsageError
 
-__all__ = ["Split", "split_by_block"]
-
 Indices = npt.NDArray[np.int64]
 
 

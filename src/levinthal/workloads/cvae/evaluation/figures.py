@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
 
-__all__ = ["contact_map_figure", "latent_figure"]
-
 _MOST_POINTS = 4000
 _STATE_COLOURS = {"helix": PALETTE[0], "coil": PALETTE[1]}
 

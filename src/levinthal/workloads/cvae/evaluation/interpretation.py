@@ -16,8 +16,6 @@ from levinthal.workloads.cvae.inference import decode, evaluate
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.settings import CVAESettings
 
-__all__ = ["Space", "embed_and_cluster", "interpret", "reconstruct_held_out"]
-
 Doubles = npt.NDArray[np.float64]
 
 

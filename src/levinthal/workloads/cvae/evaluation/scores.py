@@ -10,19 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "area_under_curve",
-    "bits_per_contact",
-    "cluster_labels",
-    "linear_correlation",
-    "mean_map_logits",
-    "pca_embedding",
-    "silhouette",
-    "state_agreement",
-    "tica_embedding",
-    "vamp2_held_out",
-]
-
 Floats = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]
 

@@ -11,8 +11,6 @@ from typing import Any
 from levinthal.errors import UsageError
 from levinthal.workloads.training.plain_data import from_plain
 
-__all__ = ["PRESETS", "CVAEConfig", "flops_per_frame", "strides_for"]
-
 _MOST_ROWS = 64
 
 

@@ -29,8 +29,6 @@ from levinthal.kernels.convolution.winograd import (
 from levinthal.kernels.products import PANEL
 from levinthal.kernels.threads import in_parts, shares
 
-__all__ = ["Layer", "convolution_stack", "supports"]
-
 Flat = npt.NDArray[Any]
 
 _SHARES = 64

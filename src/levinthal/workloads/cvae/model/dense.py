@@ -10,8 +10,6 @@ from torch import Tensor
 from levinthal.kernels.convolution.store import add_and_rectify, gate_columns
 from levinthal.kernels.threads import in_parts, n_compute_threads, shares
 
-__all__ = ["dense"]
-
 _ROWS_WORTH_SPLITTING = 64
 
 

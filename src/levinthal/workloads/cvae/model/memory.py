@@ -21,8 +21,6 @@ from torch.utils.checkpoint import checkpoint
 from levinthal.errors import UsageError
 from levinthal.workloads.cvae.model.config import CVAEConfig
 
-__all__ = ["MemoryPlan", "activation_bytes", "convolve_in_strips", "plan_memory", "recomputed", "state_bytes"]
-
 _FLOAT_BYTES = 4
 # A map that is kept, its gradient, and what a convolution needs beside them: benchmarks/cvae_ladder.py at 1,024 rows.
 _COPIES = 4

@@ -23,8 +23,6 @@ from levinthal.workloads.cvae.model.convolution import Layer, convolution_stack,
 from levinthal.workloads.cvae.model.dense import dense
 from levinthal.workloads.cvae.model.memory import MemoryPlan, convolve_in_strips, recomputed
 
-__all__ = ["LOG_VAR_LIMIT", "CVAEModel", "Losses", "Output", "evidence_loss", "initialise"]
-
 LOG_VAR_LIMIT = 20.0
 """Log-variances beyond +-20 mean nothing in float32, but their exponential would overflow the loss."""
 

@@ -20,8 +20,6 @@ from levinthal.kernels.choice import kernels_allowed
 from levinthal.kernels.convolution.optimise import rmsprop_range, squared_norm_range
 from levinthal.kernels.threads import in_parts, shares
 
-__all__ = ["OptimizerSettings", "RMSprop"]
-
 _WORTH_THREADS = 100_000
 
 Flat = npt.NDArray[Any]

@@ -18,8 +18,6 @@ from levinthal.kernels.threads import compute_threads, n_compute_threads
 from levinthal.workloads.cvae.model.config import CVAEConfig
 from levinthal.workloads.cvae.model.network import CVAEModel, evidence_loss
 
-__all__ = ["Execution", "candidates", "choose_execution", "execution_context"]
-
 _FEW_ELEMENTS = 8_000
 _MANY_ELEMENTS = 150_000
 """Map elements in the batches of a probe: few to drop what is far slower, many to choose among the rest."""

@@ -18,8 +18,6 @@ from levinthal.workloads.cvae.model.optimiser import OptimizerSettings, RMSprop
 from levinthal.workloads.cvae.model.precision import Execution, execution_context
 from levinthal.workloads.training.allocator import keep_freed_memory
 
-__all__ = ["BatchSearch", "Trial", "available_bytes", "search_batch_size"]
-
 _TIMED_STEPS = 3
 _WITHIN = 0.97
 """A smaller batch that reaches this share of the best speed is preferred: more steps for the same frames."""

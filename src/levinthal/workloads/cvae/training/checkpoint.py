@@ -21,8 +21,6 @@ from levinthal.workloads.training.checkpoint import (
 )
 from levinthal.workloads.training.process_group import sum_over_ranks
 
-__all__ = ["FORM", "Keeper", "Progress"]
-
 
 @dataclass(frozen=True)
 class Progress:

@@ -21,8 +21,6 @@ from torch.nn import functional
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.training.process_group import rank_and_size
 
-__all__ = ["Factors", "GradientExchange"]
-
 Factors = Literal["auto", "always", "never"]
 """Whether the wide dense layers send factors; "auto" does where they are smaller than the gradient."""
 

@@ -9,8 +9,6 @@ from typing import Any
 from levinthal.workloads.cvae.inference import Evaluation
 from levinthal.workloads.cvae.model.precision import Execution
 
-__all__ = ["Epoch", "History"]
-
 
 @dataclass(frozen=True)
 class Epoch:

@@ -24,8 +24,6 @@ from levinthal.workloads.training.checkpoint import Keeping
 from levinthal.workloads.training.process_group import choice_of_first, sum_over_ranks
 from levinthal.workloads.training.reproducible import reproducible
 
-__all__ = ["execution_of_ranks", "train"]
-
 OnStep = Callable[[int, Tensor], object]
 OnEpoch = Callable[[Epoch], bool | None]
 

@@ -24,8 +24,6 @@ from levinthal.workloads.cvae.model.precision import Execution, choose_execution
 from levinthal.workloads.cvae.training.stepper import Stepper
 from levinthal.workloads.training.allocator import keep_freed_memory
 
-__all__ = ["CASES", "EPOCH_FRAMES", "CVAETrainer", "choice_of_execution", "store_frames"]
-
 EPOCH_FRAMES = 65_536
 
 CASES = MappingProxyType(

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from levinthal.errors import UsageError
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
 
-__all__ = ["TrainingSettings"]
-
 
 @dataclass(frozen=True)
 class TrainingSettings:

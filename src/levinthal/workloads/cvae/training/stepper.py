@@ -26,8 +26,6 @@ from levinthal.workloads.cvae.model.precision import Execution, execution_contex
 from levinthal.workloads.cvae.training.data_parallel import Factors, GradientExchange
 from levinthal.workloads.training.process_group import rank_and_size
 
-__all__ = ["Stepper", "fingerprint_of"]
-
 _ORDER, _NOISE, _DROPOUT = range(3)
 _SAMPLED_FRAMES = 16
 

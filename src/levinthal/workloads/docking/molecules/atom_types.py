@@ -16,8 +16,6 @@ from scipy.spatial import cKDTree
 
 from levinthal.errors import DataError
 
-__all__ = ["COVALENT_RADII_ANGSTROM", "ELEMENTS", "VINA_TYPES", "find_bonds", "vina_types"]
-
 VINA_TYPES = (
     "C_H", "C_P", "N_P", "N_D", "N_A", "N_DA", "O_P", "O_D", "O_A", "O_DA", "S_P", "P_P", "F_H", "Cl_H", "Br_H", "I_H",
     "Si", "At", "Met_D",

@@ -14,8 +14,6 @@ import numpy.typing as npt
 
 from levinthal.errors import DataError
 
-__all__ = ["Box", "Ligand", "Receptor"]
-
 Coordinates = npt.NDArray[np.float64]
 
 

@@ -18,8 +18,6 @@ from torch import Tensor
 from levinthal.errors import DataError
 from levinthal.workloads.docking.molecules.molecule import Box
 
-__all__ = ["Poses", "exponential", "multiply", "rotation_matrices", "superposed"]
-
 
 @dataclass(frozen=True, eq=False)
 class Poses:

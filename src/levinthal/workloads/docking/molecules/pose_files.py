@@ -12,8 +12,6 @@ from levinthal.workloads.docking.molecules.atom_types import ELEMENTS
 from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
 from levinthal.workloads.docking.molecules.pose import superposed
 
-__all__ = ["pose_record", "receptor_pdb"]
-
 
 def pose_record(
     ligand: Ligand, coordinates_angstrom: npt.NDArray[np.float64], name: str, fields: Mapping[str, object]

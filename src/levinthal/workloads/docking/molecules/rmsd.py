@@ -15,8 +15,6 @@ import numpy.typing as npt
 
 from levinthal.workloads.docking.molecules.molecule import Ligand
 
-__all__ = ["CrystalPose", "automorphisms", "symmetric_rmsd"]
-
 _MOST_SYMMETRIES = 20_000
 
 

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 
 from levinthal.errors import DataError
 
-__all__ = ["REFUSED", "quiet_libraries", "refusing"]
-
 REFUSED = (RuntimeError, ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, AssertionError)
 """What these libraries raise for a molecule that they cannot treat."""
 

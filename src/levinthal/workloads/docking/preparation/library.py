@@ -16,8 +16,6 @@ from levinthal.workloads.docking.molecules.molecule import Ligand
 from levinthal.workloads.docking.preparation.ligands import prepare_ligand
 from levinthal.workloads.docking.preparation.text import read_text
 
-__all__ = ["BUILT_IN", "L99A_LIBRARY", "Failure", "LibraryEntry", "Prepared", "prepare_library", "read_library"]
-
 
 @dataclass(frozen=True)
 class LibraryEntry:

@@ -20,8 +20,6 @@ from levinthal.workloads.docking.preparation.libraries import REFUSED, quiet_lib
 from levinthal.workloads.docking.preparation.pdbqt import MOST_LIGAND_ATOMS, ligand_from_pdbqt
 from levinthal.workloads.docking.preparation.text import FARTHEST_ANGSTROM, read_text
 
-__all__ = ["ligand_from_mol2", "ligand_from_mol_block", "ligand_from_smiles", "prepare_ligand"]
-
 _LONGEST_SMILES = 1_000
 _MOST_SMILES_ATOMS = 100
 _LONGEST_TEXT = 2_000_000

@@ -19,15 +19,6 @@ from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
 from levinthal.workloads.docking.preparation.pdbqt_records import SKIPPED, AtomLine, atom_of, first_model, is_atom
 from levinthal.workloads.docking.preparation.text import read_text
 
-__all__ = [
-    "MOST_LIGAND_ATOMS",
-    "count_torsions",
-    "ligand_from_pdbqt",
-    "read_ligand_pdbqt",
-    "read_receptor_pdbqt",
-    "receptor_from_pdbqt",
-]
-
 MOST_LIGAND_ATOMS = 500
 MOST_RECEPTOR_ATOMS = 200_000
 

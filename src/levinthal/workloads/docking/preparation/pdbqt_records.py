@@ -13,8 +13,6 @@ from levinthal.workloads.docking.molecules.atom_types import ELEMENTS, PSEUDO_TY
 from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
 from levinthal.workloads.docking.preparation.text import coordinates_of
 
-__all__ = ["SKIPPED", "AtomLine", "atom_of", "first_model", "is_atom", "ligand_to_pdbqt", "receptor_to_pdbqt"]
-
 SKIPPED = (
     "REMARK", "TER", "END", "WARNING", "ROOT", "BRANCH", "TORSDOF", "USER", "COMPND",
     "AUTHOR", "HEADER", "TITLE", "CRYST", "BEGIN_RES", "CONECT", "MASTER", "ANISOU", "EXPDTA",

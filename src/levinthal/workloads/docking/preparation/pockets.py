@@ -11,8 +11,6 @@ from levinthal.errors import DataError
 from levinthal.workloads.docking.molecules.molecule import Box, Receptor
 from levinthal.workloads.docking.preparation.ligands import prepare_ligand
 
-__all__ = ["pocket_box", "residue_atoms"]
-
 _LIGAND_FILES = (".sdf", ".sd", ".mol", ".mol2", ".pdbqt")
 
 

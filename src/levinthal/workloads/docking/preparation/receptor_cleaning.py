@@ -13,8 +13,6 @@ import gemmi
 from levinthal.errors import DataError
 from levinthal.proteins.residues import HEAVY_ATOMS
 
-__all__ = ["clean", "is_protein", "label_of", "lacks_atoms", "simplify"]
-
 _BACKBONE = ("N", "CA", "C")
 _CAPS = frozenset({"ACE", "NME"})
 _VARIANTS = {

@@ -16,8 +16,6 @@ from levinthal.workloads.docking.preparation.pdbqt_records import is_atom
 from levinthal.workloads.docking.preparation.receptor_cleaning import is_protein, lacks_atoms
 from levinthal.workloads.docking.preparation.text import coordinates_of
 
-__all__ = ["completed", "typed"]
-
 _LONGEST_PEPTIDE_BOND_ANGSTROM = 2.0
 # A structure without hydrogens has none; one with polar ones alone has one for five heavy atoms.
 _FEWEST_HYDROGENS = 0.1

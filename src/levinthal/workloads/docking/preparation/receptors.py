@@ -20,8 +20,6 @@ from levinthal.workloads.docking.preparation.receptor_cleaning import clean, lab
 from levinthal.workloads.docking.preparation.receptor_typing import completed, typed
 from levinthal.workloads.docking.preparation.text import FARTHEST_ANGSTROM, coordinates_of, read_text
 
-__all__ = ["prepare_receptor", "receptor_from_structure"]
-
 _DAMAGED = (RuntimeError, ValueError, IndexError, OverflowError)
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from levinthal.errors import DataError
 
-__all__ = ["FARTHEST_ANGSTROM", "MOST_BYTES", "coordinates_of", "read_text"]
-
 MOST_BYTES = 64 * 2**20
 FARTHEST_ANGSTROM = 9_000.0
 

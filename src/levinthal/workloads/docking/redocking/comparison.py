@@ -15,20 +15,6 @@ from levinthal.workloads.docking.search.contract import Problem, Search
 from levinthal.workloads.docking.search.outcome import SearchOutcome
 from levinthal.workloads.docking.search.rescoring import FinalPoses, rescore
 
-__all__ = [
-    "SEARCH_TOLERANCE_KCAL_MOL",
-    "SUCCESS_ANGSTROM",
-    "Contender",
-    "Finished",
-    "FinishedRun",
-    "Summary",
-    "Verdict",
-    "finish",
-    "judge",
-    "summarise",
-    "verdict_of",
-]
-
 SUCCESS_ANGSTROM = 2.0
 SEARCH_TOLERANCE_KCAL_MOL = 0.5
 

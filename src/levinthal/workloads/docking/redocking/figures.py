@@ -13,8 +13,6 @@ from levinthal.workloads.docking.redocking.comparison import Summary
 from levinthal.workloads.docking.search.outcome import Trace
 from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
 
-__all__ = ["anytime_figure", "table_svg"]
-
 _COLUMNS = (
     "search",
     "within 2 Å",

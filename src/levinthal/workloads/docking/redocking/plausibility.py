@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["PoseCheck", "check_pose"]
-
 _SHORTEST_RELATIVE_DISTANCE = 0.75
 _LARGEST_OVERLAP = 0.075
 _VOLUME_SCALE = 0.8

@@ -30,8 +30,6 @@ from levinthal.workloads.docking.search.outcome import SearchOutcome
 from levinthal.workloads.docking.search.rescoring import polish
 from levinthal.workloads.docking.settings import DockingSettings
 
-__all__ = ["redock"]
-
 _TIMED_POSES = 16_384
 _TIMINGS = 5
 

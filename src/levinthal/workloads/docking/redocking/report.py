@@ -24,8 +24,6 @@ from levinthal.workloads.docking.redocking.viewer import scene_html, scene_svg
 from levinthal.workloads.docking.search.agent.policy import TrainedPolicy
 from levinthal.workloads.docking.search.contract import Problem
 
-__all__ = ["keep_artifacts", "report_break_even", "report_searches", "report_success"]
-
 
 def report_searches(run: Run, summaries: Sequence[Summary]) -> None:
     """Record times and quality of every search, by its name."""

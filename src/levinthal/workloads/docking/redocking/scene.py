@@ -12,8 +12,6 @@ import numpy.typing as npt
 from levinthal.workloads.docking.molecules.atom_types import ELEMENTS, find_bonds
 from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
 
-__all__ = ["Part", "Scene", "scene_of"]
-
 _POCKET_ANGSTROM = 5.0
 _POLAR_ANGSTROM = 3.4
 _POLAR = frozenset({"N", "O", "S"})

@@ -18,8 +18,6 @@ from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.settings import DockingSettings
 from levinthal.workloads.training.reporting import first_time, report_time_to_target
 
-__all__ = ["obtain_policy"]
-
 
 def obtain_policy(run: Run, settings: DockingSettings, problems: Sequence[Problem]) -> TrainedPolicy:
     """Train a policy on some problems, or read the one that the settings name.

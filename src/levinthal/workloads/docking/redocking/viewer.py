@@ -15,8 +15,6 @@ import numpy.typing as npt
 
 from levinthal.workloads.docking.redocking.scene import Part, Scene
 
-__all__ = ["scene_html", "scene_svg"]
-
 _COLOURS = {
     "C": "#555555", "N": "#3050F8", "O": "#E0200D", "S": "#C8A000", "P": "#FF8000", "F": "#50B050", "Cl": "#1F9F1F",
     "Br": "#A62929", "I": "#940094",

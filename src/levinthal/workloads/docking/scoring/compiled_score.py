@@ -17,8 +17,6 @@ from torch import Tensor
 from levinthal.kernels.docking.poses import LANES, fill_records, score_poses
 from levinthal.kernels.threads import in_parts, shares
 
-__all__ = ["Records", "make_records", "score_atoms_compiled", "score_rigid_compiled"]
-
 _LOWEST, _HIGHEST = -32_767, 32_767
 
 # A pose of 20 atoms takes about 0.2 us; waking a second thread takes about 30 us.

@@ -21,8 +21,6 @@ from levinthal.workloads.docking.scoring.functions import CUTOFF_ANGSTROM, Funct
 from levinthal.workloads.docking.scoring.rigid import RigidScore, rigid_sums
 from levinthal.workloads.docking.scoring.tables import BINS, BINS_PER_SQUARE_ANGSTROM, pair_table
 
-__all__ = ["SCORING_CURL", "exact_score", "exact_score_and_gradient", "soften"]
-
 SCORING_CURL = 1000.0
 
 _PAIRS_AT_ONCE = 4_000_000

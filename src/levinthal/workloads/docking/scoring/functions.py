@@ -21,16 +21,6 @@ from torch import Tensor
 from levinthal.errors import UsageError
 from levinthal.workloads.docking.molecules.atom_types import VINA_TYPES
 
-__all__ = [
-    "CUTOFF_ANGSTROM",
-    "SCORING_FUNCTIONS",
-    "FunctionName",
-    "ScoringFunction",
-    "pair_energy",
-    "scoring_function",
-    "torsion_divisor",
-]
-
 FunctionName = Literal["vina", "vinardo"]
 
 CUTOFF_ANGSTROM = 8.0

@@ -17,8 +17,6 @@ from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.scoring.grids import GridMaps
 from levinthal.workloads.docking.scoring.rigid import AtomScores, RigidScore, rigid_sums
 
-__all__ = ["score_and_gradient", "score_atoms", "score_poses"]
-
 Conformation = int | Tensor | Sequence[int] | None
 Method = Literal["auto", "kernels", "torch"]
 

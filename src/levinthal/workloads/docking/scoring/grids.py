@@ -29,8 +29,6 @@ from levinthal.workloads.docking.scoring.tables import BINS, BINS_PER_SQUARE_ANG
 if TYPE_CHECKING:
     from levinthal.workloads.docking.scoring.compiled_score import Records
 
-__all__ = ["SEARCH_CURL", "GridMaps", "build_grids"]
-
 SEARCH_CURL = 10.0
 
 _MOST_NODES = 200_000_000

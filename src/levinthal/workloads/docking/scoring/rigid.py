@@ -7,8 +7,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["AtomScores", "RigidScore", "rigid_sums"]
-
 
 class RigidScore(NamedTuple):
     """Scores of N poses.

@@ -15,8 +15,6 @@ import torch
 from levinthal.workloads.docking.molecules.atom_types import VINA_TYPES
 from levinthal.workloads.docking.scoring.functions import CUTOFF_ANGSTROM, pair_energy, scoring_function
 
-__all__ = ["BINS", "BINS_PER_SQUARE_ANGSTROM", "pair_table"]
-
 BINS_PER_SQUARE_ANGSTROM = 32
 BINS = int(CUTOFF_ANGSTROM**2) * BINS_PER_SQUARE_ANGSTROM
 

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BEDROC_ALPHA", "TOP_FRACTION", "Enrichment", "enrichment_of"]
-
 BEDROC_ALPHA = 20.0
 TOP_FRACTION = 0.01
 

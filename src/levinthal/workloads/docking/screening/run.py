@@ -16,9 +16,6 @@ from levinthal.workloads.docking.search.outcome import SearchOutcome
 from levinthal.workloads.docking.settings import DockingSettings
 from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
 
-__all__ = ["screen_library"]
-
-
 _SEARCH = RandomRestarts(n_drawn=2048, n_starts=512, n_last=32, n_poses=3)
 _MOST_NOTES = 5
 

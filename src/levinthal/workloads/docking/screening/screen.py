@@ -25,8 +25,6 @@ from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.search.outcome import SearchOutcome
 from levinthal.workloads.docking.search.rescoring import rescore
 
-__all__ = ["Hit", "Screening", "ranked_csv", "ranked_sdf", "screen"]
-
 
 @dataclass(frozen=True, eq=False)
 class Hit:

@@ -17,8 +17,6 @@ from levinthal.workloads.docking.scoring import GridMaps, RigidScore, build_grid
 from levinthal.workloads.docking.scoring.functions import FunctionName
 from levinthal.workloads.docking.search.outcome import SearchOutcome, Trace
 
-__all__ = ["Problem", "Search", "distinct"]
-
 _ALIKE_ANGSTROM = 1.0
 
 

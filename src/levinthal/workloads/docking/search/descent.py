@@ -16,8 +16,6 @@ from torch import Tensor
 from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.scoring import RigidScore
 
-__all__ = ["Descent", "Evaluate"]
-
 Evaluate = Callable[[Poses, Tensor], RigidScore]
 """Poses and the receptor conformation of each, to energies, forces and torques along the axes of the box."""
 

@@ -15,8 +15,6 @@ from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.search.descent import Descent
 from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
 
-__all__ = ["Halving"]
-
 
 @dataclass(frozen=True)
 class Halving:

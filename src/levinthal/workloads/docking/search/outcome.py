@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SearchOutcome", "Trace", "TraceRecorder"]
-
 
 @dataclass(frozen=True, eq=False)
 class Trace:

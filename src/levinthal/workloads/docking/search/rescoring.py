@@ -25,8 +25,6 @@ from levinthal.workloads.docking.scoring.tables import BINS_PER_SQUARE_ANGSTROM,
 from levinthal.workloads.docking.search.descent import Descent, Evaluate
 from levinthal.workloads.docking.search.outcome import SearchOutcome
 
-__all__ = ["FinalPoses", "polish", "rescore"]
-
 _STEPS = 15
 _FARTHEST_MOVE_ANGSTROM = 3.0
 _WORTH_POLISHING_KCAL_MOL = 3.0

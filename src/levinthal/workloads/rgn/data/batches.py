@@ -17,8 +17,6 @@ from levinthal.errors import UsageError
 from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.config import N_FEATURES
 
-__all__ = ["Batch", "make_batch", "plan_epoch", "share_of_rank"]
-
 _POOL_BATCHES, _POOLS = 60, 4
 """Batches that are sorted by length together, at most; and pools of an epoch at least, so that neighbours vary."""
 

@@ -22,8 +22,6 @@ from levinthal.proteins.records import FaultPolicy, ProteinRecord, RecordCache, 
 from levinthal.proteins.records import write_cache as write_record_cache
 from levinthal.workloads.rgn.data.proteins import ProteinSet
 
-__all__ = ["Corpus", "Origin", "keep_records", "read_corpus"]
-
 _HELD_OUT_PART = 10
 _FEWEST_HELD_OUT = 10
 _CACHE_VERSION = 1

@@ -14,8 +14,6 @@ from levinthal.proteins.synthetic.families import make_families
 from levinthal.workloads.rgn.data.corpus import Corpus, Origin, keep_records
 from levinthal.workloads.rgn.settings import RGNSettings
 
-__all__ = ["make_corpus"]
-
 _E_VALUE, _ROUNDS = 1e-6, 2
 _PARTS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 

@@ -13,8 +13,6 @@ from levinthal.errors import DataError
 from levinthal.proteins.residues import AMINO_ACIDS
 from levinthal.workloads.rgn.model.config import N_FEATURES
 
-__all__ = ["features_of", "pad_features"]
-
 _CODE = np.full(256, -1, np.int8)
 _CODE[np.frombuffer(AMINO_ACIDS.encode(), np.uint8)] = np.arange(len(AMINO_ACIDS))
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from levinthal.proteins.records.cache import RecordCache
     from levinthal.proteins.records.record import ProteinRecord
 
-__all__ = ["MAX_LENGTH", "Protein", "ProteinSet", "protein_from_record"]
-
 MAX_LENGTH = 700
 """Longest protein the published network was trained on, in residues."""
 

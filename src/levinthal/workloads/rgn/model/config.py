@@ -10,8 +10,6 @@ from typing import Any, Literal
 from levinthal.errors import UsageError
 from levinthal.workloads.training.plain_data import from_plain
 
-__all__ = ["N_FEATURES", "PRESETS", "RGNConfig", "flops_per_residue"]
-
 N_FEATURES = 41
 """Inputs a residue: 20 of its amino acid, 20 of its profile, and the profile's information content."""
 

@@ -19,8 +19,6 @@ from levinthal.kernels.recurrence import recurrence
 from levinthal.kernels.threads import n_compute_threads, shares, together
 from levinthal.workloads.rgn.model.pack import IntegerMatrix, float_panels, integer_panels, integer_size
 
-__all__ = ["FloatWeights", "IntegerWeights", "Layout", "Part", "predict_layer", "train_layer"]
-
 Array = npt.NDArray[Any]
 Integers = npt.NDArray[np.int64]
 

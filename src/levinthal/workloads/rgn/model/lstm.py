@@ -17,8 +17,6 @@ from levinthal.errors import UsageError
 from levinthal.kernels.choice import kernels_allowed
 from levinthal.workloads.rgn.model.layer import FloatWeights, IntegerWeights, Layout, predict_layer, train_layer
 
-__all__ = ["BidirectionalLSTM", "InferencePrecision"]
-
 InferencePrecision = Literal["fp32", "int16"]
 
 _Directions = tuple[FloatWeights, FloatWeights] | tuple[IntegerWeights, IntegerWeights]

@@ -18,8 +18,6 @@ from levinthal.proteins.geometry.backbone import build_backbone
 from levinthal.workloads.rgn.model.config import RGNConfig
 from levinthal.workloads.rgn.model.lstm import BidirectionalLSTM, InferencePrecision
 
-__all__ = ["Prediction", "RGNModel"]
-
 _BASINS_DEG = ((-63.0, -43.0), (-120.0, 135.0), (-70.0, 145.0), (57.0, 40.0), (-90.0, 0.0), (85.0, 5.0))
 """(phi, psi) about the middle of the populated regions of Lovell et al., Proteins 50:437 (2003)."""
 _BASIN_SPREAD = 0.3

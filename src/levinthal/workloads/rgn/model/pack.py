@@ -11,8 +11,6 @@ from torch import Tensor
 
 from levinthal.kernels.products import INTEGER_STEP, PANEL, ROW_LIMIT, SUM_LENGTH
 
-__all__ = ["IntegerMatrix", "float_panels", "integer_panels", "integer_size"]
-
 
 @dataclass(frozen=True)
 class IntegerMatrix:

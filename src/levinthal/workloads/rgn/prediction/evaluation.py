@@ -15,8 +15,6 @@ from levinthal.proteins.geometry.distance_rmsd import distance_rmsd
 from levinthal.proteins.records import ProteinRecord
 from levinthal.proteins.similarity.structure_scores import StructureScores
 
-__all__ = ["IDEAL_HELIX_RAD", "best_constant_torsions", "constant_backbones", "mean_torsions", "median_by_group"]
-
 IDEAL_HELIX_RAD = (math.pi, math.radians(-57.8), math.radians(-47.0))
 """omega, phi and psi of the alpha helix (IUPAC-IUB 1970)."""
 

@@ -10,8 +10,6 @@ import numpy.typing as npt
 from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
 from levinthal.workloads.rgn.prediction.predictor import STAGES, Growth, Timing
 
-__all__ = ["score_figure", "time_figure"]
-
 
 def time_figure(timings: Sequence[Timing], growth: Growth | None, what: str) -> str:
     """Draw prediction time against number of residues, a point for each target, and the split by stage.

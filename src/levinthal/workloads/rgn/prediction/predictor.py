@@ -19,19 +19,6 @@ from levinthal.proteins.structures.structure_files import write_pdb
 from levinthal.workloads.rgn.data.features import pad_features
 from levinthal.workloads.rgn.model.network import RGNModel
 
-__all__ = [
-    "STAGES",
-    "Growth",
-    "Timing",
-    "fit_growth",
-    "length_bins",
-    "lower_precision",
-    "predict",
-    "predicted_chain",
-    "time_batch",
-    "time_target",
-]
-
 STAGES = ("LSTM", "angles", "geometry", "write")
 """What a prediction consists of once the profile is there."""
 

@@ -24,8 +24,6 @@ from levinthal.workloads.rgn.prediction.figures import score_figure
 from levinthal.workloads.rgn.prediction.predictor import predict
 from levinthal.workloads.rgn.settings import RGNSettings
 
-__all__ = ["measure_quality"]
-
 _ANGSTROM_PER_NM = 10.0
 _FAR_BELOW = 0.75
 """Held-out dRMSD of a trained network against the best of the predictors that know nothing of the sequence."""

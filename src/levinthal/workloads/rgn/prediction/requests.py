@@ -22,8 +22,6 @@ from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.prediction.predictor import predict, predicted_chain
 from levinthal.workloads.rgn.training.weights import Provenance
 
-__all__ = ["Request", "read_requests", "warning_of", "write_predictions"]
-
 Floats = npt.NDArray[np.float32]
 
 

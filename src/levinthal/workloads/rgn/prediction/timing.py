@@ -29,8 +29,6 @@ from levinthal.workloads.rgn.settings import RGNSettings
 from levinthal.workloads.rgn.targets import random_sequences
 from levinthal.workloads.training.reporting import report_arithmetic
 
-__all__ = ["Targets", "measure_time", "targets_of"]
-
 _ANGSTROM_PER_NM = 10.0
 
 Floats = npt.NDArray[np.float32]

@@ -12,8 +12,6 @@ from torch import Tensor
 from levinthal.workloads.rgn.training.history import Step, Validation, steps_as_rows, steps_from_rows
 from levinthal.workloads.training.checkpoint import Form
 
-__all__ = ["FORM", "Progress"]
-
 
 @dataclass(frozen=True)
 class Progress:

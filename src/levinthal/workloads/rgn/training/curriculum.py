@@ -20,8 +20,6 @@ from levinthal.proteins.geometry.backbone import internal_coordinates
 from levinthal.proteins.geometry.distance_rmsd import distance_rmsd
 from levinthal.workloads.training.plain_data import from_plain
 
-__all__ = ["Curriculum", "cut_in_windows", "torsion_distance", "window_drmsd_nm"]
-
 
 @dataclass(frozen=True)
 class Curriculum:

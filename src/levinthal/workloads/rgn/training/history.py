@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from levinthal.workloads.training.reporting import first_time
 
-__all__ = ["History", "Step", "Validation", "steps_as_rows", "steps_from_rows"]
-
 _RECENT_STEPS = 50
 
 

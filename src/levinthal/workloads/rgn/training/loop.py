@@ -25,8 +25,6 @@ from levinthal.workloads.training.checkpoint import Checkpoint, Keeping, resume,
 from levinthal.workloads.training.process_group import largest_of_ranks
 from levinthal.workloads.training.reproducible import reproducible
 
-__all__ = ["BEST_WEIGHTS", "train"]
-
 BEST_WEIGHTS = "best.safetensors"
 """File in the checkpoint folder that holds the weights of the best validation."""
 

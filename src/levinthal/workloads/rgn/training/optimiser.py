@@ -19,8 +19,6 @@ from torch import Tensor, nn
 from levinthal.errors import DataError, UsageError
 from levinthal.workloads.training.plain_data import from_plain
 
-__all__ = ["OPTIMISERS", "Adam", "OptimiserSettings", "Update"]
-
 _PM_PER_NM = 1000.0
 _SLOTS = ("exp_avg", "exp_avg_sq")
 

@@ -40,8 +40,6 @@ from levinthal.workloads.rgn.training.settings import TrainingSettings
 from levinthal.workloads.rgn.training.weights import Provenance, load_weights, save_weights
 from levinthal.workloads.training.checkpoint import Keeping, load_checkpoint
 
-__all__ = ["WEIGHTS", "RankedTraining", "main", "train_on_ranks"]
-
 WEIGHTS = "weights.safetensors"
 """File in the output folder that holds the weights at the end of training."""
 

@@ -20,8 +20,6 @@ from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.training.settings import TrainingSettings
 from levinthal.workloads.rgn.training.stepper import Stepper
 
-__all__ = ["CASES", "RGNTrainer", "store_records"]
-
 CASES = MappingProxyType({"families": ScalingCase({}, (16, 64))})
 """A single panel: the size of a problem lies in the records, which are those of the settings."""
 

@@ -11,8 +11,6 @@ from levinthal.workloads.rgn.training.curriculum import Curriculum
 from levinthal.workloads.rgn.training.optimiser import OptimiserSettings
 from levinthal.workloads.training.plain_data import from_plain
 
-__all__ = ["TrainingSettings"]
-
 _WHOLE = ("steps", "epochs", "batch_size", "max_padded_residues", "validation_interval", "checkpoint_interval")
 _REAL = ("time_limit_s", "target_drmsd_nm")
 

@@ -30,8 +30,6 @@ from levinthal.workloads.rgn.training.settings import TrainingSettings
 from levinthal.workloads.rgn.training.validation import device_of, predicted
 from levinthal.workloads.training.process_group import rank_and_size, sum_over_ranks
 
-__all__ = ["Stepper"]
-
 _MOST_SKIPPED = 50
 
 

@@ -17,8 +17,6 @@ from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import Prediction
 from levinthal.workloads.training.process_group import rank_and_size, sum_over_ranks
 
-__all__ = ["Evaluation", "device_of", "evaluate", "predicted"]
-
 Floats = npt.NDArray[np.float64]
 
 

@@ -14,8 +14,6 @@ from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.training.history import History
 from levinthal.workloads.training.tensor_file import DAMAGED, read_tensors, write_tensors
 
-__all__ = ["Provenance", "load_weights", "save_weights"]
-
 _FORMAT = "levinthal.rgn.weights/1"
 
 

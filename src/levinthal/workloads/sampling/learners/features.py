@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 from levinthal.errors import DataError
 
-__all__ = ["Embedding", "Frames", "check_frames", "is_molecular", "next_version", "pair_distances", "training_frames"]
-
 Frames = npt.NDArray[np.float32]
 Embedding = npt.NDArray[np.float32]
 

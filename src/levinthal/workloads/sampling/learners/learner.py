@@ -7,8 +7,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Learner", "Model"]
-
 
 class Model(Protocol):
     """What places frames in a space where policies measure distances."""

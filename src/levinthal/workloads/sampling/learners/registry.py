@@ -14,8 +14,6 @@ from levinthal.errors import UsageError
 from levinthal.plugins import Registry
 from levinthal.workloads.sampling.learners.learner import Learner
 
-__all__ = ["LEARNERS", "make_learner"]
-
 LEARNERS = Registry("learner", "levinthal.learners", "levinthal.workloads.sampling.learners.built_in")
 
 

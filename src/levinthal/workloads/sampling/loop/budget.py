@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 from levinthal.workloads.sampling.loop.plan import CampaignPlan
 
-__all__ = ["Budget"]
-
 
 class Budget:
     """The account of a campaign.

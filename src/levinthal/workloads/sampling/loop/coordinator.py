@@ -22,8 +22,6 @@ from levinthal.workloads.sampling.record.rows import START, ChunkRow
 from levinthal.workloads.sampling.record.writer import CampaignWriter
 from levinthal.workloads.sampling.systems.dynamics import Dynamics
 
-__all__ = ["Coordinator"]
-
 
 class Coordinator:
     """Everything that goes on in the coordinating process.

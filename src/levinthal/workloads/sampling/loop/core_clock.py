@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-__all__ = ["own_seconds"]
-
 _SCHEDULER = Path("/proc/thread-self/schedstat")  # ns on a core, ns waiting for one, slices
 
 

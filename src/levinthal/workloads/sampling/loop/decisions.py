@@ -16,8 +16,6 @@ from levinthal.workloads.sampling.policies.view import Decision, Policy
 from levinthal.workloads.sampling.record.rows import DecisionRow, ModelRow
 from levinthal.workloads.sampling.record.writer import CampaignWriter
 
-__all__ = ["Decisions"]
-
 
 class Decisions:
     """Says what a walker does next, by the policy and the newest model there is.

@@ -17,8 +17,6 @@ from levinthal.workloads.sampling.loop.progress import Progress, Walker
 from levinthal.workloads.sampling.record.rows import START, FailureRow
 from levinthal.workloads.sampling.record.writer import CampaignWriter
 
-__all__ = ["Failures"]
-
 # A chunk that was lost this often with others of its pool is run alone, to see whose fault it is.
 _SUSPECT_AFTER = 3
 

@@ -10,8 +10,6 @@ from levinthal.errors import SimulationError
 from levinthal.harness.engines.contract import WorkerLostError
 from levinthal.workloads.sampling.loop.task import ChunkTask
 
-__all__ = ["Flight", "WorkerPool"]
-
 _BREAKS_IN_A_ROW = 20
 
 

@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from levinthal.workloads.sampling.policies.view import View
 
-__all__ = ["FrameTable"]
-
 Integers = npt.NDArray[np.int64]
 Embedding = npt.NDArray[np.float32]
 

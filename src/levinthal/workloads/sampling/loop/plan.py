@@ -7,8 +7,6 @@ from pathlib import Path
 
 from levinthal.errors import UsageError
 
-__all__ = ["CampaignPlan", "CampaignResult"]
-
 
 @dataclass(frozen=True)
 class CampaignPlan:

@@ -13,8 +13,6 @@ from levinthal.workloads.sampling.loop.plan import CampaignPlan
 from levinthal.workloads.sampling.record.rows import START, ChunkRow, DecisionRow
 from levinthal.workloads.sampling.record.writer import CampaignWriter
 
-__all__ = ["Progress", "Walker"]
-
 
 @dataclass(eq=False)
 class Walker:

@@ -18,8 +18,6 @@ from levinthal.workloads.sampling.loop.plan import CampaignPlan
 from levinthal.workloads.sampling.loop.task import model_seed
 from levinthal.workloads.sampling.record.reader import mapped
 
-__all__ = ["FrameFile", "Retraining", "Trained", "embed_frames", "train"]
-
 Embedding = npt.NDArray[np.float32]
 
 # What a coordinator embeds itself when a model arrives: more than this has come meanwhile, and the learner's executor

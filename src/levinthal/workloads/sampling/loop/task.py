@@ -12,8 +12,6 @@ import numpy.typing as npt
 from levinthal.errors import SimulationError
 from levinthal.workloads.sampling.systems.dynamics import Dynamics
 
-__all__ = ["ChunkResult", "ChunkTask", "chunk_seed", "decision_rng", "model_seed", "refresh_rng", "run_chunk"]
-
 
 @dataclass(frozen=True, eq=False)
 class ChunkTask:

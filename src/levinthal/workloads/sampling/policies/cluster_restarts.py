@@ -13,8 +13,6 @@ from levinthal.workloads.sampling.policies.restarting import Bools, Indices, Nov
 from levinthal.workloads.sampling.policies.settings import RestartSettings
 from levinthal.workloads.sampling.policies.view import View
 
-__all__ = ["ClusterSettings", "first_share", "members", "novelty"]
-
 
 @dataclass(frozen=True)
 class ClusterSettings(RestartSettings):

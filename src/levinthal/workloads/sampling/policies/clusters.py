@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Clusters", "k_centers"]
-
 Doubles = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 

@@ -13,15 +13,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-__all__ = [
-    "Reference",
-    "local_outlier_factors",
-    "noise_radii",
-    "outlier_factors_outside",
-    "reference",
-    "sample",
-]
-
 Doubles = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 

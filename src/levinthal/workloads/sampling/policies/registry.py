@@ -16,8 +16,6 @@ from levinthal.errors import UsageError
 from levinthal.plugins import Registry
 from levinthal.workloads.sampling.policies.view import Policy
 
-__all__ = ["POLICIES", "Declared", "declared_by", "make_policy"]
-
 POLICIES = Registry("policy", "levinthal.policies", "levinthal.workloads.sampling.policies.built_in")
 
 

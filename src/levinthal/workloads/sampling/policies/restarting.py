@@ -12,8 +12,6 @@ from levinthal.errors import DataError, UsageError
 from levinthal.workloads.sampling.policies.settings import RestartSettings
 from levinthal.workloads.sampling.policies.view import Decision, View
 
-__all__ = ["Bools", "Doubles", "Indices", "Novelty", "Ranking", "Restarting"]
-
 Doubles = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from levinthal.plugins import check_values
 
-__all__ = ["RestartSettings"]
-
 
 @dataclass(frozen=True)
 class RestartSettings:

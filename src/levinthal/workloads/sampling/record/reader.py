@@ -37,8 +37,6 @@ from levinthal.workloads.sampling.record.rows import (
 )
 from levinthal.workloads.sampling.record.versions import FORMAT_VERSION, upgrade
 
-__all__ = ["DATABASE", "FRAMES", "STATES", "CampaignHeader", "CampaignRecord", "checksum", "mapped"]
-
 DATABASE, FRAMES, STATES = "campaign.db", "frames.f32", "states.f64"
 
 Integers = npt.NDArray[np.int64]

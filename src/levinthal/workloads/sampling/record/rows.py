@@ -7,18 +7,6 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import Any, TypeVar
 
-__all__ = [
-    "START",
-    "ChunkRow",
-    "DecisionRow",
-    "FailureRow",
-    "ModelRow",
-    "SessionRow",
-    "create_tables",
-    "insert",
-    "select",
-]
-
 START = -1
 """As a decision's frame: not a frame but the walker's own start, drawn again."""
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import sqlite3
 
-__all__ = ["FORMAT_VERSION", "upgrade"]
-
 FORMAT_VERSION = 2
 
 

@@ -36,8 +36,6 @@ from levinthal.workloads.sampling.record.rows import (
 )
 from levinthal.workloads.sampling.record.versions import FORMAT_VERSION, upgrade
 
-__all__ = ["CampaignWriter"]
-
 _LOCK = "campaign.lock"
 
 

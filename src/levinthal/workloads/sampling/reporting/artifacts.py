@@ -36,8 +36,6 @@ from levinthal.workloads.sampling.study.settings import CampaignSettings
 from levinthal.workloads.sampling.study.tasks import campaign_folder, learner_options
 from levinthal.workloads.sampling.systems.system import System
 
-__all__ = ["present"]
-
 _MOST_TRAJECTORY_FRAMES = 2_000
 _LATENT_LAG_FRAMES = 10
 _LEAST_FOR_SCORE = 1_000

@@ -16,16 +16,6 @@ from levinthal.workloads.sampling.study.outcome import Outcome
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = [
-    "arrival_figure",
-    "coverage_figure",
-    "free_energy_figure",
-    "latent_figure",
-    "lineage_figure",
-    "ratio_figure",
-    "time_series_figure",
-]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Outcomes: TypeAlias = Mapping[str, Sequence[Outcome]]
 

@@ -21,8 +21,6 @@ from levinthal.workloads.sampling.study.evaluation import (
 from levinthal.workloads.sampling.study.outcome import Outcome
 from levinthal.workloads.sampling.study.result import Divergences, StudyResult
 
-__all__ = ["report_comparisons", "report_ratios", "report_study", "report_timeline"]
-
 _CURVE_POINTS = 100
 _SHARES = ("simulate", "train", "infer", "select", "record", "transfer", "wait")
 

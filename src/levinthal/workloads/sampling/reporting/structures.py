@@ -12,8 +12,6 @@ import numpy.typing as npt
 from levinthal.simulation.systems.molecular_system import MolecularSystem
 from levinthal.workloads.sampling.record.reader import CampaignRecord
 
-__all__ = ["chosen_states", "positions_nm", "structure_pdb", "write_trajectory"]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
 

@@ -23,8 +23,6 @@ from levinthal.workloads.sampling.record.reader import DATABASE, CampaignRecord
 from levinthal.workloads.sampling.study.outcome import Outcome, load_outcome, outcome_of, save_outcome
 from levinthal.workloads.sampling.study.tasks import CampaignTask
 
-__all__ = ["do_alone", "over_workers", "run_on_cores"]
-
 
 def _begun(task: CampaignTask) -> bool:
     """Return whether there is a record to go on with; what is not one, or damaged by a power cut, is cleared away."""

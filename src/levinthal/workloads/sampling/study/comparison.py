@@ -20,8 +20,6 @@ from levinthal.workloads.sampling.study.evaluation import (
 from levinthal.workloads.sampling.study.outcome import Outcome
 from levinthal.workloads.sampling.study.result import POLICY, Divergences, StudyResult
 
-__all__ = ["PolicyComparison", "compare_all", "compare_policies"]
-
 
 @dataclass(frozen=True)
 class PolicyComparison:

@@ -15,19 +15,6 @@ from levinthal.simulation.analysis.divergence import jensen_shannon_nats
 from levinthal.simulation.analysis.markov import markov_model_of_counts, transition_counts
 from levinthal.workloads.sampling.study.outcome import Outcome
 
-__all__ = [
-    "Cost",
-    "budget_to_cover",
-    "common_budget",
-    "coverage_at",
-    "coverage_curve",
-    "divergences",
-    "first_arrival",
-    "prices",
-    "reweighted_populations",
-    "unbroken_runs",
-]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
 Cost: TypeAlias = Literal["core-seconds", "steps"]

@@ -20,8 +20,6 @@ from levinthal.simulation.analysis.recurrence import mean_recurrence
 from levinthal.simulation.analysis.survival import restricted_mean_duration
 from levinthal.simulation.exact.folding_landscape import FoldingLandscape, folding_landscape
 
-__all__ = ["CONFIDENCE", "ExactCheck", "check_metrics"]
-
 Walk: TypeAlias = npt.NDArray[np.int32]
 
 _DEPTH_KT = 5.0

@@ -18,8 +18,6 @@ from levinthal.workloads.sampling.study.thermodynamics import entropies, kinetic
 from levinthal.workloads.sampling.study.timeline import Interval, intervals_of
 from levinthal.workloads.sampling.systems.system import System
 
-__all__ = ["Outcome", "load_outcome", "outcome_of", "save_outcome"]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
 

@@ -17,8 +17,6 @@ from levinthal.workloads.sampling.systems.dynamics import Dynamics
 from levinthal.workloads.sampling.systems.observables import Observables
 from levinthal.workloads.sampling.systems.system import System
 
-__all__ = ["WALKS", "reference_populations"]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Cells: TypeAlias = npt.NDArray[np.int32]
 

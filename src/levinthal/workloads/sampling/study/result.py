@@ -16,8 +16,6 @@ from levinthal.workloads.sampling.study.outcome import Outcome
 from levinthal.workloads.sampling.study.settings import CampaignSettings, ComparisonSettings
 from levinthal.workloads.sampling.systems.system import System
 
-__all__ = ["POLICY", "Divergences", "StudyResult", "study_plan", "study_result"]
-
 POLICY, _REPLICA = "policy", "replica"
 Divergences: TypeAlias = Mapping[str, Sequence[tuple[float, float]]]
 

@@ -11,8 +11,6 @@ from levinthal.plugins import unknown
 from levinthal.workloads.sampling.learners.registry import LEARNERS
 from levinthal.workloads.sampling.policies.registry import POLICIES
 
-__all__ = ["CampaignSettings", "ComparisonSettings"]
-
 
 class CampaignSettings(Settings):
     """Walkers, budget and learning of every campaign."""

@@ -9,8 +9,6 @@ import numpy as np
 
 from levinthal.workloads.sampling.record.rows import ChunkRow, DecisionRow, ModelRow
 
-__all__ = ["Spending", "busy_share", "cull_latencies_s", "queue_times_s", "spending_of"]
-
 
 @dataclass(frozen=True)
 class Spending:

@@ -17,16 +17,6 @@ from levinthal.workloads.sampling.policies.view import Policy
 from levinthal.workloads.sampling.study.settings import CampaignSettings
 from levinthal.workloads.sampling.systems.system import System
 
-__all__ = [
-    "CampaignTask",
-    "campaign_folder",
-    "campaign_tasks",
-    "declared_policies",
-    "learner_options",
-    "read_options",
-    "seeds_of",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class CampaignTask:

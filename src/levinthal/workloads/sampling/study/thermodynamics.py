@@ -12,8 +12,6 @@ from levinthal.simulation.analysis.entropy import configurational_entropy
 if TYPE_CHECKING:
     from levinthal.simulation.systems.molecular_system import MolecularSystem
 
-__all__ = ["entropies", "kinetic_ratio"]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 
 _MOST_FRAMES = 1000

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from levinthal.workloads.sampling.record.reader import CampaignRecord
 
-__all__ = ["Interval", "intervals_of"]
-
 _MOST_INTERVALS = 60
 
 

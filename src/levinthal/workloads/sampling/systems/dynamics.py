@@ -18,8 +18,6 @@ from levinthal.errors import UsageError
 from levinthal.simulation.exact.markov_chain import ChainState, MarkovChain
 from levinthal.simulation.exact.potential import MINIMA, MuellerBrown, PlanarState
 
-__all__ = ["ChainDynamics", "Dynamics", "DynamicsChunk", "PlanarDynamics"]
-
 State = npt.NDArray[np.float64]
 
 

@@ -20,17 +20,6 @@ if TYPE_CHECKING:
     from levinthal.simulation.go.go_model import GoModel
     from levinthal.simulation.systems.molecular_system import MolecularSystem
 
-__all__ = [
-    "DEFAULT_KT",
-    "DEFAULT_TEMPERATURE_K",
-    "all_atom_system",
-    "go_system",
-    "go_system_of_file",
-    "molecule_note",
-    "native_contacts",
-    "of_structure_file",
-]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 
 DEFAULT_KT = 1.0

@@ -4,7 +4,5 @@ from __future__ import annotations
 
 from levinthal.plugins import Registry
 
-__all__ = ["SYSTEMS"]
-
 SYSTEMS = Registry("system", "levinthal.systems", "levinthal.workloads.sampling.systems.built_in")
 """Each is a `levinthal.workloads.sampling.systems.system.SystemKind`."""

@@ -14,17 +14,6 @@ import numpy.typing as npt
 from levinthal.proteins.similarity.fractions import rmsd
 from levinthal.simulation.exact.potential import grid_cells
 
-__all__ = [
-    "FoldProjection",
-    "GridObservables",
-    "MicrostateObservables",
-    "Observables",
-    "Observed",
-    "PlaneProjection",
-    "Projection",
-    "TorsionProjection",
-]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Frames: TypeAlias = npt.NDArray[np.float32]
 States: TypeAlias = npt.NDArray[np.float64]

@@ -13,8 +13,6 @@ from levinthal.simulation.dynamics.replica import ReplicaState, advance, start_r
 from levinthal.simulation.systems.molecular_system import MolecularSystem
 from levinthal.workloads.sampling.systems.dynamics import DynamicsChunk
 
-__all__ = ["ParticleDynamics"]
-
 State = npt.NDArray[np.float64]
 
 

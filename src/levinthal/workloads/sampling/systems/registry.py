@@ -11,8 +11,6 @@ from levinthal.workloads.sampling.systems.kinds import SYSTEMS
 from levinthal.workloads.sampling.systems.settings import SystemSettings
 from levinthal.workloads.sampling.systems.system import System, SystemKind, SystemRequest
 
-__all__ = ["make_system"]
-
 
 def make_system(settings: SystemSettings, platform: str = "auto", folder: Path = Path()) -> System:
     """Make the system that the settings name.

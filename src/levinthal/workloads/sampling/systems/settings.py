@@ -9,8 +9,6 @@ from pydantic import Field
 from levinthal.harness.contract.settings import Settings
 from levinthal.workloads.sampling.systems.kinds import SYSTEMS
 
-__all__ = ["SystemSettings"]
-
 
 class SystemSettings(Settings):
     """The system, its temperature, where walkers begin, and what it is simulated on."""

@@ -17,8 +17,6 @@ from levinthal.workloads.sampling.systems.settings import SystemSettings
 if TYPE_CHECKING:
     from levinthal.simulation.systems.molecular_system import MolecularSystem
 
-__all__ = ["System", "SystemKind", "SystemRequest"]
-
 Doubles: TypeAlias = npt.NDArray[np.float64]
 
 

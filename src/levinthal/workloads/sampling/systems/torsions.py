@@ -13,8 +13,6 @@ from levinthal.errors import DataError
 from levinthal.workloads.sampling.systems.dynamics import DynamicsChunk
 from levinthal.workloads.sampling.systems.particles import ParticleDynamics
 
-__all__ = ["TorsionDynamics", "backbone_torsions", "torsion_features"]
-
 State = npt.NDArray[np.float64]
 
 

@@ -26,8 +26,6 @@ from levinthal.simulation.systems.pdb_structure import from_pdb
 from levinthal.workloads.docking.molecules.molecule import Box, Receptor
 from levinthal.workloads.docking.preparation.conformations.pocket import carry_hydrogens, heavy_atoms, pocket_atoms
 
-__all__ = ["DynamicsSettings", "simulate_pocket"]
-
 Doubles = npt.NDArray[np.float64]
 
 _MARGIN_ANGSTROM = 3.0

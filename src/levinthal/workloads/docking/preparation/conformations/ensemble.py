@@ -14,8 +14,6 @@ from levinthal.workloads.docking.preparation.conformations.normal_modes import d
 from levinthal.workloads.docking.preparation.conformations.pocket import carry_hydrogens, heavy_atoms, pocket_atoms
 from levinthal.workloads.docking.scoring.functions import FunctionName
 
-__all__ = ["FLEXIBILITIES", "Flexibility", "given_conformations", "make_conformations"]
-
 Flexibility = Literal["none", "modes", "rotamers", "md"]
 FLEXIBILITIES: tuple[Flexibility, ...] = ("none", "modes", "rotamers", "md")
 """How conformations are made."""

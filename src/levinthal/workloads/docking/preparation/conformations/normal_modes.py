@@ -18,8 +18,6 @@ from scipy.spatial import cKDTree
 
 from levinthal.errors import DataError
 
-__all__ = ["PocketModes", "displace", "pocket_modes", "restore_lengths", "stiff_pairs"]
-
 Doubles = npt.NDArray[np.float64]
 Pairs = npt.NDArray[np.int64]
 

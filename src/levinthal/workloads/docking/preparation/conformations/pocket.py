@@ -9,8 +9,6 @@ from scipy.spatial import cKDTree
 from levinthal.errors import DataError
 from levinthal.workloads.docking.molecules.molecule import Box, Receptor
 
-__all__ = ["carry_hydrogens", "heavy_atoms", "pocket_atoms"]
-
 Doubles = npt.NDArray[np.float64]
 
 # Atoms bonded to an atom, and those bonded to these, are within 2.6 A of it.

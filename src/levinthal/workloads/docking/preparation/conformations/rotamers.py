@@ -18,8 +18,6 @@ from levinthal.workloads.docking.molecules.molecule import Box, Receptor
 from levinthal.workloads.docking.preparation.conformations.pocket import heavy_atoms, pocket_atoms
 from levinthal.workloads.docking.scoring.functions import FunctionName, pair_energy, scoring_function
 
-__all__ = ["draw_rotamers"]
-
 Doubles = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 

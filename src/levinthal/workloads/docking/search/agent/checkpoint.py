@@ -20,8 +20,6 @@ from levinthal.workloads.docking.search.agent.ppo import Iteration, PPOSettings,
 from levinthal.workloads.training.checkpoint import CHECKPOINT, Checkpoint, Form, resume, save_checkpoint
 from levinthal.workloads.training.tensor_file import DAMAGED, below, read_tensors, write_tensors
 
-__all__ = ["load_policy", "resume_training", "save_policy", "save_training"]
-
 _POLICY_FORMAT = "levinthal.docking.policy/1"
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 

@@ -25,8 +25,6 @@ from levinthal.workloads.docking.scoring.rigid import rigid_sums
 from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings, Observation, kind_of
 from levinthal.workloads.docking.search.contract import Problem
 
-__all__ = ["DockingEnvironment", "Scorer", "Transition", "grid_scorer"]
-
 Scorer = Callable[[Problem, Poses, Tensor], AtomScores]
 """Energies of and forces (along the axes of the box) on the heavy atoms of poses in their receptor conformations."""
 

@@ -10,8 +10,6 @@ from torch import Tensor
 
 from levinthal.errors import UsageError
 
-__all__ = ["ATOM_KINDS", "EpisodeSettings", "Observation", "kind_of"]
-
 ATOM_KINDS = ("hydrophobic", "polar", "donor", "acceptor", "donor and acceptor", "other")
 """What an agent sees of an atom's type, whatever its element."""
 

@@ -20,8 +20,6 @@ from levinthal.workloads.docking.search.agent.environment import DockingEnvironm
 from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings, Observation
 from levinthal.workloads.docking.search.contract import Problem
 
-__all__ = ["ENVIRONMENT_ID", "DockingVectorEnv", "RigidDockingEnv", "default_problem", "register"]
-
 ENVIRONMENT_ID = "levinthal/RigidDocking-v0"
 
 Floats = npt.NDArray[np.float32]

@@ -19,8 +19,6 @@ from torch import Tensor, nn
 from levinthal.errors import UsageError
 from levinthal.workloads.docking.search.agent.episodes import ATOM_KINDS, EpisodeSettings, Observation
 
-__all__ = ["Decision", "DockingPolicy", "Features", "PolicySettings", "TrainedPolicy", "features_of"]
-
 _ATOM_NUMBERS = 8 + len(ATOM_KINDS)
 _WHOLE_NUMBERS = 9
 _ATOM_VECTORS = 4

@@ -20,8 +20,6 @@ from levinthal.workloads.docking.search.agent.environment import DockingEnvironm
 from levinthal.workloads.docking.search.agent.episodes import Observation
 from levinthal.workloads.docking.search.agent.policy import DockingPolicy, Features, features_of
 
-__all__ = ["Episodes", "Iteration", "PPOSettings", "Training", "play", "train"]
-
 
 @dataclass(frozen=True)
 class PPOSettings:

@@ -20,8 +20,6 @@ from levinthal.workloads.docking.search.contract import Problem, Search
 from levinthal.workloads.docking.search.halving import Halving
 from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
 
-__all__ = ["Evolution"]
-
 _FIRST_SPREAD_ANGSTROM = 2.0
 
 

@@ -20,8 +20,6 @@ from levinthal.workloads.docking.search.contract import Problem, Search
 from levinthal.workloads.docking.search.halving import Halving
 from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
 
-__all__ = ["Enumeration", "even_rotations", "lattice"]
-
 _PHI = math.sqrt(2.0)
 _PSI = 1.533751168755204288118041
 _AT_ONCE = 32_768

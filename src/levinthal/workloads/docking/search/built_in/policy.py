@@ -21,8 +21,6 @@ from levinthal.workloads.docking.search.contract import Problem, Search
 from levinthal.workloads.docking.search.descent import Descent
 from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
 
-__all__ = ["PolicySearch"]
-
 
 @dataclass(frozen=True, eq=False)
 class PolicySearch(Search):

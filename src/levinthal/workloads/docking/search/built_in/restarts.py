@@ -17,8 +17,6 @@ from levinthal.workloads.docking.search.contract import Problem, Search
 from levinthal.workloads.docking.search.halving import Halving
 from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
 
-__all__ = ["RandomRestarts"]
-
 
 @dataclass(frozen=True)
 class RandomRestarts(Search):

@@ -22,8 +22,6 @@ from levinthal.workloads.docking.preparation import ligand_to_pdbqt, receptor_to
 from levinthal.workloads.docking.search.contract import Problem, Search
 from levinthal.workloads.docking.search.outcome import SearchOutcome, Trace
 
-__all__ = ["Vina"]
-
 
 @dataclass(frozen=True)
 class Vina(Search):

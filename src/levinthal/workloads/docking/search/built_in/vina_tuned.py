@@ -8,8 +8,6 @@ from typing import ClassVar
 from levinthal.workloads.docking.search.built_in.vina import Vina
 from levinthal.workloads.docking.search.contract import Search
 
-__all__ = ["TunedVina"]
-
 
 @dataclass(frozen=True)
 class TunedVina(Vina):

@@ -17,8 +17,6 @@ from levinthal.workloads.sampling.learners.features import (
     pair_distances,
 )
 
-__all__ = ["LEARNER", "CoordinatesLearner", "CoordinatesModel"]
-
 
 @dataclass(frozen=True, eq=False)
 class CoordinatesModel:

@@ -29,8 +29,6 @@ from levinthal.workloads.sampling.learners.features import (
     training_frames,
 )
 
-__all__ = ["LEARNER", "CVAELatentModel", "CVAELearner"]
-
 # Packed maps of so many frames are made at once; encoding expands a batch at a time.
 _FRAMES_AT_ONCE = 16_384
 _ENCODED_AT_ONCE = 256

@@ -23,8 +23,6 @@ from levinthal.workloads.sampling.learners.features import (
     training_frames,
 )
 
-__all__ = ["LEARNER", "ComponentsModel", "PCALearner"]
-
 _FRAMES_AT_ONCE = 2048
 # With more pairs than this the covariance is not formed.
 _PAIRS_OF_COVARIANCE = 1000

@@ -16,8 +16,6 @@ from levinthal.workloads.sampling.policies.restarting import Bools, Doubles, Ind
 from levinthal.workloads.sampling.policies.settings import RestartSettings
 from levinthal.workloads.sampling.policies.view import View
 
-__all__ = ["POLICY", "DbscanPolicy", "DbscanSettings", "choose_eps"]
-
 # Where ties make it impossible to have about the wanted number of outliers, at most this share of the frames.
 _MOST_OUTLIERS = 0.1
 

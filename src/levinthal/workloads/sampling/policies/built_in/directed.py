@@ -15,8 +15,6 @@ from levinthal.workloads.sampling.policies.restarting import Bools, Doubles, Ind
 from levinthal.workloads.sampling.policies.settings import RestartSettings
 from levinthal.workloads.sampling.policies.view import View
 
-__all__ = ["POLICY", "DirectedPolicy", "DirectedSettings"]
-
 _FRAMES_AT_ONCE = 20_000
 _SAMPLE = 1000
 

@@ -16,8 +16,6 @@ from levinthal.workloads.sampling.policies.clusters import k_centers
 from levinthal.workloads.sampling.policies.restarting import Doubles, Indices, Ranking, Restarting
 from levinthal.workloads.sampling.policies.view import View
 
-__all__ = ["POLICY", "FastPolicy", "FastSettings", "scaled"]
-
 
 @dataclass(frozen=True)
 class FastSettings(ClusterSettings):

@@ -9,8 +9,6 @@ from levinthal.workloads.sampling.policies.clusters import k_centers
 from levinthal.workloads.sampling.policies.restarting import Doubles, Ranking, Restarting
 from levinthal.workloads.sampling.policies.view import View
 
-__all__ = ["POLICY", "LeastCountsPolicy"]
-
 
 class LeastCountsPolicy(Restarting[ClusterSettings]):
     """Restarts from clusters with few frames: a cluster's chance is inverse to its count.

@@ -17,8 +17,6 @@ from levinthal.workloads.sampling.policies.restarting import Bools, Doubles, Ind
 from levinthal.workloads.sampling.policies.settings import RestartSettings
 from levinthal.workloads.sampling.policies.view import View
 
-__all__ = ["POLICY", "LofPolicy", "LofSettings"]
-
 
 @dataclass(frozen=True)
 class LofSettings(RestartSettings):

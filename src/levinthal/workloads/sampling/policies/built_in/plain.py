@@ -8,8 +8,6 @@ import numpy as np
 
 from levinthal.workloads.sampling.policies.view import Decision, View
 
-__all__ = ["POLICY", "PlainPolicy"]
-
 
 @dataclass(frozen=True)
 class PlainPolicy:

@@ -9,8 +9,6 @@ import numpy as np
 from levinthal.plugins import check_values
 from levinthal.workloads.sampling.policies.view import Decision, View
 
-__all__ = ["POLICY", "RandomPolicy"]
-
 
 @dataclass(frozen=True)
 class RandomPolicy:

@@ -12,8 +12,6 @@ from levinthal.workloads.sampling.policies.clusters import k_centers
 from levinthal.workloads.sampling.policies.restarting import Doubles, Ranking, Restarting
 from levinthal.workloads.sampling.policies.view import View
 
-__all__ = ["POLICY", "ReapPolicy", "ReapSettings", "adapt_weights"]
-
 
 @dataclass(frozen=True)
 class ReapSettings(ClusterSettings):

@@ -10,8 +10,6 @@ from levinthal.workloads.sampling.systems.particles import ParticleDynamics
 from levinthal.workloads.sampling.systems.system import System, SystemKind, SystemRequest
 from levinthal.workloads.sampling.systems.torsions import TorsionDynamics, backbone_torsions
 
-__all__ = ["SYSTEM"]
-
 _CELLS = 36
 # The left-handed helix, which the barrier at phi = 0 keeps apart, in degrees.
 _ALPHA_L = (20.0, 120.0, -60.0, 120.0)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from levinthal.workloads.sampling.systems.folding import DEFAULT_TEMPERATURE_K, all_atom_system
 from levinthal.workloads.sampling.systems.system import System, SystemKind, SystemRequest
 
-__all__ = ["SYSTEM"]
-
 
 def _make(request: SystemRequest) -> System:
     from levinthal.simulation.systems.peptide import fs_peptide

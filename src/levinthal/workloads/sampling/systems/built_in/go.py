@@ -5,6 +5,4 @@ from __future__ import annotations
 from levinthal.workloads.sampling.systems.folding import go_system_of_file, of_structure_file
 from levinthal.workloads.sampling.systems.system import SystemKind
 
-__all__ = ["SYSTEM"]
-
 SYSTEM = SystemKind(lambda request: of_structure_file(request.source, request, go_system_of_file), takes="FILE.pdb")

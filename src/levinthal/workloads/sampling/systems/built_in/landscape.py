@@ -8,8 +8,6 @@ from levinthal.workloads.sampling.systems.dynamics import ChainDynamics
 from levinthal.workloads.sampling.systems.observables import MicrostateObservables
 from levinthal.workloads.sampling.systems.system import System, SystemKind, SystemRequest
 
-__all__ = ["SYSTEM"]
-
 
 def _make(request: SystemRequest) -> System:
     from levinthal.simulation.exact.folding_landscape import folding_landscape

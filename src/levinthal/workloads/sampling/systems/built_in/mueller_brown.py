@@ -8,8 +8,6 @@ from levinthal.workloads.sampling.systems.dynamics import PlanarDynamics
 from levinthal.workloads.sampling.systems.observables import GridObservables, PlaneProjection
 from levinthal.workloads.sampling.systems.system import System, SystemKind, SystemRequest
 
-__all__ = ["SYSTEM"]
-
 _CELLS = (20, 20)
 # The surface is worth looking at here.
 _PLANE = (-1.6, 1.2, -0.4, 2.0)

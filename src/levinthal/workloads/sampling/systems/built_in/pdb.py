@@ -13,8 +13,6 @@ from levinthal.workloads.sampling.systems.folding import (
 )
 from levinthal.workloads.sampling.systems.system import System, SystemKind, SystemRequest
 
-__all__ = ["SYSTEM"]
-
 
 def _make(request: SystemRequest) -> System:
     make = go_system_of_file if request.settings.model == "go" else _all_atoms

@@ -5,8 +5,6 @@ from __future__ import annotations
 from levinthal.workloads.sampling.systems.folding import DEFAULT_KT, go_system
 from levinthal.workloads.sampling.systems.system import System, SystemKind, SystemRequest
 
-__all__ = ["SYSTEM"]
-
 
 def _make(request: SystemRequest) -> System:
     from levinthal.simulation.go.ideal_fold import three_helix_bundle
