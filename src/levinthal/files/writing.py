@@ -20,7 +20,7 @@ from __future__ import annotations
 import glob
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -61,6 +61,22 @@ def whole_file(path: str | Path) -> Iterator[IO[bytes]]:
     """
     with _replaced(path) as draft, draft.open("xb") as file:
         yield file
+
+
+def write_parts(path: str | Path, parts: Iterable[bytes]) -> int:
+    """Write byte strings one after the other, whole or not at all, and return how many.
+
+    Raises
+    ------
+    WriteError
+        As for `write_whole`.
+    """
+    count = 0
+    with whole_file(path) as file:
+        for part in parts:
+            file.write(part)
+            count += 1
+    return count
 
 
 @contextmanager

@@ -111,10 +111,8 @@ def gdt_ts(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> floa
 
     Parameters
     ----------
-    predicted_ca_nm, reference_ca_nm : ndarray, shape (n_residues, 3)
-        CA coordinates in nm; what stands at unresolved residues is not looked at.
-    mask : ndarray of bool, shape (n_residues,)
-        Residues that the reference resolves.
+    predicted_ca_nm, reference_ca_nm, mask
+        As for `tm_score`.
 
     Returns
     -------
@@ -124,7 +122,7 @@ def gdt_ts(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> floa
     Raises
     ------
     DataError
-        Shapes that do not match; a resolved position that is not a number.
+        As `tm_score`.
     """
     predicted, reference, _ = _resolved(predicted_ca_nm, reference_ca_nm, mask)
     return float("nan") if len(reference) < _FEWEST else best_superpositions(predicted, reference)[1]
@@ -138,10 +136,8 @@ def lddt_ca(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> flo
 
     Parameters
     ----------
-    predicted_ca_nm, reference_ca_nm : ndarray, shape (n_residues, 3)
-        CA coordinates in nm; what stands at unresolved residues is not looked at.
-    mask : ndarray of bool, shape (n_residues,)
-        Residues that the reference resolves.
+    predicted_ca_nm, reference_ca_nm, mask
+        As for `tm_score`.
 
     Returns
     -------
@@ -151,13 +147,12 @@ def lddt_ca(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> flo
     Raises
     ------
     DataError
-        Shapes that do not match; a resolved position that is not a number.
+        As `tm_score`.
     """
     predicted, reference, _ = _resolved(predicted_ca_nm, reference_ca_nm, mask)
     if len(reference) < _FEWEST:
         return float("nan")
-    kept, counted = _kept_distances(_pair_distances(predicted), _pair_distances(reference))
-    return float(kept.sum() / counted.sum()) if counted.any() else float("nan")
+    return _share(*_kept_distances(_pair_distances(predicted), _pair_distances(reference)))
 
 
 def lddt_ca_per_residue(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> Doubles:
@@ -166,7 +161,7 @@ def lddt_ca_per_residue(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: 
     Parameters
     ----------
     predicted_ca_nm, reference_ca_nm, mask
-        As for `lddt_ca`.
+        As for `tm_score`.
 
     Returns
     -------
@@ -176,7 +171,7 @@ def lddt_ca_per_residue(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: 
     Raises
     ------
     DataError
-        As `lddt_ca`.
+        As `tm_score`.
     """
     predicted, reference, resolved = _resolved(predicted_ca_nm, reference_ca_nm, mask)
     scores = np.full(len(resolved), np.nan)
@@ -195,10 +190,8 @@ def handedness(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> 
 
     Parameters
     ----------
-    predicted_ca_nm, reference_ca_nm : ndarray, shape (n_residues, 3)
-        CA coordinates in nm of successive residues; what stands at unresolved residues is not looked at.
-    mask : ndarray of bool, shape (n_residues,)
-        Residues that the reference resolves.
+    predicted_ca_nm, reference_ca_nm, mask
+        As for `tm_score`, of successive residues.
 
     Returns
     -------
@@ -208,7 +201,7 @@ def handedness(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> 
     Raises
     ------
     DataError
-        Shapes that do not match; a resolved position that is not a number.
+        As `tm_score`.
     """
     predicted, reference, resolved = _resolved(predicted_ca_nm, reference_ca_nm, mask)
     places = np.flatnonzero(resolved)
@@ -223,10 +216,8 @@ def score_structure(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask
 
     Parameters
     ----------
-    predicted_ca_nm, reference_ca_nm : ndarray, shape (n_residues, 3)
-        CA coordinates in nm; what stands at unresolved residues is not looked at.
-    mask : ndarray of bool, shape (n_residues,)
-        Residues that the reference resolves.
+    predicted_ca_nm, reference_ca_nm, mask
+        As for `tm_score`.
 
     Returns
     -------
@@ -254,14 +245,13 @@ def score_structure(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask
         return StructureScores(*[float("nan")] * 6)
     predicted_distances, reference_distances = _pair_distances(predicted), _pair_distances(reference)
     squared = np.square(predicted_distances - reference_distances).sum()
-    kept, counted = _kept_distances(predicted_distances, reference_distances)
     best_tm, best_gdt = best_superpositions(predicted, reference)
     return StructureScores(
         rmsd_nm=float(rmsd(predicted[None], reference)[0]),
         drmsd_nm=float(np.sqrt(squared / (len(reference) * (len(reference) - 1)))),
         tm_score=best_tm,
         gdt_ts=best_gdt,
-        lddt_ca=float(kept.sum() / counted.sum()) if counted.any() else float("nan"),
+        lddt_ca=_share(*_kept_distances(predicted_distances, reference_distances)),
         handedness=handedness(predicted_ca_nm, reference_ca_nm, mask),
     )
 
@@ -307,3 +297,7 @@ def _kept_distances(predicted: Doubles, reference: Doubles) -> tuple[Doubles, Do
     change = np.where(counted, np.abs(predicted - reference), np.inf)
     kept = sum((change < threshold).sum(axis=1) for threshold in LDDT_THRESHOLDS_NM)
     return np.asarray(kept, np.float64) / len(LDDT_THRESHOLDS_NM), counted.sum(axis=1).astype(np.float64)
+
+
+def _share(kept: Doubles, counted: Doubles) -> float:
+    return float(kept.sum() / counted.sum()) if counted.any() else float("nan")

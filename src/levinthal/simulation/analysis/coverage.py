@@ -122,10 +122,8 @@ def chao1(counts: Integers, confidence: float = 0.95) -> Estimate:
 
     Parameters
     ----------
-    counts : ndarray of int, shape (n_states,)
-        How often each state was drawn, independently.
-    confidence : float
-        Of the interval.
+    counts, confidence
+        As for `good_turing_unseen_mass`.
 
     Returns
     -------

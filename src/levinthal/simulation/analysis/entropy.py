@@ -97,10 +97,8 @@ def quasi_harmonic_entropy(eigenvalues_amu_nm2: Floats, temperature_k: float) ->
 
     Parameters
     ----------
-    eigenvalues_amu_nm2 : ndarray
-        Of the mass-weighted covariance; modes without fluctuation count nothing.
-    temperature_k : float
-        Of the simulation.
+    eigenvalues_amu_nm2, temperature_k
+        As for `schlitter_entropy`; modes without fluctuation count nothing.
 
     Returns
     -------
@@ -110,7 +108,7 @@ def quasi_harmonic_entropy(eigenvalues_amu_nm2: Floats, temperature_k: float) ->
     Raises
     ------
     DataError
-        A temperature or eigenvalue that makes no sense.
+        As `schlitter_entropy`.
     """
     quanta = _quanta(eigenvalues_amu_nm2, temperature_k)
     a = 1.0 / np.sqrt(quanta[quanta > 1e-6])  # beyond a = 1000 a mode is frozen to less than rounding
@@ -122,10 +120,8 @@ def classical_entropy(eigenvalues_amu_nm2: Floats, temperature_k: float) -> floa
 
     Parameters
     ----------
-    eigenvalues_amu_nm2 : ndarray
-        Of the mass-weighted covariance; all positive (classically a frozen mode has an entropy of minus infinity).
-    temperature_k : float
-        Of the simulation.
+    eigenvalues_amu_nm2, temperature_k
+        As for `schlitter_entropy`; all positive (classically a frozen mode has an entropy of minus infinity).
     """
     quanta = _quanta(eigenvalues_amu_nm2, temperature_k)
     with np.errstate(divide="ignore"):
@@ -221,10 +217,8 @@ def configurational_entropy(
 
     Parameters
     ----------
-    coordinates_nm : ndarray, shape (n_frames, n_atoms, 3)
-        Structures.
-    masses_amu : ndarray, shape (n_atoms,)
-        Masses.
+    coordinates_nm, masses_amu
+        As for `superpose`.
     temperature_k : float
         Of the simulation.
     superposed : bool

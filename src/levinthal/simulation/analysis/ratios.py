@@ -164,17 +164,13 @@ def greater(
 
     Parameters
     ----------
-    baseline_coverage, candidate_coverage : sequence of float, shape (n_pairs,)
-        Positive; replicas in the same order of seeds.
-    confidence : float
-        Of the interval.
-    seed : int
-        Of the bootstrap.
+    baseline_coverage, candidate_coverage, confidence, seed
+        As for `better`.
 
     Raises
     ------
     DataError
-        Replicas that do not pair, or values that are not positive.
+        As `better`.
 
     Examples
     --------
@@ -203,10 +199,8 @@ def faster(
         Steps or seconds; infinite for a replica that never arrived within the budget.
     budget : float
         How long each replica was watched.
-    confidence : float
-        Of the interval.
-    seed : int
-        Of the bootstrap.
+    confidence, seed
+        As for `better`.
 
     Returns
     -------

@@ -10,7 +10,7 @@ reweighted 1 / pi(A) of a Markov state model is the better estimate.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 import numpy as np
@@ -21,21 +21,34 @@ from levinthal.simulation.analysis.intervals import Estimate
 from levinthal.simulation.analysis.survival import Durations, tail_mean
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
+Integers: TypeAlias = npt.NDArray[np.int64]
 
 
-def _checked(in_set: Iterable[Mask], lag_steps: int) -> list[Mask]:
+def _durations(in_set: Iterable[Mask], lag_steps: int, waits_of: Callable[[Mask], tuple[Integers, Mask]]) -> Durations:
+    """Join the waiting times of trajectories; a wait that begins in the last frame is none."""
     if lag_steps < 1:
         raise DataError(f"the lag is {lag_steps} steps: it must be at least 1")
     masks = [np.asarray(mask, bool) for mask in in_set]
     if any(mask.ndim != 1 for mask in masks):
         raise DataError("each trajectory must be a list of marks, one for each frame")
-    return masks
+    waits, observed = [np.empty(0, np.int64)], [np.empty(0, bool)]
+    for gaps, seen in map(waits_of, masks):
+        waited = seen | (gaps > 0)
+        waits.append(gaps[waited])
+        observed.append(seen[waited])
+    return Durations(np.concatenate(waits).astype(np.float64) * lag_steps, np.concatenate(observed))
 
 
-def _joined(parts: list[npt.NDArray[np.int64]], observed: list[npt.NDArray[np.bool_]], lag_steps: int) -> Durations:
-    if not parts:
-        return Durations(np.empty(0), np.empty(0, bool))
-    return Durations(np.concatenate(parts).astype(np.float64) * lag_steps, np.concatenate(observed))
+def _returns(mask: Mask) -> tuple[Integers, Mask]:
+    gaps = np.diff(np.append(np.flatnonzero(mask), len(mask) - 1))
+    return gaps, np.arange(len(gaps)) < len(gaps) - 1
+
+
+def _absences(mask: Mask) -> tuple[Integers, Mask]:
+    change = np.diff(mask.astype(np.int8))
+    left, back = np.flatnonzero(change == -1) + 1, np.flatnonzero(change == 1) + 1
+    back = back[back > left.min(initial=len(mask))]
+    return np.append(back, len(mask) - 1)[: len(left)] - left, np.arange(len(left)) < len(back)
 
 
 def return_durations(in_set: Iterable[Mask], lag_steps: int = 1) -> Durations:
@@ -58,17 +71,7 @@ def return_durations(in_set: Iterable[Mask], lag_steps: int = 1) -> Durations:
     DataError
         A lag below 1, or marks that are not a list.
     """
-    waits: list[npt.NDArray[np.int64]] = []
-    observed: list[npt.NDArray[np.bool_]] = []
-    for mask in _checked(in_set, lag_steps):
-        visits = np.flatnonzero(mask)
-        if len(visits):
-            gaps = np.diff(np.append(visits, len(mask) - 1))
-            seen = np.arange(len(gaps)) < len(gaps) - 1
-            waited = seen | (gaps > 0)  # a visit in the last frame was not waited after
-            waits.append(gaps[waited])
-            observed.append(seen[waited])
-    return _joined(waits, observed, lag_steps)
+    return _durations(in_set, lag_steps, _returns)
 
 
 def absence_durations(in_set: Iterable[Mask], lag_steps: int = 1) -> Durations:
@@ -78,10 +81,8 @@ def absence_durations(in_set: Iterable[Mask], lag_steps: int = 1) -> Durations:
 
     Parameters
     ----------
-    in_set : iterable of ndarray of bool, shape (n_frames,)
-        Whether each frame of each trajectory lies in the set. What comes before the first departure is left out.
-    lag_steps : int
-        Steps between frames.
+    in_set, lag_steps
+        As for `return_durations`; what comes before the first departure is left out.
 
     Returns
     -------
@@ -91,22 +92,9 @@ def absence_durations(in_set: Iterable[Mask], lag_steps: int = 1) -> Durations:
     Raises
     ------
     DataError
-        A lag below 1, or marks that are not a list.
+        As `return_durations`.
     """
-    waits: list[npt.NDArray[np.int64]] = []
-    observed: list[npt.NDArray[np.bool_]] = []
-    for mask in _checked(in_set, lag_steps):
-        change = np.diff(mask.astype(np.int8))
-        left, back = np.flatnonzero(change == -1) + 1, np.flatnonzero(change == 1) + 1
-        if len(left):
-            back = back[back > left[0]]
-            returned = np.append(back, len(mask) - 1)[: len(left)]
-            seen = np.arange(len(left)) < len(back)
-            gaps = returned - left
-            waited = seen | (gaps > 0)
-            waits.append(gaps[waited])
-            observed.append(seen[waited])
-    return _joined(waits, observed, lag_steps)
+    return _durations(in_set, lag_steps, _absences)
 
 
 def mean_recurrence(in_set: Iterable[Mask], lag_steps: int = 1, confidence: float = 0.95) -> Estimate:
@@ -117,10 +105,8 @@ def mean_recurrence(in_set: Iterable[Mask], lag_steps: int = 1, confidence: floa
 
     Parameters
     ----------
-    in_set : iterable of ndarray of bool, shape (n_frames,)
-        Whether each frame of each trajectory lies in the set.
-    lag_steps : int
-        Steps between frames, part of the figure.
+    in_set, lag_steps
+        As for `return_durations`; the lag is part of the figure.
     confidence : float
         Of the interval.
 
@@ -132,7 +118,7 @@ def mean_recurrence(in_set: Iterable[Mask], lag_steps: int = 1, confidence: floa
     Raises
     ------
     DataError
-        A lag below 1, or marks that are not a list.
+        As `return_durations`.
 
     Examples
     --------
