@@ -171,18 +171,13 @@ class FrameStore:
 
     Examples
     --------
-    >>> import io
-    >>> import openmm
-    >>> from openmm import app
-    >>> from levinthal.simulation import ContactMapReporter, FrameStore, capped_peptide
+    >>> from levinthal.simulation import FrameStore, advance, capped_peptide, start_replica
+    >>> from levinthal.simulation.dynamics.frame_store import FrameWriter, StoreHeader
     >>> system, starts = capped_peptide("dialanine", "AA", ("extended",))
-    >>> topology = app.PDBFile(io.StringIO(system.topology_pdb)).topology
-    >>> integrator = openmm.LangevinMiddleIntegrator(300, 1, 0.002)
-    >>> simulation = app.Simulation(topology, openmm.XmlSerializer.deserialize(system.system_xml), integrator)
-    >>> simulation.context.setPositions(starts["extended"])
-    >>> with ContactMapReporter("stored", 10) as reporter:
-    ...     simulation.reporters.append(reporter)
-    ...     simulation.step(50)
+    >>> state = start_replica(system, starts["extended"], seed=0)
+    >>> with FrameWriter("stored", StoreHeader(n_residues=2)) as writer:
+    ...     writer.append(advance(system, state, 50, seed=1, frame_interval=10)[1], replica=0, start="extended")
+    range(0, 5)
     >>> store = FrameStore("stored")
     >>> store.header.n_residues, store.contacts.shape
     (2, (5, 1))
