@@ -148,33 +148,18 @@ class SelectedMaps:
 
 
 @dataclass(frozen=True)
-class LaggedMaps:
+class LaggedMaps(SelectedMaps):
     """Pairs of frames a lag time apart: the first is encoded, the second decoded to (Hernandez et al. 2018).
 
     Attributes
     ----------
     source : MapSource
         All frames.
-    first, second : ndarray of int64, shape (n_pairs,)
+    frames, second : ndarray of int64, shape (n_pairs,)
         Which frames of `source` make the pairs; see `lagged_pairs`.
     """
 
-    source: MapSource
-    first: Indices
     second: Indices
-
-    @property
-    def size(self) -> int:
-        """Rows and columns of a map."""
-        return self.source.size
-
-    def __len__(self) -> int:
-        """Return the number of pairs."""
-        return len(self.first)
-
-    def batch(self, frames: Indices, out: Maps | None = None) -> Maps:
-        """Return the first maps of some pairs, shape (len(frames), size, size)."""
-        return self.source.batch(self.first[frames], out)
 
     def targets(self, frames: Indices, out: Maps | None = None) -> Maps:
         """Return the second maps of some pairs, shape (len(frames), size, size)."""

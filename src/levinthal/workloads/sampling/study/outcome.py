@@ -13,9 +13,8 @@ import numpy.typing as npt
 
 from levinthal.files.writing import whole_file
 from levinthal.workloads.sampling.record.reader import CampaignRecord
-from levinthal.workloads.sampling.study.spending import Spending, spending_of
+from levinthal.workloads.sampling.study.spending import Interval, Spending, intervals_of, spending_of
 from levinthal.workloads.sampling.study.thermodynamics import entropies, kinetic_ratio
-from levinthal.workloads.sampling.study.timeline import Interval, intervals_of
 from levinthal.workloads.sampling.systems.system import System
 
 Doubles: TypeAlias = npt.NDArray[np.float64]

@@ -7,8 +7,7 @@ from typing import cast
 
 from levinthal.errors import UsageError
 from levinthal.plugins import unknown
-from levinthal.workloads.sampling.systems.kinds import SYSTEMS
-from levinthal.workloads.sampling.systems.settings import SystemSettings
+from levinthal.workloads.sampling.systems.settings import SYSTEMS, SystemSettings
 from levinthal.workloads.sampling.systems.system import System, SystemKind, SystemRequest
 
 

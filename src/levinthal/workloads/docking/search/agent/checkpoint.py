@@ -114,7 +114,7 @@ _FORM: Form[list[Iteration]] = Form(
 
 def _policy(path: Path, described: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> DockingPolicy:
     try:
-        policy = DockingPolicy(PolicySettings(**described["architecture"]))
+        policy = DockingPolicy(PolicySettings.from_dict(described["architecture"]))
         policy.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, UsageError):
         raise DataError(f"{path} holds no weights of the architecture it names: {DAMAGED}") from None

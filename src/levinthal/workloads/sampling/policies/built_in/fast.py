@@ -11,8 +11,13 @@ from levinthal.errors import UsageError
 from levinthal.plugins import check_values
 from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
 from levinthal.proteins.similarity.fractions import radius_of_gyration
-from levinthal.workloads.sampling.policies.cluster_restarts import ClusterSettings, first_share, members, novelty
-from levinthal.workloads.sampling.policies.clusters import k_centers
+from levinthal.workloads.sampling.policies.cluster_restarts import (
+    ClusterSettings,
+    first_share,
+    k_centers,
+    members,
+    novelty,
+)
 from levinthal.workloads.sampling.policies.restarting import Doubles, Indices, Ranking, Restarting
 from levinthal.workloads.sampling.policies.view import View
 
