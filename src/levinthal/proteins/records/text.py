@@ -278,14 +278,7 @@ def _shown(line: bytes) -> str:
 
 
 def write_text(path: str | Path, records: Iterable[ProteinRecord]) -> int:
-    """Write records as ProteinNet text, one at a time, and return how many.
-
-    The file appears whole or not at all.
-
-    Raises
-    ------
-    DataError
-        The file cannot be written.
+    """Write records as ProteinNet text, one at a time, and return how many; errors as for `write_parts`.
 
     Examples
     --------

@@ -123,13 +123,5 @@ def frame_bytes(data: bytes) -> bytes:
 
 
 def write_frames(path: str | Path, payloads: Iterable[bytes]) -> int:
-    """Write byte strings as a TFRecord file, one at a time, and return how many.
-
-    The file appears whole or not at all.
-
-    Raises
-    ------
-    DataError
-        The file cannot be written.
-    """
+    """Write byte strings as a TFRecord file, one at a time, and return how many; errors as for `write_parts`."""
     return write_parts(path, map(frame_bytes, payloads))

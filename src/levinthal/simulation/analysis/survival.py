@@ -142,10 +142,6 @@ def kaplan_meier(waits: Durations) -> SurvivalCurve:
     )
 
 
-def _normal_quantile(confidence: float) -> float:
-    return float(special.ndtri(0.5 + confidence / 2.0))
-
-
 def median_duration(waits: Durations, confidence: float = 0.95) -> Estimate:
     """Return the median waiting time; infinite where more than half were cut short before an event.
 
@@ -154,7 +150,7 @@ def median_duration(waits: Durations, confidence: float = 0.95) -> Estimate:
     is a little above the nominal for few values.
     """
     curve = kaplan_meier(waits)
-    z = _normal_quantile(confidence)
+    z = float(special.ndtri(0.5 + confidence / 2.0))
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(curve.survival)
         spread = np.exp(z * np.sqrt(curve.hazard_variance) / np.abs(logs))
@@ -233,7 +229,7 @@ def tail_mean(waits: Durations, confidence: float = 0.95) -> Estimate:
     Parameters
     ----------
     waits : Durations
-        Independent waiting times.
+        As for `kaplan_meier`.
 
     Returns
     -------
