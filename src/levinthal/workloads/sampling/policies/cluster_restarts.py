@@ -9,8 +9,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from levinthal.plugins import check_values
-from levinthal.workloads.sampling.policies.restarting import Bools, Novelty
-from levinthal.workloads.sampling.policies.settings import RestartSettings
+from levinthal.workloads.sampling.policies.restarting import Bools, Novelty, RestartSettings
 from levinthal.workloads.sampling.policies.view import View
 
 Doubles = npt.NDArray[np.float64]

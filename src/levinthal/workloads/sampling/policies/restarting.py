@@ -9,8 +9,34 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError, UsageError
-from levinthal.workloads.sampling.policies.settings import RestartSettings
+from levinthal.plugins import check_values
 from levinthal.workloads.sampling.policies.view import Decision, View
+
+
+@dataclass(frozen=True)
+class RestartSettings:
+    """When a walker is stopped, and which restarts are refused.
+
+    Attributes
+    ----------
+    min_age_frames : int
+        A segment goes on at least for so many frames.
+    recent_frames : int
+        A segment goes on while one of its last so many frames is new to the policy.
+    per_trajectory : int
+        Most restarts from one segment between two looks at all frames.
+    max_uses : int
+        Most restarts from one frame, ever.
+    """
+
+    min_age_frames: int = 20
+    recent_frames: int = 10
+    per_trajectory: int = 2
+    max_uses: int = 1
+
+    def __post_init__(self) -> None:
+        check_values(self, **dict.fromkeys(("min_age_frames", "recent_frames", "per_trajectory", "max_uses"), 1))
+
 
 Doubles = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]

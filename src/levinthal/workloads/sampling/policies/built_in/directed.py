@@ -11,8 +11,14 @@ import numpy.typing as npt
 from levinthal.errors import UsageError
 from levinthal.plugins import check_values
 from levinthal.proteins.similarity.fractions import rmsd
-from levinthal.workloads.sampling.policies.restarting import Bools, Doubles, Indices, Ranking, Restarting
-from levinthal.workloads.sampling.policies.settings import RestartSettings
+from levinthal.workloads.sampling.policies.restarting import (
+    Bools,
+    Doubles,
+    Indices,
+    Ranking,
+    Restarting,
+    RestartSettings,
+)
 from levinthal.workloads.sampling.policies.view import View
 
 _FRAMES_AT_ONCE = 20_000

@@ -13,8 +13,15 @@ from levinthal.workloads.sampling.policies.density import (
     outlier_factors_outside,
     reference,
 )
-from levinthal.workloads.sampling.policies.restarting import Bools, Doubles, Indices, Novelty, Ranking, Restarting
-from levinthal.workloads.sampling.policies.settings import RestartSettings
+from levinthal.workloads.sampling.policies.restarting import (
+    Bools,
+    Doubles,
+    Indices,
+    Novelty,
+    Ranking,
+    Restarting,
+    RestartSettings,
+)
 from levinthal.workloads.sampling.policies.view import View
 
 
