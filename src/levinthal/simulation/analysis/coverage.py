@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from levinthal.arrays import Doubles
 from levinthal.errors import DataError
 from levinthal.simulation.analysis.intervals import Estimate
 
 Integers: TypeAlias = npt.NDArray[np.integer[Any]]
-Doubles: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

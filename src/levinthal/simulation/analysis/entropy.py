@@ -9,15 +9,11 @@ which are upper bounds of the entropy of the same covariance.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Floats
 from levinthal.errors import DataError
-
-Doubles: TypeAlias = npt.NDArray[np.float64]
-Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 
 # CODATA 2018 (Tiesinga, Mohr, Newell and Taylor, Rev. Mod. Phys. 93:025010, 2021); the first three are exact.
 _BOLTZMANN_J_K = 1.380649e-23
@@ -93,22 +89,8 @@ def quasi_harmonic_entropy(eigenvalues_amu_nm2: Floats, temperature_k: float) ->
     """Return the entropy of quantum oscillators with omega_i = sqrt(kT / lambda_i).
 
     S = R sum [a / (e^a - 1) - ln(1 - e^-a)], a = hbar omega / kT (Andricioaei and Karplus, J. Chem. Phys. 115:6289,
-    2001). It never exceeds Schlitter's.
-
-    Parameters
-    ----------
-    eigenvalues_amu_nm2, temperature_k
-        As for `schlitter_entropy`; modes without fluctuation count nothing.
-
-    Returns
-    -------
-    float
-        In J/mol/K.
-
-    Raises
-    ------
-    DataError
-        As `schlitter_entropy`.
+    2001). It never exceeds Schlitter's; modes without fluctuation count nothing. Parameters, unit and errors are as for
+    `schlitter_entropy`.
     """
     quanta = _quanta(eigenvalues_amu_nm2, temperature_k)
     a = 1.0 / np.sqrt(quanta[quanta > 1e-6])  # beyond a = 1000 a mode is frozen to less than rounding

@@ -11,17 +11,15 @@ reweighted 1 / pi(A) of a Markov state model is the better estimate.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Integers, Mask
 from levinthal.errors import DataError
 from levinthal.simulation.analysis.intervals import Estimate
 from levinthal.simulation.analysis.survival import Durations, tail_mean
-
-Mask: TypeAlias = npt.NDArray[np.bool_]
-Integers: TypeAlias = npt.NDArray[np.int64]
 
 
 def membership(trajectory: npt.NDArray[np.integer[Any]], members: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Mask:

@@ -21,13 +21,12 @@ from deeptime.markov import TransitionCountEstimator, TransitionCountModel
 from deeptime.markov.msm import MaximumLikelihoodMSM
 from scipy import sparse, special
 
+from levinthal.arrays import Doubles, Floats
 from levinthal.errors import DataError
 from levinthal.simulation.analysis.exact_chain import relaxation_timescales_steps, stationary_distribution
 from levinthal.simulation.analysis.intervals import Estimate
 
 Trajectory: TypeAlias = npt.NDArray[np.integer[Any]]
-Floats: TypeAlias = npt.NDArray[np.floating[Any]]
-Doubles: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = Any
 
 
@@ -167,10 +166,6 @@ def estimate_markov_model(
         Steps between frames.
     reversible : bool
         As for `markov_model_of_counts`.
-
-    Returns
-    -------
-    MarkovModel
 
     Raises
     ------

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from levinthal.arrays import Doubles
 from levinthal.errors import DataError
 
 Values: TypeAlias = Sequence[float] | npt.NDArray[np.floating[Any]]
-Doubles: TypeAlias = npt.NDArray[np.float64]
 
 CANNOT_TELL = "can't tell"
 _RESAMPLES = 9999
@@ -162,15 +162,7 @@ def greater(
 ) -> PolicyRatio:
     """Return coverage, candidate / baseline, on the same frozen discretisation and at the same budget.
 
-    Parameters
-    ----------
-    baseline_coverage, candidate_coverage, confidence, seed
-        As for `better`.
-
-    Raises
-    ------
-    DataError
-        As `better`.
+    Parameters and errors are as for `better`.
 
     Examples
     --------

@@ -9,16 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from levinthal.arrays import Doubles
 from levinthal.errors import DataError
 from levinthal.simulation.analysis.intervals import Estimate
-
-Doubles: TypeAlias = npt.NDArray[np.float64]
 
 _TAIL_EVENTS = 10
 

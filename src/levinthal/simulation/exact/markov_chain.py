@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from levinthal.arrays import Doubles
 from levinthal.errors import DataError
 from levinthal.kernels.choice import chosen
 from levinthal.simulation.dynamics.frames import check_chunk, frame_blocks, frame_steps
-
-Doubles = npt.NDArray[np.float64]
 
 _ROW_SUM_TOLERANCE = 1e-8
 _STEPS_A_BLOCK = 1 << 20

@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Doubles
 from levinthal.errors import DataError, SimulationError, UsageError
 from levinthal.kernels.choice import chosen
 from levinthal.simulation.dynamics.frames import check_chunk, frame_blocks, frame_steps
 
-Doubles: TypeAlias = npt.NDArray[np.float64]
 Points: TypeAlias = npt.NDArray[np.floating[Any]]
 
 # K. Mueller and L. D. Brown, Theor. Chim. Acta 53:75, 1979: A, a, b, c, x0, y0 of each term.
