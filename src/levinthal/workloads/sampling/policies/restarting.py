@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Integers, Mask
 from levinthal.errors import DataError, UsageError
 from levinthal.plugins import check_values
 from levinthal.workloads.sampling.policies.view import Decision, View
@@ -38,16 +38,13 @@ class RestartSettings:
         check_values(self, **dict.fromkeys(("min_age_frames", "recent_frames", "per_trajectory", "max_uses"), 1))
 
 
-Doubles = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 S = TypeVar("S", bound=RestartSettings)
 
 
 class Novelty(Protocol):
     """Says which frames are new to a policy, those too that came after its last look at all frames."""
 
-    def __call__(self, frames: Indices, view: View, /) -> Bools:
+    def __call__(self, frames: Integers, view: View, /) -> Mask:
         """Return for each frame whether its segment deserves to go on."""
         ...
 
@@ -72,7 +69,7 @@ class Ranking:
         Two candidates no further apart than this in the embedding are alike.
     """
 
-    frames: Indices
+    frames: Integers
     scores: Doubles
     reason: str
     nothing: str

@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Integers, Mask, Singles
 from levinthal.files.writing import whole_file
 from levinthal.simulation.analysis.entropy import configurational_entropy
 from levinthal.workloads.sampling.record.reader import CampaignRecord
@@ -25,7 +25,7 @@ _MOST_FRAMES = 1000
 _BOLTZMANN_KJ_MOL_K = 0.00831446261815324
 
 
-def entropies(frames: npt.NDArray[np.float32], molecule: MolecularSystem | None) -> tuple[float, float, int]:
+def entropies(frames: Singles, molecule: MolecularSystem | None) -> tuple[float, float, int]:
     """Return Schlitter's and the quasi-harmonic entropy of the CA atoms, each with the mass it is simulated with."""
     if molecule is None or frames.ndim != 3 or len(frames) < 3 or frames.shape[1] < 3:
         return float("nan"), float("nan"), 0
@@ -58,10 +58,6 @@ def kinetic_ratio(states: Doubles, molecule: MolecularSystem | None) -> float:
     velocities = np.asarray(states[chosen, half:]).reshape(len(chosen), -1, 3)
     twice_kinetic = np.einsum("a,fai,fai->f", masses, velocities, velocities).mean()
     return float(twice_kinetic / (freedom * _BOLTZMANN_KJ_MOL_K * molecule.temperature_k))
-
-
-Doubles: TypeAlias = npt.NDArray[np.float64]
-Integers: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +100,10 @@ class Outcome:
     replica: int
     seed: int
     frame_interval: int
-    values: npt.NDArray[np.float32]
+    values: Singles
     cell: Integers
     segment: Integers
-    arrived: npt.NDArray[np.bool_]
+    arrived: Mask
     core_s: Doubles
     parents: Integers
     n_restarts: int

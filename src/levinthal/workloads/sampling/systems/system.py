@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
+from levinthal.arrays import Doubles, Floats
 from levinthal.workloads.sampling.systems.dynamics import Dynamics
 from levinthal.workloads.sampling.systems.observables import Observables
 from levinthal.workloads.sampling.systems.settings import SystemSettings
 
 if TYPE_CHECKING:
     from levinthal.simulation.systems.molecular_system import MolecularSystem
-
-Doubles: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +53,7 @@ class System:
     molecule: MolecularSystem | None = None
     reference_dynamics: Dynamics | None = None
     stationary: Doubles | None = None
-    target: npt.NDArray[np.floating] | None = None
+    target: Floats | None = None
     notes: tuple[str, ...] = ()
 
 
