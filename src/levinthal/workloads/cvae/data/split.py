@@ -13,7 +13,7 @@ from levinthal.errors import DataError, UsageError
 
 @dataclass(frozen=True)
 class Split:
-    """Integers of frames, ascending, disjoint; frames in none of them lie in the gaps."""
+    """Indices of frames, ascending, disjoint; frames in none of them lie in the gaps."""
 
     train: Integers
     validation: Integers

@@ -192,7 +192,7 @@ class MicrostateObservables:
     points : ndarray, shape (n_states, 2)
         Where each state is drawn.
     target : ndarray of bool, shape (n_states,)
-        Doubles that meet the event.
+        States that meet the event.
     labels : tuple of str
         Names of the coordinates.
     event : str
@@ -206,7 +206,7 @@ class MicrostateObservables:
 
     @property
     def n_cells(self) -> int:
-        """Doubles of the chain."""
+        """States of the chain."""
         return len(self.points)
 
     def observe(self, frames: Frames, states: Doubles) -> Observed:
