@@ -29,14 +29,15 @@ import numpy.typing as npt
 from levinthal.arrays import Doubles, Integers, Singles
 from levinthal.errors import DataError
 from levinthal.workloads.sampling.record.rows import (
+    FORMAT_VERSION,
     ChunkRow,
     DecisionRow,
     FailureRow,
     ModelRow,
     SessionRow,
     select,
+    upgrade,
 )
-from levinthal.workloads.sampling.record.versions import FORMAT_VERSION, upgrade
 
 DATABASE, FRAMES, STATES = "campaign.db", "frames.f32", "states.f64"
 
