@@ -13,15 +13,12 @@ from typing import Annotated
 import typer
 
 from levinthal import __version__
-from levinthal.commands.check import check
-from levinthal.commands.compare import compare
 from levinthal.commands.data import data
 from levinthal.commands.doctor import doctor
-from levinthal.commands.listing import list_installed
+from levinthal.commands.listing import list_installed, settings
 from levinthal.commands.new import new
-from levinthal.commands.report import report
+from levinthal.commands.results import check, compare, report
 from levinthal.commands.run import resume, run
-from levinthal.commands.settings import settings
 from levinthal.commands.study import scale, study
 from levinthal.errors import Interrupted, LevinthalError
 

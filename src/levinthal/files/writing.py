@@ -17,6 +17,7 @@ old file or the whole new one. Whatever goes wrong on the way is a `WriteError`.
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import os
 import secrets
@@ -25,7 +26,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from levinthal.errors import WriteError
+from levinthal.errors import DataError, WriteError
 
 _DRAFT = ".draft"
 
@@ -144,3 +145,17 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def lock(file: int | IO[bytes], folder: Path) -> None:
+    """Keep a file of a folder from other writers until it is closed.
+
+    Raises
+    ------
+    DataError
+        Another process has it.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DataError(f"{folder} is being written by another process: wait for it or choose another folder") from None

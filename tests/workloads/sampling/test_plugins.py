@@ -15,7 +15,7 @@ import pytest
 
 import levinthal
 from levinthal.harness.results.store import load_result
-from levinthal.workloads.sampling.learners.registry import LEARNERS
+from levinthal.workloads.sampling.learners.learner import LEARNERS
 from levinthal.workloads.sampling.policies.registry import POLICIES
 from levinthal.workloads.sampling.record.reader import CampaignRecord
 from levinthal.workloads.sampling.systems.settings import SYSTEMS

@@ -15,7 +15,6 @@ cuts it off. History of the format: 1, the first.
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
 import os
@@ -29,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError
-from levinthal.files.writing import as_write_error, write_whole
+from levinthal.files.writing import as_write_error, lock, write_whole
 from levinthal.proteins.contact_maps.maps import CONTACT_CUTOFF_NM, pack_contacts, packed_size
 from levinthal.simulation.dynamics.frames import Frames
 
@@ -264,19 +263,11 @@ class FrameWriter:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._rows = io.FileIO(self.folder / _ROWS, "ab")
             try:
-                self._lock()
+                lock(self._rows, self.folder)
                 self._open_files()
             except (OSError, DataError):
                 self.close()
                 raise
-
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._rows, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataError(
-                f"{self.folder} is being written by another process: wait for it or choose another folder"
-            ) from None
 
     def _open_files(self) -> None:
         path = self.folder / _HEADER

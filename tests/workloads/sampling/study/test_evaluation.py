@@ -33,7 +33,7 @@ from levinthal.workloads.sampling.study.outcome import Outcome, load_outcome, sa
 from levinthal.workloads.sampling.study.spending import Interval, Spending
 from levinthal.workloads.sampling.study.tasks import read_options
 from levinthal.workloads.sampling.systems.observables import GridObservables, PlaneProjection
-from levinthal.workloads.sampling.systems.registry import make_system
+from levinthal.workloads.sampling.systems.system import make_system
 from levinthal.workloads.sampling.systems.torsions import torsion_features
 
 NO_SPENDING = Spending(1.0, 0.5, 0.1, 0.1, 0.1, 0.0, 0.0, 1.0, 1.0, 0.0, math.nan, 0.0, 0.0, 0.0, 0.0)

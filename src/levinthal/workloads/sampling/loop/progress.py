@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Integers, Singles
 from levinthal.errors import DataError
 from levinthal.workloads.sampling.loop.plan import CampaignPlan
 from levinthal.workloads.sampling.policies.view import View
 from levinthal.workloads.sampling.record.rows import START, ChunkRow, DecisionRow
 from levinthal.workloads.sampling.record.writer import CampaignWriter
 
-Integers = npt.NDArray[np.int64]
-Embedding = npt.NDArray[np.float32]
+Embedding = Singles
 
 
 class FrameTable:
@@ -77,7 +77,7 @@ class FrameTable:
         self._embedding[self._n_embedded : end] = more
         self._n_embedded = end
 
-    def view(self, frames: npt.NDArray[np.float32]) -> View:
+    def view(self, frames: Singles) -> View:
         """Return what a policy may look at; the arrays cannot be written."""
         n = self.n_frames
         embedding = self._embedding[:n] if self.model_version else np.zeros((n, 0), np.float32)
@@ -120,7 +120,7 @@ class Walker:
     number: int
     position: int = 0
     latest: int | None = None
-    state: npt.NDArray[np.float64] | None = None
+    state: Doubles | None = None
     segment: int = -1
     step: int = 0
     failures: int = 0
@@ -181,7 +181,7 @@ class Progress:
         """Hear that the walker's next chunk is on its way."""
         walker.pending, walker.position = None, walker.position + 1
 
-    def came_back(self, walker: Walker, chunk: ChunkRow, state: npt.NDArray[np.float64]) -> None:
+    def came_back(self, walker: Walker, chunk: ChunkRow, state: Doubles) -> None:
         """Count a chunk whose frames are the newest; the walker's state is that at the last of them."""
         self._place(walker, chunk)
         walker.failures, walker.state = 0, state

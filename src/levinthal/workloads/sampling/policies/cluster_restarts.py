@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from levinthal.arrays import Floats, Integers, Mask
 from levinthal.plugins import check_values
-from levinthal.workloads.sampling.policies.restarting import Bools, Novelty
-from levinthal.workloads.sampling.policies.settings import RestartSettings
+from levinthal.workloads.sampling.policies.restarting import Novelty, RestartSettings
 from levinthal.workloads.sampling.policies.view import View
-
-Doubles = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +29,13 @@ class Clusters:
         No point is further from its centre.
     """
 
-    centre: Indices
-    label: Indices
-    count: Indices
+    centre: Integers
+    label: Integers
+    count: Integers
     radius: float
 
 
-def k_centers(points: npt.NDArray[np.floating], n_clusters: int, rng: np.random.Generator) -> Clusters:
+def k_centers(points: Floats, n_clusters: int, rng: np.random.Generator) -> Clusters:
     """Take as each further centre the point that is furthest from all so far.
 
     Gonzalez, Theor. Comput. Sci. 38:293, 1985: the radius is at most twice the best possible one. It is the k-centers
@@ -94,27 +90,27 @@ class ClusterSettings(RestartSettings):
         check_values(self, clusters=(2, 10_000), novel_share=(0.0, 1.0))
 
 
-def novelty(view: View, clusters: Clusters, promising: Bools) -> Novelty:
+def novelty(view: View, clusters: Clusters, promising: Mask) -> Novelty:
     """Call new what lies in a promising cluster, or beyond all of them."""
     tree = cKDTree(np.asarray(view.embedding[clusters.centre], np.float64))
     # distances of clustering are single precision
     reach = clusters.radius * (1 + 1e-5)
 
-    def novel(frames: Indices, view: View) -> Bools:
+    def novel(frames: Integers, view: View) -> Mask:
         distance, nearest = tree.query(np.asarray(view.embedding[frames], np.float64))
         return np.asarray(promising[nearest] | (distance > reach), np.bool_)
 
     return novel
 
 
-def first_share(order: Indices, share: float) -> Bools:
+def first_share(order: Integers, share: float) -> Mask:
     """Return which clusters are among the first of an order."""
     chosen = np.zeros(len(order), np.bool_)
     chosen[order[: int(share * len(order))]] = True
     return chosen
 
 
-def members(clusters: Clusters, view: View, rng: np.random.Generator) -> Indices:
+def members(clusters: Clusters, view: View, rng: np.random.Generator) -> Integers:
     """Draw a frame of each cluster among those used least."""
     order = np.lexsort((rng.random(len(clusters.label)), view.restarts, clusters.label))
     first = np.searchsorted(clusters.label[order], np.arange(len(clusters.centre)))

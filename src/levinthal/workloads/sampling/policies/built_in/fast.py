@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from levinthal.arrays import Doubles, Integers
 from levinthal.errors import UsageError
 from levinthal.plugins import check_values
 from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
@@ -18,7 +19,7 @@ from levinthal.workloads.sampling.policies.cluster_restarts import (
     members,
     novelty,
 )
-from levinthal.workloads.sampling.policies.restarting import Doubles, Indices, Ranking, Restarting
+from levinthal.workloads.sampling.policies.restarting import Ranking, Restarting
 from levinthal.workloads.sampling.policies.view import View
 
 
@@ -74,7 +75,7 @@ class FastPolicy(Restarting[FastSettings]):
             neighbourhood=0.0,
         )
 
-    def _directed_term(self, view: View, points: Doubles, centres: Indices) -> tuple[str, Doubles]:
+    def _directed_term(self, view: View, points: Doubles, centres: Integers) -> tuple[str, Doubles]:
         molecular = view.frames.ndim == 3 and view.frames.shape[2] == 3
         term = self.settings.term
         if term == "auto":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from levinthal.arrays import Doubles
 from levinthal.workloads.sampling.policies.cluster_restarts import (
     ClusterSettings,
     first_share,
@@ -11,7 +12,7 @@ from levinthal.workloads.sampling.policies.cluster_restarts import (
     members,
     novelty,
 )
-from levinthal.workloads.sampling.policies.restarting import Doubles, Ranking, Restarting
+from levinthal.workloads.sampling.policies.restarting import Ranking, Restarting
 from levinthal.workloads.sampling.policies.view import View
 
 

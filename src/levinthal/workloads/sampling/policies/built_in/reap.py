@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from levinthal.arrays import Doubles
 from levinthal.plugins import check_values
 from levinthal.workloads.sampling.policies.cluster_restarts import (
     ClusterSettings,
@@ -14,7 +15,7 @@ from levinthal.workloads.sampling.policies.cluster_restarts import (
     members,
     novelty,
 )
-from levinthal.workloads.sampling.policies.restarting import Doubles, Ranking, Restarting
+from levinthal.workloads.sampling.policies.restarting import Ranking, Restarting
 from levinthal.workloads.sampling.policies.view import View
 
 
