@@ -42,7 +42,12 @@ from levinthal.simulation.analysis.exact_chain import (
     relaxation_timescales_steps,
     stationary_distribution,
 )
-from levinthal.simulation.analysis.first_passage import first_passage_durations, membership
+from levinthal.simulation.analysis.first_passage import (
+    absence_durations,
+    first_passage_durations,
+    mean_recurrence,
+    membership,
+)
 from levinthal.simulation.analysis.intervals import Estimate, jackknife
 from levinthal.simulation.analysis.markov import (
     MarkovModel,
@@ -53,7 +58,6 @@ from levinthal.simulation.analysis.markov import (
     vamp2,
 )
 from levinthal.simulation.analysis.ratios import PolicyRatio, better, faster, greater
-from levinthal.simulation.analysis.recurrence import absence_durations, mean_recurrence
 from levinthal.simulation.analysis.survival import median_duration, restricted_mean_duration, tail_mean
 from levinthal.simulation.exact.folding_landscape import folding_landscape
 from levinthal.simulation.exact.markov_chain import MarkovChain, load_markov_chain, markov_chain

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from levinthal.workloads.sampling.learners.registry import make_learner
+from levinthal.workloads.sampling.learners.learner import make_learner
 from levinthal.workloads.sampling.policies.registry import POLICIES, make_policy
 from levinthal.workloads.sampling.policies.view import View
 

@@ -1,4 +1,4 @@
-"""The command line: a thin face of the library; each command is a module of `levinthal.commands`.
+"""The command line: a thin face of the library; its commands are in `levinthal.commands`.
 
 Exit status: 0 passed; 1 a gate was missed, a repeat failed or a rule is broken; 2 bad input or usage; 130 interrupted.
 """
@@ -13,18 +13,13 @@ from typing import Annotated
 import typer
 
 from levinthal import __version__
-from levinthal.commands.check import check
-from levinthal.commands.compare import compare
 from levinthal.commands.data import data
 from levinthal.commands.doctor import doctor
-from levinthal.commands.listing import list_installed
+from levinthal.commands.listing import list_installed, settings
 from levinthal.commands.new import new
-from levinthal.commands.report import report
-from levinthal.commands.resume import resume
-from levinthal.commands.run import run
-from levinthal.commands.scale import scale
-from levinthal.commands.settings import settings
-from levinthal.commands.study import study
+from levinthal.commands.results import check, compare, report
+from levinthal.commands.run import resume, run
+from levinthal.commands.study import scale, study
 from levinthal.errors import Interrupted, LevinthalError
 
 app = typer.Typer(

@@ -8,8 +8,8 @@ from typing import Any
 from levinthal.harness.results.figures import CANNOT_TELL, Comparison, Terms
 from levinthal.harness.results.result import Metric, Repeat, Result
 from levinthal.harness.results.summary import summarise
+from levinthal.report.comparisons import matrices_of
 from levinthal.report.figures import figure_rows
-from levinthal.report.matrices import matrices_of
 from levinthal.report.page import render
 
 

@@ -12,8 +12,7 @@ from levinthal.harness.results.result import Metric, Result
 from levinthal.harness.results.summary import summarise
 from levinthal.report.figures import figure_rows
 from levinthal.report.page import render
-from levinthal.report.study.layout import layout_of
-from levinthal.report.study.view import study_view
+from levinthal.report.study.view import layout_of, study_view
 
 WORDS = Axis(name="policy", values=("plain", "dbscan", "fast"))
 MORE_WORDS = Axis(name="learner", values=("pca", "cvae"))

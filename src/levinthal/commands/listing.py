@@ -1,4 +1,4 @@
-"""`levinthal list`: what is installed."""
+"""`levinthal list` and `levinthal settings`: what is installed, and what can be set of a workload."""
 
 from __future__ import annotations
 
@@ -33,3 +33,15 @@ def list_installed(
         package = point.dist.name if point.dist is not None else "unknown"
         about = (type(workload).__doc__ or "").strip().partition("\n")[0]
         print(f"{name:<12} version {workload.version}  {package:<12} {about}")
+
+
+def settings(name: Annotated[str, typer.Argument(help="A workload.")]) -> None:
+    """List a workload's settings: key, type, value at each size, and what each means."""
+    import shutil
+
+    from levinthal.commands.settings_table import settings_lines
+    from levinthal.harness.contract.registry import load_workload
+
+    width = min(max(shutil.get_terminal_size().columns, 80), 120)
+    for line in settings_lines(load_workload(name), width):
+        print(line)

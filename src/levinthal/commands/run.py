@@ -1,7 +1,8 @@
-"""`levinthal run`: a workload, or all of them."""
+"""`levinthal run` and `levinthal resume`: a workload, or all of them, and what a stopped run lacks."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -57,4 +58,20 @@ def run(
             watcher=make_watcher(),
         )
         results.append((target, result))
+    conclude(results, folder, verbose=verbose)
+
+
+def resume(
+    folder: Annotated[Path, typer.Argument(help="The folder of a run that was stopped.")], verbose: Verbose = False
+) -> None:
+    """Complete the repeats that a stopped run lacks."""
+    from levinthal.commands.conclusion import conclude
+    from levinthal.commands.progress import make_watcher
+    from levinthal.harness.results.plan import PLAN_FILE
+    from levinthal.harness.running.execute import resume_run
+
+    folders = [folder] if (folder / PLAN_FILE).exists() else sorted(path.parent for path in folder.glob("*/plan.json"))
+    if not folders:
+        raise UsageError(f"{folder} is not a run folder: name one that levinthal run made")
+    results = [(each, resume_run(each, watcher=make_watcher())) for each in folders]
     conclude(results, folder, verbose=verbose)

@@ -1,4 +1,4 @@
-"""`levinthal study`: the points of a grid, measured and compared."""
+"""`levinthal study` and `levinthal scale`: the points of a grid, measured and compared."""
 
 from __future__ import annotations
 
@@ -96,3 +96,35 @@ def carry_out(
         return
     result = start_run(name, settings, study=plan, out=folder, watcher=make_watcher(), **how)
     conclude([(folder, result)], folder, verbose=verbose)
+
+
+def scale(
+    name: Annotated[str, typer.Argument(help="A workload whose training can be spread over ranks.")],
+    world_sizes: Annotated[str, typer.Option(metavar="N,N,...", help="Numbers of ranks; the first is the baseline.")],
+    batch_sizes: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[CASE=]N,N,...", help="Batch sizes, of all cases or of one [the workload's own]."),
+    ] = None,
+    cases: Annotated[str, typer.Option(metavar="CASE,...", help="Which problem sizes [all of the workload's].")] = "",
+    mode: Annotated[str, typer.Option(help="strong: ranks share a batch; weak: each has its own.")] = "strong",
+    nodes: Annotated[int, typer.Option(help="Nodes to deal ranks out to, inside a Slurm allocation.")] = 1,
+    seconds: Annotated[float, typer.Option(help="How long the steps of a point are timed at least.")] = 5.0,
+    size: Size = "tiny",
+    assignments: Assignments = None,
+    config: Config = None,
+    repeats: Measurements = 1,
+    seed: Seed = 0,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    dry_run: DryRun = False,
+    out: Out = None,
+    verbose: Verbose = False,
+) -> None:
+    """Train on more and more ranks under torchrun; write time per epoch, speed-up and parallel efficiency."""
+    settings = given_settings(config, assignments)
+    asked = {
+        "world_sizes": world_sizes, "batch_sizes": ";".join(batch_sizes or []), "cases": cases, "mode": mode,
+        "nodes": nodes, "seconds": seconds,
+    }  # fmt: skip
+    how = {"size": size, "repeats": repeats, "seed": seed, "device": device, "precision": precision}
+    carry_out("scaling", name, asked, settings, out, how, dry_run=dry_run, verbose=verbose)

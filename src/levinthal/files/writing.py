@@ -17,15 +17,16 @@ old file or the whole new one. Whatever goes wrong on the way is a `WriteError`.
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from levinthal.errors import WriteError
+from levinthal.errors import DataError, WriteError
 
 _DRAFT = ".draft"
 
@@ -61,6 +62,22 @@ def whole_file(path: str | Path) -> Iterator[IO[bytes]]:
     """
     with _replaced(path) as draft, draft.open("xb") as file:
         yield file
+
+
+def write_parts(path: str | Path, parts: Iterable[bytes]) -> int:
+    """Write byte strings one after the other, whole or not at all, and return how many.
+
+    Raises
+    ------
+    WriteError
+        As for `write_whole`.
+    """
+    count = 0
+    with whole_file(path) as file:
+        for part in parts:
+            file.write(part)
+            count += 1
+    return count
 
 
 @contextmanager
@@ -128,3 +145,17 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def lock(file: int | IO[bytes], folder: Path) -> None:
+    """Keep a file of a folder from other writers until it is closed.
+
+    Raises
+    ------
+    DataError
+        Another process has it.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DataError(f"{folder} is being written by another process: wait for it or choose another folder") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from levinthal.report.collect import find_results
-from levinthal.report.page import write_report
+from levinthal.report.page import find_results, write_report
 
 __all__ = ["find_results", "write_report"]

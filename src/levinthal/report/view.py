@@ -11,7 +11,7 @@ from levinthal.harness.results.result import Artifact, Repeat, Result
 from levinthal.report.account import Account, StateBar, account_of, state_bars
 from levinthal.report.artifacts import Picture, embed
 from levinthal.report.axis import Tick, linear_axis
-from levinthal.report.comparisons import ComparisonGroup, comparison_groups
+from levinthal.report.comparisons import ComparisonGroup, Matrix, comparison_groups, matrices_of
 from levinthal.report.curves import Plot, plots_of
 from levinthal.report.figures import (
     FigureRow,
@@ -25,7 +25,6 @@ from levinthal.report.figures import (
     sample_rows,
 )
 from levinthal.report.machine import Group, machine_groups, machine_words, settings_groups, software_groups
-from levinthal.report.matrices import Matrix, matrices_of
 from levinthal.report.reproduce import command, settings_toml
 from levinthal.report.rounding import duration, moment
 from levinthal.report.shares import WallTime, wall_time

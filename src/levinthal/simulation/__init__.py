@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     from levinthal.simulation.analysis.divergence import jensen_shannon_nats
     from levinthal.simulation.analysis.effective_samples import effective_sample_size
     from levinthal.simulation.analysis.entropy import configurational_entropy
-    from levinthal.simulation.analysis.first_passage import first_passage_durations
+    from levinthal.simulation.analysis.first_passage import first_passage_durations, mean_recurrence
     from levinthal.simulation.analysis.markov import cross_validated_vamp2, estimate_markov_model
     from levinthal.simulation.analysis.ratios import better, faster, greater
-    from levinthal.simulation.analysis.recurrence import mean_recurrence
     from levinthal.simulation.analysis.survival import durations, kaplan_meier
     from levinthal.simulation.dynamics.contact_map_reporter import ContactMapReporter
     from levinthal.simulation.dynamics.frame_store import FrameStore

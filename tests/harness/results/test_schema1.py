@@ -25,7 +25,7 @@ from levinthal.harness.review.check import broken_by_result
 from levinthal.harness.review.compare import compare_results, comparison_lines
 from levinthal.harness.study.registry import plan_study, study_of
 from levinthal.report.page import render
-from levinthal.report.study.layout import layout_of
+from levinthal.report.study.view import layout_of
 
 OLD = Path(__file__).parent / "schema1"
 WORKLOADS = ("cvae", "rgn", "docking", "sampling")

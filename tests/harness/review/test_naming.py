@@ -8,7 +8,7 @@ import pytest
 
 from levinthal.harness.results.result import Dataset, Metric, Repeat, Result, WorkloadId
 from levinthal.harness.results.summary import summarise
-from levinthal.harness.review.naming import labels_in_names, unlike_namesakes
+from levinthal.harness.review.check import labels_in_names, unlike_namesakes
 
 
 def result(*metrics: tuple[str, dict[str, Any]], **changes: str) -> Result:

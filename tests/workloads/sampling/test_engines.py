@@ -12,7 +12,7 @@ from levinthal.harness.engines.open import open_engine
 from levinthal.simulation.dynamics.ensemble import Start, simulate_ensemble
 from levinthal.simulation.exact.potential import MINIMA
 from levinthal.simulation.go.ideal_fold import three_helix_bundle
-from levinthal.workloads.sampling.learners.registry import make_learner
+from levinthal.workloads.sampling.learners.learner import make_learner
 from levinthal.workloads.sampling.loop.campaign import CampaignPlan, run_campaign
 from levinthal.workloads.sampling.loop.task import chunk_seed
 from levinthal.workloads.sampling.policies.registry import make_policy

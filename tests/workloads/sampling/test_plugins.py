@@ -15,10 +15,10 @@ import pytest
 
 import levinthal
 from levinthal.harness.results.store import load_result
-from levinthal.workloads.sampling.learners.registry import LEARNERS
+from levinthal.workloads.sampling.learners.learner import LEARNERS
 from levinthal.workloads.sampling.policies.registry import POLICIES
 from levinthal.workloads.sampling.record.reader import CampaignRecord
-from levinthal.workloads.sampling.systems.kinds import SYSTEMS
+from levinthal.workloads.sampling.systems.settings import SYSTEMS
 from probes import probe_environment
 
 PACKAGE = Path(levinthal.__file__).parent
@@ -82,7 +82,7 @@ class LEARNER:
 """,
     "systems/built_in/wide_plane.py": """
 from dataclasses import replace
-from levinthal.workloads.sampling.systems.kinds import SYSTEMS
+from levinthal.workloads.sampling.systems.settings import SYSTEMS
 from levinthal.workloads.sampling.systems.system import SystemKind
 def make(request):
     return replace(SYSTEMS.load("mueller-brown").make(request), name="a wide plane")

@@ -19,7 +19,7 @@ from levinthal.simulation.exact.folding_landscape import folding_landscape
 from levinthal.simulation.exact.markov_chain import ChainState
 from levinthal.workloads.sampling.policies.built_in.dbscan import choose_eps
 from levinthal.workloads.sampling.policies.built_in.reap import adapt_weights
-from levinthal.workloads.sampling.policies.clusters import k_centers
+from levinthal.workloads.sampling.policies.cluster_restarts import k_centers
 from levinthal.workloads.sampling.policies.density import local_outlier_factors, noise_radii, reference
 from levinthal.workloads.sampling.policies.registry import POLICIES, Declared, declared_by, make_policy
 from levinthal.workloads.sampling.policies.view import Policy, View

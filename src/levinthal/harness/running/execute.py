@@ -197,11 +197,8 @@ def _complete_journal(plan: Plan, folder: Path, events: EventLog) -> None:
     for index, path in finished_repeats(plan, folder).items():
         if index not in reported:
             record = read_repeat(path, plan.workload)
-            events.append("repeat_stop", repeat=index, **_ending(record))
-
-
-def _ending(record: Repeat) -> dict[str, Any]:
-    return record.model_dump(include={"verdict", "duration_s", "error"})
+            ending = record.model_dump(include={"verdict", "duration_s", "error"})
+            events.append("repeat_stop", repeat=index, **ending)
 
 
 def _assemble(plan: Plan, repeats: list[Repeat]) -> Result:

@@ -92,6 +92,27 @@ def _products_to_tile(kind, tile_r, tile_c, products, t, stride, channels, half,
 
 
 @compiled()
+def _buffers(kind, tile, x, c_in, c_out):  # type: ignore[no-untyped-def]
+    """Return room for a patch, a half-transformed one and a tile, and for the points and products of a block."""
+    most, patch, outputs = _extent(kind, tile)
+    return (
+        np.empty(patch * patch * c_in, x.dtype),
+        np.empty(most * max(most, patch) * max(c_in, c_out), x.dtype),
+        np.empty(outputs * outputs * c_out, x.dtype),
+        np.empty((_BLOCK + 1) * most * most * c_in, x.dtype),
+        np.empty((_BLOCK + 1) * most * most * c_out, x.dtype),
+    )
+
+
+@compiled()
+def _tiles_of(tiling, small_r, small_c):  # type: ignore[no-untyped-def]
+    """Return of a class of tiles the sizes, where they begin, and how many lie in a row of them and in a frame."""
+    size, larger = tiling[0], tiling[1] * tiling[0]
+    across = tiling[1 + small_c]
+    return size - small_r, size - small_c, small_r * larger, small_c * larger, across, tiling[1 + small_r] * across
+
+
+@compiled()
 def filter_frames(kind, tiling, x, size_in, u, c_in, bias, relu, gate, y, size_out, c_out, sums, first, last):  # type: ignore[no-untyped-def]
     """Filter frames first to last (exclusive): y = act(filter(x) + bias), or gated where `gate` is given.
 
@@ -114,21 +135,13 @@ def filter_frames(kind, tiling, x, size_in, u, c_in, bias, relu, gate, y, size_o
     y : (frames * size_out**2 * c_out,) array
         Output maps.
     """
-    most, patch_most, tile_most = _extent(kind, tiling[0])
-    patch = np.empty(patch_most * patch_most * c_in, x.dtype)
-    half = np.empty(most * max(most, patch_most) * max(c_in, c_out), x.dtype)
-    tile = np.empty(tile_most * tile_most * c_out, x.dtype)
-    points = np.empty((_BLOCK + 1) * most * most * c_in, x.dtype)
-    products = np.empty((_BLOCK + 1) * most * most * c_out, x.dtype)
+    patch, half, tile, points, products = _buffers(kind, tiling[0], x, c_in, c_out)
     weights = 0
     for small_r in range(2):
         for small_c in range(2):
-            tile_r, tile_c = tiling[0] - small_r, tiling[0] - small_c
-            across = tiling[1 + small_c]
-            per_frame = tiling[1 + small_r] * across
+            tile_r, tile_c, begin_r, begin_c, across, per_frame = _tiles_of(tiling, small_r, small_c)
             if per_frame == 0:
                 continue
-            begin_r, begin_c = small_r * tiling[1] * tiling[0], small_c * tiling[1] * tiling[0]
             n_r, _, rows = _extent(kind, tile_r)
             n_c, _, columns = _extent(kind, tile_c)
             in_stride, out_stride = (_BLOCK + 1) * c_in, (_BLOCK + 1) * c_out
@@ -173,21 +186,13 @@ def weight_gradient_frames(kind, tiling, big, size_big, c_big, small, size_small
     `big` is the side the 3x3 windows are taken from, `small` the side with one value for each window; `kind` is
     `KIND_SAME` or `KIND_DOWN`. `du` is laid out as `u` of `filter_frames`, with c_big for c_in and c_small for c_out.
     """
-    most, patch_most, tile_most = _extent(kind, tiling[0])
-    patch = np.empty(patch_most * patch_most * c_big, big.dtype)
-    half = np.empty(most * max(most, patch_most) * max(c_big, c_small), big.dtype)
-    tile = np.empty(tile_most * tile_most * c_small, big.dtype)
-    points = np.empty((_BLOCK + 1) * most * most * c_big, big.dtype)
-    products = np.empty((_BLOCK + 1) * most * most * c_small, big.dtype)
+    patch, half, tile, points, products = _buffers(kind, tiling[0], big, c_big, c_small)
     weights = 0
     for small_r in range(2):
         for small_c in range(2):
-            tile_r, tile_c = tiling[0] - small_r, tiling[0] - small_c
-            across = tiling[1 + small_c]
-            per_frame = tiling[1 + small_r] * across
+            tile_r, tile_c, begin_r, begin_c, across, per_frame = _tiles_of(tiling, small_r, small_c)
             if per_frame == 0:
                 continue
-            begin_r, begin_c = small_r * tiling[1] * tiling[0], small_c * tiling[1] * tiling[0]
             n_r, _, _ = _extent(kind, tile_r)
             n_c, _, _ = _extent(kind, tile_c)
             big_stride, small_stride = (_BLOCK + 1) * c_big, (_BLOCK + 1) * c_small

@@ -66,18 +66,15 @@ def forward(weights, bias, gates, cells, previous, hidden, column, starts, lengt
     n_hidden = cells.shape[1]
     n_sums = 4 * n_hidden
     n_panels = weights.size // (n_hidden * PANEL)
-    width = n_panels * PANEL
     active = len(lengths)
-    sums = np.zeros((active, width), weights.dtype)
+    sums = np.zeros((active, n_panels * PANEL), weights.dtype)
     state = np.zeros((active, n_hidden), weights.dtype)
     start_cell = np.zeros(n_hidden, weights.dtype)
     for step in range(lengths[0]):
         while lengths[active - 1] <= step:
             active -= 1
         if step > 0:
-            multiply_panels(
-                active, 0, n_panels, n_hidden, state.reshape(-1), n_hidden, weights, sums.reshape(-1), width
-            )
+            project(0, n_panels, state[:active], weights, sums)
         for b in range(active):
             row = _row(starts[b], lengths[b], step, reverse)
             previous[row] = state[b]
@@ -104,9 +101,8 @@ def backward(weights, gates, cells, d_hidden, column, d_sums, starts, lengths, r
     n_hidden = cells.shape[1]
     n_sums = 4 * n_hidden
     n_panels = weights.size // (n_sums * PANEL)
-    width = n_panels * PANEL
     count = len(lengths)
-    d_state = np.zeros((count, width), weights.dtype)
+    d_state = np.zeros((count, n_panels * PANEL), weights.dtype)
     d_cell = np.zeros((count, n_hidden), weights.dtype)
     d_step = np.empty((count, n_sums), weights.dtype)
     d_total = np.empty(n_hidden, weights.dtype)
@@ -125,9 +121,7 @@ def backward(weights, gates, cells, d_hidden, column, d_sums, starts, lengths, r
             cell_backward(gates[row, :n_sums], before, cells[row], d_total, d_cell[b], d_step[b], work)
             d_sums[row] = d_step[b]
         if step > 0:
-            multiply_panels(
-                active, 0, n_panels, n_sums, d_step.reshape(-1), n_sums, weights, d_state.reshape(-1), width
-            )
+            project(0, n_panels, d_step[:active], weights, d_state)
 
 
 @compiled()
@@ -135,18 +129,15 @@ def predict(weights, bias, gates, hidden, column, starts, lengths, reverse):  # 
     """Do as `forward` without keeping the cells; `gates` is written over."""
     n_hidden = bias.size // 4
     n_panels = weights.size // (n_hidden * PANEL)
-    width = n_panels * PANEL
     active = len(lengths)
-    sums = np.zeros((active, width), weights.dtype)
+    sums = np.zeros((active, n_panels * PANEL), weights.dtype)
     state = np.zeros((active, n_hidden), weights.dtype)
     cells = np.zeros((active, n_hidden), weights.dtype)
     for step in range(lengths[0]):
         while lengths[active - 1] <= step:
             active -= 1
         if step > 0:
-            multiply_panels(
-                active, 0, n_panels, n_hidden, state.reshape(-1), n_hidden, weights, sums.reshape(-1), width
-            )
+            project(0, n_panels, state[:active], weights, sums)
         for b in range(active):
             row = _row(starts[b], lengths[b], step, reverse)
             cell_forward(sums[b], bias, gates[row, : 4 * n_hidden], cells[b], cells[b], state[b])
@@ -166,9 +157,8 @@ def predict_integers(values, scales, n_inner, bias, gates, hidden, column, start
     """
     n_hidden = bias.size // 4
     n_panels = scales.size // PANEL
-    width = n_panels * PANEL
     active = len(lengths)
-    sums = np.zeros((active, width), np.float32)
+    sums = np.zeros((active, n_panels * PANEL), np.float32)
     state = np.zeros(n_hidden, np.float32)
     rounded = np.zeros((active, n_inner), np.int16)
     units = np.zeros(active, np.float32)
@@ -177,10 +167,7 @@ def predict_integers(values, scales, n_inner, bias, gates, hidden, column, start
         while lengths[active - 1] <= step:
             active -= 1
         if step > 0:
-            multiply_integers(
-                active, 0, n_panels, n_inner, rounded.reshape(-1), n_inner, units, values, scales, sums.reshape(-1),
-                n_panels * PANEL,
-            )  # fmt: skip
+            project_integers(0, n_panels, rounded[:active], units, values, scales, sums)
         for b in range(active):
             row = _row(starts[b], lengths[b], step, reverse)
             cell_forward(sums[b], bias, gates[row, : 4 * n_hidden], cells[b], cells[b], state)

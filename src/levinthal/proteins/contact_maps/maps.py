@@ -72,14 +72,11 @@ def packed_size(n_residues: int) -> int:
     return (n_pairs(n_residues) + 7) // 8
 
 
-def _usable_cores() -> int:
-    """Return the number of cores this process may use: one in a pinned worker."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _over_frames(work: Callable[[int, int], T], n_frames: int, pairs: int, threads: int | None) -> list[T]:
     """Call `work(start, stop)` on consecutive blocks of frames; results in order of frames."""
-    count = min(threads or _usable_cores(), n_frames)
+    # As many as this process may use: one in a pinned worker.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = min(threads or cores, n_frames)
     if count <= 1 or n_frames * pairs < _PAIRS_WORTH_THREADS:
         return [work(0, n_frames)]
     # Several blocks a thread, for a core that is busy with something else.

@@ -63,11 +63,6 @@ def read_contact_maps_tfrecord(path: str | Path) -> ContactMaps:
     ----------
     path : str or Path
 
-    Returns
-    -------
-    ContactMaps
-        Packed maps and the number of residues; the diagonal is not kept.
-
     Raises
     ------
     DataError

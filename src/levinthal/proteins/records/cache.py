@@ -29,9 +29,10 @@ from typing import IO, Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Floats
 from levinthal.errors import DataError
 from levinthal.files.writing import whole_file
-from levinthal.proteins.records.record import MAX_RESIDUES, Floats, ProteinRecord
+from levinthal.proteins.records.record import MAX_RESIDUES, ProteinRecord
 
 _MAGIC = b"Levinthal rec 1\n"
 _VERSION = 1

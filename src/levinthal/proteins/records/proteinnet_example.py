@@ -22,10 +22,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Floats
 from levinthal.errors import DataError
 from levinthal.proteins.records.byte_source import Source, source_name
 from levinthal.proteins.records.faults import Fault, FaultPolicy, RefusedRecord
-from levinthal.proteins.records.record import MAX_RESIDUES, SECONDARY_LETTERS, Floats, ProteinRecord
+from levinthal.proteins.records.record import MAX_RESIDUES, SECONDARY_LETTERS, ProteinRecord
 from levinthal.proteins.records.sequence_example import (
     Feature,
     FeatureList,

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Floats
 from levinthal.errors import DataError
 
 SECONDARY_LETTERS = "LHBEGITS"
@@ -23,7 +24,6 @@ MAX_RESIDUES = 50_000
 MAX_NAME_LENGTH = 200
 PICOMETRES_PER_NM = 1000.0
 
-Floats: TypeAlias = npt.NDArray[np.floating]
 
 _SEQUENCE = re.compile(r"[A-Z]+")
 _SECONDARY = re.compile(f"[{SECONDARY_LETTERS}]+")

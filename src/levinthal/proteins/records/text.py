@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError
-from levinthal.files.writing import whole_file
+from levinthal.files.writing import write_parts
 from levinthal.kernels.choice import kernels_allowed
 from levinthal.proteins.records.byte_source import Source, opened
 from levinthal.proteins.records.faults import Fault, FaultPolicy, RefusedRecord
@@ -278,14 +278,7 @@ def _shown(line: bytes) -> str:
 
 
 def write_text(path: str | Path, records: Iterable[ProteinRecord]) -> int:
-    """Write records as ProteinNet text, one at a time, and return how many.
-
-    The file appears whole or not at all.
-
-    Raises
-    ------
-    DataError
-        The file cannot be written.
+    """Write records as ProteinNet text, one at a time, and return how many; errors as for `write_parts`.
 
     Examples
     --------
@@ -293,12 +286,7 @@ def write_text(path: str | Path, records: Iterable[ProteinRecord]) -> int:
     >>> write_text("records.txt", [ProteinRecord("a", "ACDE"), ProteinRecord("b", "FGHI")])
     2
     """
-    count = 0
-    with whole_file(path) as file:
-        for record in records:
-            file.write(format_record(record).encode())
-            count += 1
-    return count
+    return write_parts(path, (format_record(record).encode() for record in records))
 
 
 def format_record(record: ProteinRecord) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from levinthal.errors import DataError
-from levinthal.files.writing import whole_file
+from levinthal.files.writing import write_parts
 from levinthal.proteins.records.byte_source import Source, opened, starts_as_gzip
 
 MAX_FRAME_BYTES = 64 << 20
@@ -123,18 +123,5 @@ def frame_bytes(data: bytes) -> bytes:
 
 
 def write_frames(path: str | Path, payloads: Iterable[bytes]) -> int:
-    """Write byte strings as a TFRecord file, one at a time, and return how many.
-
-    The file appears whole or not at all.
-
-    Raises
-    ------
-    DataError
-        The file cannot be written.
-    """
-    count = 0
-    with whole_file(path) as file:
-        for payload in payloads:
-            file.write(frame_bytes(payload))
-            count += 1
-    return count
+    """Write byte strings as a TFRecord file, one at a time, and return how many; errors as for `write_parts`."""
+    return write_parts(path, map(frame_bytes, payloads))

@@ -12,11 +12,11 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Doubles
 from levinthal.errors import DataError
 from levinthal.proteins.residues import AMINO_ACIDS
 
 Codes: TypeAlias = npt.NDArray[np.uint8]
-Doubles: TypeAlias = npt.NDArray[np.float64]
 
 ALIGNMENT_CODES = AMINO_ACIDS + "-BJZOUX*~"
 """The letter of each code: the twenty amino acids, the gap, the letters that stand for several or rare amino acids,

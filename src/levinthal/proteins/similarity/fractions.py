@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Floats
 from levinthal.errors import DataError
 from levinthal.proteins.contact_maps.maps import CONTACT_CUTOFF_NM
-
-Floats: TypeAlias = npt.NDArray[np.floating]
-Doubles: TypeAlias = npt.NDArray[np.float64]
 
 
 def _frames(coordinates_nm: Floats) -> Doubles:

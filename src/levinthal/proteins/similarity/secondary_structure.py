@@ -78,12 +78,11 @@ def helical_fraction(coordinates_nm: npt.NDArray[np.floating]) -> npt.NDArray[np
     Parameters
     ----------
     coordinates_nm : ndarray, shape (n_frames, n_residues, 3)
-        CA coordinates.
+        As for `helical_residues`.
 
     Returns
     -------
     ndarray of float64, shape (n_frames,)
-        Between 0 and 1.
 
     Raises
     ------

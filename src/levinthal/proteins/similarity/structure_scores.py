@@ -9,19 +9,14 @@ scores badly; dRMSD and lDDT cannot tell one, which is why the handedness stands
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Floats, Mask
 from levinthal.errors import DataError
 from levinthal.proteins.similarity.fractions import rmsd
 from levinthal.proteins.similarity.secondary_structure import virtual_dihedrals_deg
 from levinthal.proteins.similarity.superposition_search import best_superpositions
-
-Floats: TypeAlias = npt.NDArray[np.floating]
-Doubles: TypeAlias = npt.NDArray[np.float64]
-Mask: TypeAlias = npt.NDArray[np.bool_]
 
 LDDT_RADIUS_NM = 1.5
 LDDT_THRESHOLDS_NM = (0.05, 0.1, 0.2, 0.4)
@@ -107,24 +102,13 @@ def gdt_ts(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> floa
 
     For each cutoff the superposition is searched that brings most residues within it (Zemla, Nucleic Acids Res.
     31:3370, 2003): each fragment's superposition is extended by the residues within the cutoff until that changes
-    nothing. All superpositions met on the way, those of the TM-score too, are counted for every cutoff.
-
-    Parameters
-    ----------
-    predicted_ca_nm, reference_ca_nm : ndarray, shape (n_residues, 3)
-        CA coordinates in nm; what stands at unresolved residues is not looked at.
-    mask : ndarray of bool, shape (n_residues,)
-        Residues that the reference resolves.
+    nothing. All superpositions met on the way, those of the TM-score too, are counted for every cutoff. Parameters and
+    errors are as for `tm_score`.
 
     Returns
     -------
     float
         0 to 1 (CASP prints it times 100); NaN where fewer than three residues are resolved.
-
-    Raises
-    ------
-    DataError
-        Shapes that do not match; a resolved position that is not a number.
     """
     predicted, reference, _ = _resolved(predicted_ca_nm, reference_ca_nm, mask)
     return float("nan") if len(reference) < _FEWEST else best_superpositions(predicted, reference)[1]
@@ -135,48 +119,26 @@ def lddt_ca(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> flo
 
     All distances below 15 A between different resolved residues; kept to within 0.5, 1, 2 and 4 A, the mean of the
     four shares (Mariani et al., Bioinformatics 29:2722, 2013). No superposition; blind to mirror images.
-
-    Parameters
-    ----------
-    predicted_ca_nm, reference_ca_nm : ndarray, shape (n_residues, 3)
-        CA coordinates in nm; what stands at unresolved residues is not looked at.
-    mask : ndarray of bool, shape (n_residues,)
-        Residues that the reference resolves.
+    Parameters and errors are as for `tm_score`.
 
     Returns
     -------
     float
         0 to 1; NaN where fewer than three residues are resolved or none has a neighbour.
-
-    Raises
-    ------
-    DataError
-        Shapes that do not match; a resolved position that is not a number.
     """
     predicted, reference, _ = _resolved(predicted_ca_nm, reference_ca_nm, mask)
     if len(reference) < _FEWEST:
         return float("nan")
-    kept, counted = _kept_distances(_pair_distances(predicted), _pair_distances(reference))
-    return float(kept.sum() / counted.sum()) if counted.any() else float("nan")
+    return _share(*_kept_distances(_pair_distances(predicted), _pair_distances(reference)))
 
 
 def lddt_ca_per_residue(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> Doubles:
-    """Return lDDT of each residue: as `lddt_ca`, over the distances from that residue alone.
-
-    Parameters
-    ----------
-    predicted_ca_nm, reference_ca_nm, mask
-        As for `lddt_ca`.
+    """Return lDDT of each residue: as `lddt_ca`, over the distances from that residue alone; errors as for `tm_score`.
 
     Returns
     -------
     ndarray of float64, shape (n_residues,)
         0 to 1; NaN at unresolved residues and at those without a neighbour.
-
-    Raises
-    ------
-    DataError
-        As `lddt_ca`.
     """
     predicted, reference, resolved = _resolved(predicted_ca_nm, reference_ca_nm, mask)
     scores = np.full(len(resolved), np.nan)
@@ -195,20 +157,13 @@ def handedness(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> 
 
     Parameters
     ----------
-    predicted_ca_nm, reference_ca_nm : ndarray, shape (n_residues, 3)
-        CA coordinates in nm of successive residues; what stands at unresolved residues is not looked at.
-    mask : ndarray of bool, shape (n_residues,)
-        Residues that the reference resolves.
+    predicted_ca_nm, reference_ca_nm, mask
+        As for `tm_score`, of successive residues.
 
     Returns
     -------
     float
         0 to 1; NaN where no four successive residues are resolved and out of plane.
-
-    Raises
-    ------
-    DataError
-        Shapes that do not match; a resolved position that is not a number.
     """
     predicted, reference, resolved = _resolved(predicted_ca_nm, reference_ca_nm, mask)
     places = np.flatnonzero(resolved)
@@ -219,14 +174,7 @@ def handedness(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> 
 
 
 def score_structure(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> StructureScores:
-    """Return all scores of one prediction.
-
-    Parameters
-    ----------
-    predicted_ca_nm, reference_ca_nm : ndarray, shape (n_residues, 3)
-        CA coordinates in nm; what stands at unresolved residues is not looked at.
-    mask : ndarray of bool, shape (n_residues,)
-        Residues that the reference resolves.
+    """Return all scores of one prediction; parameters and errors as for `tm_score`.
 
     Returns
     -------
@@ -254,14 +202,13 @@ def score_structure(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask
         return StructureScores(*[float("nan")] * 6)
     predicted_distances, reference_distances = _pair_distances(predicted), _pair_distances(reference)
     squared = np.square(predicted_distances - reference_distances).sum()
-    kept, counted = _kept_distances(predicted_distances, reference_distances)
     best_tm, best_gdt = best_superpositions(predicted, reference)
     return StructureScores(
         rmsd_nm=float(rmsd(predicted[None], reference)[0]),
         drmsd_nm=float(np.sqrt(squared / (len(reference) * (len(reference) - 1)))),
         tm_score=best_tm,
         gdt_ts=best_gdt,
-        lddt_ca=float(kept.sum() / counted.sum()) if counted.any() else float("nan"),
+        lddt_ca=_share(*_kept_distances(predicted_distances, reference_distances)),
         handedness=handedness(predicted_ca_nm, reference_ca_nm, mask),
     )
 
@@ -307,3 +254,7 @@ def _kept_distances(predicted: Doubles, reference: Doubles) -> tuple[Doubles, Do
     change = np.where(counted, np.abs(predicted - reference), np.inf)
     kept = sum((change < threshold).sum(axis=1) for threshold in LDDT_THRESHOLDS_NM)
     return np.asarray(kept, np.float64) / len(LDDT_THRESHOLDS_NM), counted.sum(axis=1).astype(np.float64)
+
+
+def _share(kept: Doubles, counted: Doubles) -> float:
+    return float(kept.sum() / counted.sum()) if counted.any() else float("nan")

@@ -6,12 +6,9 @@ depend on the candidate: two matrix products with a few columns per residue repl
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 
-Doubles: TypeAlias = npt.NDArray[np.float64]
+from levinthal.arrays import Doubles
 
 GDT_CUTOFFS_NM = (0.1, 0.2, 0.4, 0.8)
 """GDT_TS is the mean over these (Zemla, Nucleic Acids Res. 31:3370, 2003)."""

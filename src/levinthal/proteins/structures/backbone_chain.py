@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Floats, Mask, Singles
 from levinthal.errors import DataError
 from levinthal.proteins.residues import THREE_LETTER
-
-Floats: TypeAlias = npt.NDArray[np.floating]
-Doubles: TypeAlias = npt.NDArray[np.float64]
-Singles: TypeAlias = npt.NDArray[np.float32]
-Mask: TypeAlias = npt.NDArray[np.bool_]
 
 BACKBONE_ATOMS = ("N", "CA", "C")
 """Names of a residue's atoms, in the order of `BackboneChain.atoms_nm`."""

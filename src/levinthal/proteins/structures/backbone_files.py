@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -114,13 +113,9 @@ def _occupancy(residue: gemmi.Residue) -> float:
     return float(sum(atom.occ for atom in residue if atom.name in BACKBONE_ATOMS))
 
 
-def _first_of_each_place(residues: Iterable[gemmi.Residue]) -> list[gemmi.Residue]:
-    places = groupby(residues, lambda residue: (residue.seqid.num, residue.seqid.icode))
-    return [max(same, key=_occupancy) for _, same in places]
-
-
 def _read_chain(path: Path, structure: gemmi.Structure, chain: gemmi.Chain) -> BackboneChain | None:
-    residues = _first_of_each_place(residue for residue in chain if _in_chain(residue))
+    places_taken = groupby(filter(_in_chain, chain), lambda residue: (residue.seqid.num, residue.seqid.icode))
+    residues = [max(same, key=_occupancy) for _, same in places_taken]
     if not residues:
         return None
     names, places = _whole_sequence(structure, chain, residues)

@@ -97,27 +97,22 @@ def write_mmcif(path: str | Path, chains: Sequence[BackboneChain], *, title: str
 
     Parameters
     ----------
-    path : str or Path
-        File to write or replace.
-    chains : sequence of BackboneChain
-        One or more; unresolved residues stand in `_entity_poly_seq` alone.
-    title : str
-        For `_struct.title`.
+    path, chains, title
+        As for `write_pdb`; unresolved residues stand in `_entity_poly_seq` alone, the title in `_struct.title`.
 
     Raises
     ------
     DataError
         No chain, one without a resolved residue, or two of one name.
     WriteError
-        The folder cannot be written to; an old file, if any, is untouched.
+        As `write_pdb`.
 
     Examples
     --------
     >>> import numpy as np
     >>> from levinthal.proteins import BackboneChain, write_mmcif
-    >>> atoms_nm = np.random.default_rng(0).normal(size=(4, 3, 3)).astype(np.float32)
-    >>> chain = BackboneChain("A", "ACDE", atoms_nm, np.ones(4, bool), np.arange(1, 5))
-    >>> write_mmcif("model.cif", [chain], title="a model")
+    >>> atoms_nm = np.random.default_rng(0).normal(size=(2, 3, 3)).astype(np.float32)
+    >>> write_mmcif("model.cif", [BackboneChain("A", "AC", atoms_nm, np.ones(2, bool), np.arange(1, 3))])
     """
     groups = gemmi.MmcifOutputGroups(True)
     groups.cell = groups.symmetry = False

@@ -22,12 +22,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Doubles
 from levinthal.errors import UsageError
 from levinthal.proteins.records import ProteinRecord
 from levinthal.proteins.residues import AMINO_ACIDS
 from levinthal.proteins.synthetic.sequence import draw_burial, draw_residues, site_frequencies
 from levinthal.proteins.synthetic.structure import (
-    Doubles,
     Fold,
     Geometry,
     build_geometries,

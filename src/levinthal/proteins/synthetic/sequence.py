@@ -28,10 +28,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Doubles
 from levinthal.proteins.residues import AMINO_ACIDS
 from levinthal.proteins.synthetic.structure import CONFORMATIONS, Fold
 
-Doubles: TypeAlias = npt.NDArray[np.float64]
 Codes: TypeAlias = npt.NDArray[np.int64]
 
 SHARPNESS = 2.5

@@ -27,15 +27,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from levinthal.arrays import Doubles
 from levinthal.proteins.geometry.backbone import BOND_ANGLES_RAD, BOND_LENGTHS_NM, build_backbone
-
-Doubles: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from levinthal.arrays import Doubles
 from levinthal.errors import DataError
 from levinthal.simulation.analysis.intervals import Estimate
 
 Integers: TypeAlias = npt.NDArray[np.integer[Any]]
-Doubles: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -122,10 +122,8 @@ def chao1(counts: Integers, confidence: float = 0.95) -> Estimate:
 
     Parameters
     ----------
-    counts : ndarray of int, shape (n_states,)
-        How often each state was drawn, independently.
-    confidence : float
-        Of the interval.
+    counts, confidence
+        As for `good_turing_unseen_mass`.
 
     Returns
     -------

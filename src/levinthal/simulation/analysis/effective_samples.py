@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 from scipy import fft
 
+from levinthal.arrays import Floats
 from levinthal.errors import DataError
-
-Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 
 
 def kish_effective_sample_size(weights: Floats) -> float:

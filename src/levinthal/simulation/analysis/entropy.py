@@ -9,15 +9,11 @@ which are upper bounds of the entropy of the same covariance.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Floats
 from levinthal.errors import DataError
-
-Doubles: TypeAlias = npt.NDArray[np.float64]
-Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 
 # CODATA 2018 (Tiesinga, Mohr, Newell and Taylor, Rev. Mod. Phys. 93:025010, 2021); the first three are exact.
 _BOLTZMANN_J_K = 1.380649e-23
@@ -93,24 +89,8 @@ def quasi_harmonic_entropy(eigenvalues_amu_nm2: Floats, temperature_k: float) ->
     """Return the entropy of quantum oscillators with omega_i = sqrt(kT / lambda_i).
 
     S = R sum [a / (e^a - 1) - ln(1 - e^-a)], a = hbar omega / kT (Andricioaei and Karplus, J. Chem. Phys. 115:6289,
-    2001). It never exceeds Schlitter's.
-
-    Parameters
-    ----------
-    eigenvalues_amu_nm2 : ndarray
-        Of the mass-weighted covariance; modes without fluctuation count nothing.
-    temperature_k : float
-        Of the simulation.
-
-    Returns
-    -------
-    float
-        In J/mol/K.
-
-    Raises
-    ------
-    DataError
-        A temperature or eigenvalue that makes no sense.
+    2001). It never exceeds Schlitter's; modes without fluctuation count nothing. Parameters, unit and errors are as for
+    `schlitter_entropy`.
     """
     quanta = _quanta(eigenvalues_amu_nm2, temperature_k)
     a = 1.0 / np.sqrt(quanta[quanta > 1e-6])  # beyond a = 1000 a mode is frozen to less than rounding
@@ -122,10 +102,8 @@ def classical_entropy(eigenvalues_amu_nm2: Floats, temperature_k: float) -> floa
 
     Parameters
     ----------
-    eigenvalues_amu_nm2 : ndarray
-        Of the mass-weighted covariance; all positive (classically a frozen mode has an entropy of minus infinity).
-    temperature_k : float
-        Of the simulation.
+    eigenvalues_amu_nm2, temperature_k
+        As for `schlitter_entropy`; all positive (classically a frozen mode has an entropy of minus infinity).
     """
     quanta = _quanta(eigenvalues_amu_nm2, temperature_k)
     with np.errstate(divide="ignore"):
@@ -221,10 +199,8 @@ def configurational_entropy(
 
     Parameters
     ----------
-    coordinates_nm : ndarray, shape (n_frames, n_atoms, 3)
-        Structures.
-    masses_amu : ndarray, shape (n_atoms,)
-        Masses.
+    coordinates_nm, masses_amu
+        As for `superpose`.
     temperature_k : float
         Of the simulation.
     superposed : bool

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse import csgraph, linalg
 
+from levinthal.arrays import Doubles
 from levinthal.errors import DataError
 
-Doubles: TypeAlias = npt.NDArray[np.float64]
 Sparse: TypeAlias = Any
 Matrix: TypeAlias = npt.NDArray[np.floating[Any]] | sparse.sparray
 

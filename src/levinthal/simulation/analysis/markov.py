@@ -21,13 +21,12 @@ from deeptime.markov import TransitionCountEstimator, TransitionCountModel
 from deeptime.markov.msm import MaximumLikelihoodMSM
 from scipy import sparse, special
 
+from levinthal.arrays import Doubles, Floats
 from levinthal.errors import DataError
 from levinthal.simulation.analysis.exact_chain import relaxation_timescales_steps, stationary_distribution
 from levinthal.simulation.analysis.intervals import Estimate
 
 Trajectory: TypeAlias = npt.NDArray[np.integer[Any]]
-Floats: TypeAlias = npt.NDArray[np.floating[Any]]
-Doubles: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = Any
 
 
@@ -161,25 +160,17 @@ def estimate_markov_model(
 
     Parameters
     ----------
-    trajectories : sequence of ndarray of int, shape (n_frames,)
-        States along each unbroken run; a restart begins a new one.
-    n_states : int
-        Of the discretisation.
-    lag_frames : int
-        Frames of one transition.
+    trajectories, n_states, lag_frames
+        As for `transition_counts`.
     frame_interval : int
         Steps between frames.
     reversible : bool
         As for `markov_model_of_counts`.
 
-    Returns
-    -------
-    MarkovModel
-
     Raises
     ------
     DataError
-        No trajectory is longer than the lag, or a state is out of range.
+        As `transition_counts` and `markov_model_of_counts`.
 
     Examples
     --------
@@ -293,10 +284,8 @@ def cross_validated_vamp2(
 
     Parameters
     ----------
-    features : sequence of ndarray, shape (n_frames, n_features)
-        Along each unbroken run.
-    lag_frames : int
-        Frames between the two times.
+    features, lag_frames
+        As for `vamp2`.
     n_folds : int
         At least 2, at most the number of runs.
     seed : int

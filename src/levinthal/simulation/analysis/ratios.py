@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from levinthal.arrays import Doubles
 from levinthal.errors import DataError
 
 Values: TypeAlias = Sequence[float] | npt.NDArray[np.floating[Any]]
-Doubles: TypeAlias = npt.NDArray[np.float64]
 
 CANNOT_TELL = "can't tell"
 _RESAMPLES = 9999
@@ -162,19 +162,7 @@ def greater(
 ) -> PolicyRatio:
     """Return coverage, candidate / baseline, on the same frozen discretisation and at the same budget.
 
-    Parameters
-    ----------
-    baseline_coverage, candidate_coverage : sequence of float, shape (n_pairs,)
-        Positive; replicas in the same order of seeds.
-    confidence : float
-        Of the interval.
-    seed : int
-        Of the bootstrap.
-
-    Raises
-    ------
-    DataError
-        Replicas that do not pair, or values that are not positive.
+    Parameters and errors are as for `better`.
 
     Examples
     --------
@@ -203,10 +191,8 @@ def faster(
         Steps or seconds; infinite for a replica that never arrived within the budget.
     budget : float
         How long each replica was watched.
-    confidence : float
-        Of the interval.
-    seed : int
-        Of the bootstrap.
+    confidence, seed
+        As for `better`.
 
     Returns
     -------

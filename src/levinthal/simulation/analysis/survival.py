@@ -9,16 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from levinthal.arrays import Doubles
 from levinthal.errors import DataError
 from levinthal.simulation.analysis.intervals import Estimate
-
-Doubles: TypeAlias = npt.NDArray[np.float64]
 
 _TAIL_EVENTS = 10
 
@@ -143,10 +142,6 @@ def kaplan_meier(waits: Durations) -> SurvivalCurve:
     )
 
 
-def _normal_quantile(confidence: float) -> float:
-    return float(special.ndtri(0.5 + confidence / 2.0))
-
-
 def median_duration(waits: Durations, confidence: float = 0.95) -> Estimate:
     """Return the median waiting time; infinite where more than half were cut short before an event.
 
@@ -155,7 +150,7 @@ def median_duration(waits: Durations, confidence: float = 0.95) -> Estimate:
     is a little above the nominal for few values.
     """
     curve = kaplan_meier(waits)
-    z = _normal_quantile(confidence)
+    z = float(special.ndtri(0.5 + confidence / 2.0))
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(curve.survival)
         spread = np.exp(z * np.sqrt(curve.hazard_variance) / np.abs(logs))
@@ -234,7 +229,7 @@ def tail_mean(waits: Durations, confidence: float = 0.95) -> Estimate:
     Parameters
     ----------
     waits : Durations
-        Independent waiting times.
+        As for `kaplan_meier`.
 
     Returns
     -------

@@ -15,7 +15,6 @@ cuts it off. History of the format: 1, the first.
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
 import os
@@ -29,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError
-from levinthal.files.writing import as_write_error, write_whole
+from levinthal.files.writing import as_write_error, lock, write_whole
 from levinthal.proteins.contact_maps.maps import CONTACT_CUTOFF_NM, pack_contacts, packed_size
 from levinthal.simulation.dynamics.frames import Frames
 
@@ -171,18 +170,13 @@ class FrameStore:
 
     Examples
     --------
-    >>> import io
-    >>> import openmm
-    >>> from openmm import app
-    >>> from levinthal.simulation import ContactMapReporter, FrameStore, capped_peptide
+    >>> from levinthal.simulation import FrameStore, advance, capped_peptide, start_replica
+    >>> from levinthal.simulation.dynamics.frame_store import FrameWriter, StoreHeader
     >>> system, starts = capped_peptide("dialanine", "AA", ("extended",))
-    >>> topology = app.PDBFile(io.StringIO(system.topology_pdb)).topology
-    >>> integrator = openmm.LangevinMiddleIntegrator(300, 1, 0.002)
-    >>> simulation = app.Simulation(topology, openmm.XmlSerializer.deserialize(system.system_xml), integrator)
-    >>> simulation.context.setPositions(starts["extended"])
-    >>> with ContactMapReporter("stored", 10) as reporter:
-    ...     simulation.reporters.append(reporter)
-    ...     simulation.step(50)
+    >>> state = start_replica(system, starts["extended"], seed=0)
+    >>> with FrameWriter("stored", StoreHeader(n_residues=2)) as writer:
+    ...     writer.append(advance(system, state, 50, seed=1, frame_interval=10)[1], replica=0, start="extended")
+    range(0, 5)
     >>> store = FrameStore("stored")
     >>> store.header.n_residues, store.contacts.shape
     (2, (5, 1))
@@ -269,19 +263,11 @@ class FrameWriter:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._rows = io.FileIO(self.folder / _ROWS, "ab")
             try:
-                self._lock()
+                lock(self._rows, self.folder)
                 self._open_files()
             except (OSError, DataError):
                 self.close()
                 raise
-
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._rows, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataError(
-                f"{self.folder} is being written by another process: wait for it or choose another folder"
-            ) from None
 
     def _open_files(self) -> None:
         path = self.folder / _HEADER

@@ -16,7 +16,7 @@ import openmm
 from openmm import unit
 
 from levinthal.errors import DataError, SimulationError, UsageError
-from levinthal.simulation.dynamics.frames import Frames
+from levinthal.simulation.dynamics.frames import Frames, frame_steps
 from levinthal.simulation.systems.molecular_system import MolecularSystem
 
 __all__ = ["PLATFORMS", "Frames", "ReplicaState", "advance", "choose_platform", "start_replica"]
@@ -285,12 +285,12 @@ def _take_frames(
     """Make the steps, and keep CA atoms wherever the replica's step is a multiple of the interval."""
     integrator = context.getIntegrator()
     step, end = begin, begin + n_steps
-    frame_steps = np.arange(begin // frame_interval + 1, end // frame_interval + 1, dtype=np.int64) * frame_interval
+    kept_steps = frame_steps(begin, n_steps, frame_interval)
     carbons = np.array(system.ca_indices, np.intp)
-    coordinates = np.empty((len(frame_steps), len(carbons), 3), np.float32)
-    states = np.empty((len(frame_steps), 2, system.n_atoms, 3)) if full_states else None
+    coordinates = np.empty((len(kept_steps), len(carbons), 3), np.float32)
+    states = np.empty((len(kept_steps), 2, system.n_atoms, 3)) if full_states else None
     try:
-        for k, frame_step in enumerate(frame_steps):
+        for k, frame_step in enumerate(kept_steps):
             integrator.step(int(frame_step) - step)
             step = int(frame_step)
             found = context.getState(positions=True, velocities=full_states)
@@ -304,7 +304,7 @@ def _take_frames(
             integrator.step(end - step)
     except openmm.OpenMMException as error:
         raise _broken(system, step, f"OpenMM says {error}") from None
-    return Frames(coordinates, frame_steps, states)
+    return Frames(coordinates, kept_steps, states)
 
 
 def _end_state(

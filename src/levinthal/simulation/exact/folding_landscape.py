@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from levinthal.arrays import Doubles
 from levinthal.errors import UsageError
 from levinthal.simulation.exact.markov_chain import MarkovChain, markov_chain
-
-Doubles: TypeAlias = npt.NDArray[np.float64]
 
 _N_DEVIATIONS, _N_TWISTS = 25, 20
 _DEVIATION_SPACING_NM = 0.04

@@ -6,7 +6,7 @@ import hashlib
 import threading
 import zipfile
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from levinthal.errors import DataError, UsageError
+from levinthal.arrays import Doubles
+from levinthal.errors import DataError
 from levinthal.kernels.choice import chosen
-
-Doubles = npt.NDArray[np.float64]
+from levinthal.simulation.dynamics.frames import check_chunk, frame_blocks, frame_steps
 
 _ROW_SUM_TOLERANCE = 1e-8
 _STEPS_A_BLOCK = 1 << 20
@@ -145,38 +145,30 @@ class MarkovChain:
         UsageError
             Numbers that make no sense.
         """
-        if n_steps < 1 or frame_interval < 1 or seed < 0:
-            raise UsageError(
-                f"n_steps {n_steps}, frame_interval {frame_interval}, seed {seed}: "
-                "the first two must be at least 1, the seed not negative"
-            )
+        check_chunk(n_steps, frame_interval, seed)
         self.start(state.microstate)
         from levinthal.kernels import markov_chain as loops
 
         walk = chosen(loops.walk)
         keep, target, other = _alias_tables(self)
         rng = np.random.default_rng(seed)
-        begin, end, interval = state.step, state.step + n_steps, frame_interval
-        frame_steps = np.arange(begin // interval + 1, end // interval + 1, dtype=np.int64) * interval
-        visited = np.empty(len(frame_steps), np.int32)
-        microstate, step, frame = state.microstate, begin, 0
-        while step < end:
-            size = min(_STEPS_A_BLOCK, end - step)
-            n_frames = (step + size) // interval - step // interval
+        steps = frame_steps(state.step, n_steps, frame_interval)
+        visited = np.empty(len(steps), np.int32)
+        microstate = state.microstate
+        for begin, end, block in frame_blocks(state.step, n_steps, frame_interval, _STEPS_A_BLOCK):
             microstate = walk(
                 self.row_start,
                 keep,
                 target,
                 other,
-                rng.random(size),
+                rng.random(end - begin),
                 microstate,
-                interval - step % interval,
-                interval,
-                visited[frame : frame + n_frames],
+                frame_interval - begin % frame_interval,
+                frame_interval,
+                visited[block],
             )
-            step, frame = step + size, frame + n_frames
-        finished = replace(state, microstate=int(microstate), step=end, lineage=(*state.lineage, seed))
-        return finished, ChainFrames(visited, frame_steps)
+        lineage = (*state.lineage, seed)
+        return ChainState(int(microstate), state.step + n_steps, lineage), ChainFrames(visited, steps)
 
 
 _kept: OrderedDict[str, tuple[Doubles, npt.NDArray[np.int32], npt.NDArray[np.int32]]] = OrderedDict()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Doubles
 from levinthal.errors import DataError, SimulationError, UsageError
 from levinthal.kernels.choice import chosen
+from levinthal.simulation.dynamics.frames import check_chunk, frame_blocks, frame_steps
 
-Doubles: TypeAlias = npt.NDArray[np.float64]
 Points: TypeAlias = npt.NDArray[np.floating[Any]]
 
 # K. Mueller and L. D. Brown, Theor. Chim. Acta 53:75, 1979: A, a, b, c, x0, y0 of each term.
@@ -147,21 +148,13 @@ class MuellerBrown:
 
         Parameters
         ----------
-        state : PlanarState
-            Where to go on from; not changed.
-        n_steps : int
-            How many steps, at least 1.
-        seed : int
-            Of the noise; not negative. Take another for each chunk.
-        frame_interval : int
-            A frame is taken whenever the particle's step is a multiple of this, so that chunks join without a seam.
+        state, n_steps, seed, frame_interval
+            As for `MarkovChain.advance`; the seed is of the noise.
 
         Returns
         -------
-        state : PlanarState
-            After `n_steps`.
-        frames : PlanarFrames
-            At the multiples of `frame_interval` in (state.step, state.step + n_steps].
+        state, frames
+            As of `MarkovChain.advance`.
 
         Raises
         ------
@@ -170,48 +163,38 @@ class MuellerBrown:
         UsageError
             Numbers that make no sense.
         """
-        if n_steps < 1 or frame_interval < 1 or seed < 0:
-            raise UsageError(
-                f"n_steps {n_steps}, frame_interval {frame_interval}, seed {seed}: "
-                "the first two must be at least 1, the seed not negative"
-            )
+        check_chunk(n_steps, frame_interval, seed)
         from levinthal.kernels import potential as loops
 
         langevin = chosen(loops.langevin)
         rng = np.random.default_rng(seed)
         kept_velocity = math.exp(-self.friction * self.time_step)
         thermal_velocity = math.sqrt(self.kt / self.mass * (1.0 - kept_velocity**2))
-        begin, end, interval = state.step, state.step + n_steps, frame_interval
-        frame_steps = np.arange(begin // interval + 1, end // interval + 1, dtype=np.int64) * interval
-        positions = np.empty((len(frame_steps), 2))
+        steps = frame_steps(state.step, n_steps, frame_interval)
+        positions = np.empty((len(steps), 2))
         phase_space = (*state.position, *state.velocity)
-        step, frame = begin, 0
-        while step < end:
-            size = min(_STEPS_A_BLOCK, end - step)
-            n_frames = (step + size) // interval - step // interval
+        for begin, end, block in frame_blocks(state.step, n_steps, frame_interval, _STEPS_A_BLOCK):
             phase_space = langevin(
                 _TERMS,
-                rng.standard_normal((size, 2)),
+                rng.standard_normal((end - begin, 2)),
                 np.array(phase_space),
                 self.time_step,
                 self.mass,
                 kept_velocity,
                 thermal_velocity,
-                interval - step % interval,
-                interval,
-                positions[frame : frame + n_frames],
+                frame_interval - begin % frame_interval,
+                frame_interval,
+                positions[block],
             )
-            step, frame = step + size, frame + n_frames
             if not np.isfinite(phase_space).all():
                 raise SimulationError(
-                    f"simulation of {self.name} broke before step {step}: the position is not a number; "
+                    f"simulation of {self.name} broke before step {end}: the position is not a number; "
                     f"take a time step below {self.time_step:g}"
                 )
         x, y, velocity_x, velocity_y = map(float, phase_space)
-        finished = replace(
-            state, position=(x, y), velocity=(velocity_x, velocity_y), step=end, lineage=(*state.lineage, seed)
-        )
-        return finished, PlanarFrames(positions, frame_steps)
+        lineage = (*state.lineage, seed)
+        finished = PlanarState((x, y), (velocity_x, velocity_y), state.step + n_steps, lineage)
+        return finished, PlanarFrames(positions, steps)
 
     def cell_probabilities(self, x_edges: Points, y_edges: Points) -> Doubles:
         """Return the stationary probability of each cell of a grid, by Gauss-Legendre quadrature with 6 x 6 points.

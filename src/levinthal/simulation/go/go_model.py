@@ -18,21 +18,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import openmm
 from openmm import app
 
+from levinthal.arrays import Doubles, Integers
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.residues import HEAVY_ATOMS
 from levinthal.simulation.go.heavy_atoms import read_heavy_atoms
 from levinthal.simulation.go.shadow_map import SHADOW_MIN_SEPARATION, shadow_map
 from levinthal.simulation.systems.molecular_system import MolecularSystem, Residue, prepare
-
-Doubles: TypeAlias = npt.NDArray[np.float64]
-Integers: TypeAlias = npt.NDArray[np.int64]
 
 NATIVE_FACTOR = 1.2
 """A native contact is kept up to this many times its native distance (Clementi, Nymeyer and Onuchic, 2000)."""
@@ -114,7 +111,6 @@ class GoModel:
         Returns
         -------
         ndarray of float64, shape (n_frames,)
-            Between 0 and 1.
 
         Raises
         ------

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import PeptideBuilder
-from PeptideBuilder import Geometry
-
 from levinthal.proteins.residues import THREE_LETTER
 from levinthal.simulation.go.go_model import GoModel, go_model
 from levinthal.simulation.systems.molecular_system import Residue
+from levinthal.simulation.systems.peptide import heavy_atoms
 
 THREE_HELIX_SEQUENCE = "EKLLELLLLGNSKELLKLLLESNSLLKLLEKLL"
 """Made for this fold: leucine where two helices meet, glutamate and lysine outside, glycine where phi is positive."""
@@ -39,30 +37,9 @@ def three_helix_residues() -> list[Residue]:
     Side chains stand in their commonest rotamers and were not packed: where helices meet some pass through each other.
     The model takes from them only which residues touch.
     """
-    structure = None
-    previous_psi = 0.0
-    for k, code in enumerate(THREE_HELIX_SEQUENCE):
-        geometry = Geometry.geometry(code)
-        phi, psi = _LOOPS_DEG.get(k, _HELIX_DEG)
-        geometry.phi, geometry.psi_im1, geometry.omega = phi, previous_psi, 180.0
-        previous_psi = psi
-        if structure is None:
-            structure = PeptideBuilder.initialize_res(geometry)
-        else:
-            PeptideBuilder.add_residue(structure, geometry)
-    assert structure is not None
-    return [
-        Residue(
-            THREE_LETTER[code],
-            "A",
-            str(number),
-            # Angstrom to nm.
-            {atom.id: (float(x) / 10, float(y) / 10, float(z) / 10) for atom in built for x, y, z in (atom.coord,)},
-        )
-        for number, (code, built) in enumerate(
-            zip(THREE_HELIX_SEQUENCE, structure.get_residues(), strict=True), start=1
-        )
-    ]
+    dihedrals_deg = [_LOOPS_DEG.get(k, _HELIX_DEG) for k in range(len(THREE_HELIX_SEQUENCE))]
+    built = zip(THREE_HELIX_SEQUENCE, heavy_atoms(THREE_HELIX_SEQUENCE, dihedrals_deg), strict=True)
+    return [Residue(THREE_LETTER[code], "A", str(number), atoms) for number, (code, atoms) in enumerate(built, start=1)]
 
 
 def three_helix_bundle(kt_over_epsilon: float = COMMON_FOLDING_KT) -> GoModel:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from levinthal.arrays import Doubles, Integers
 from levinthal.errors import DataError
 from levinthal.simulation.systems.molecular_system import Residue
-
-Doubles: TypeAlias = npt.NDArray[np.float64]
-Integers: TypeAlias = npt.NDArray[np.int64]
 
 SHADOW_CUTOFF_NM = 0.6
 SHADOW_RADIUS_NM = 0.1

@@ -6,7 +6,7 @@ OpenMM finds, and the starts, like those of the three-helix bundle, must be the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -27,23 +27,30 @@ START_DIHEDRALS_DEG = {"helix": (-57.0, -47.0), "extended": (-120.0, 130.0)}
 _MINIMISE_ITERATIONS = 60
 
 
-def _backbone(sequence: str, phi_deg: float, psi_deg: float) -> list[Residue]:
-    """Build heavy atoms from internal coordinates; a residue more at both ends is cut down to the caps."""
-    structure = None
-    for code in f"A{sequence}A":
+def heavy_atoms(
+    sequence: str, dihedrals_deg: Iterable[tuple[float, float]]
+) -> list[dict[str, tuple[float, float, float]]]:
+    """Build the heavy atoms of each residue (nm, by name) from phi and psi; omega is 180 degrees."""
+    structure, previous_psi = None, 0.0
+    for code, (phi, psi) in zip(sequence, dihedrals_deg, strict=True):
         geometry = Geometry.geometry(code)
-        geometry.phi, geometry.psi_im1, geometry.omega = phi_deg, psi_deg, 180.0
+        geometry.phi, geometry.psi_im1, geometry.omega = phi, previous_psi, 180.0
+        previous_psi = psi
         if structure is None:
             structure = PeptideBuilder.initialize_res(geometry)
         else:
             PeptideBuilder.add_residue(structure, geometry)
     assert structure is not None
     # Angstrom to nm.
-    built = [
+    return [
         {atom.id: (float(x) / 10, float(y) / 10, float(z) / 10) for atom in residue for x, y, z in (atom.coord,)}
         for residue in structure.get_residues()
     ]
-    first, *inner, last = built
+
+
+def _backbone(sequence: str, phi_deg: float, psi_deg: float) -> list[Residue]:
+    """Build heavy atoms from internal coordinates; a residue more at both ends is cut down to the caps."""
+    first, *inner, last = heavy_atoms(f"A{sequence}A", [(phi_deg, psi_deg)] * (len(sequence) + 2))
     residues = [Residue("ACE", "A", "0", {"CH3": first["CA"], "C": first["C"], "O": first["O"]})]
     for number, (code, atoms) in enumerate(zip(sequence, inner, strict=True), start=1):
         residues.append(Residue(THREE_LETTER[code], "A", str(number), atoms))

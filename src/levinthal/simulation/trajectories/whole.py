@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating]
+from levinthal.arrays import Floats
 
 _LEAST_HEIGHT_NM = 0.9
 _IMAGES = np.array(list(itertools.product((-1, 0, 1), repeat=3)), np.float64)

@@ -14,10 +14,11 @@ from safetensors.torch import save_file
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError
 
+from levinthal.arrays import Singles
 from levinthal.errors import DataError, LevinthalError, UsageError
 from levinthal.files.writing import whole_path
 from levinthal.workloads.cvae.data.maps import MapSource, as_source
-from levinthal.workloads.cvae.inference import Floats, decode, encode, evaluate
+from levinthal.workloads.cvae.inference import decode, encode, evaluate
 from levinthal.workloads.cvae.model.config import CVAEConfig
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
@@ -150,12 +151,12 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = source.size**2
         return self
 
-    def transform(self, X: Contacts) -> Floats:
+    def transform(self, X: Contacts) -> Singles:
         """Return the posterior means (frames, latent)."""
         model = self._fitted()
         return encode(model, self._source(X, model.config.size), batch_size=self.batch_size)[0]
 
-    def inverse_transform(self, X: npt.ArrayLike) -> Floats:
+    def inverse_transform(self, X: npt.ArrayLike) -> Singles:
         """Return probabilities of contact (points, size, size) of latent points (points, latent)."""
         logits = decode(self._fitted(), X, batch_size=self.batch_size)
         return torch.sigmoid(torch.from_numpy(logits)).numpy()

@@ -10,13 +10,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from levinthal.arrays import Singles
 from levinthal.errors import DataError
 from levinthal.workloads.cvae.data.loader import Loader
 from levinthal.workloads.cvae.data.maps import MapSource
 from levinthal.workloads.cvae.model.network import CVAEModel, evidence_loss
 from levinthal.workloads.cvae.model.precision import Execution, execution_context
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def evaluate(
 @torch.no_grad()
 def encode(
     model: CVAEModel, source: MapSource, *, batch_size: int = 256, execution: Execution | None = None
-) -> tuple[Floats, Floats]:
+) -> tuple[Singles, Singles]:
     """Return mean and log-variance of the posterior of each frame, both (frames, latent)."""
     model.eval()
     with execution_context(model, _execution_for(model, execution)):
@@ -99,7 +98,7 @@ def encode(
 @torch.no_grad()
 def decode(
     model: CVAEModel, latent: npt.ArrayLike, *, batch_size: int = 256, execution: Execution | None = None
-) -> Floats:
+) -> Singles:
     """Return logits (points, size, size) of latent points (points, latent)."""
     points = torch.as_tensor(np.asarray(latent, np.float32))
     if points.ndim != 2 or points.shape[1] != model.config.latent:

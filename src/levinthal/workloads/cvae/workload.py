@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from levinthal.arrays import Doubles
 from levinthal.errors import UsageError
 from levinthal.harness import Choice, Rank, Run, ScalingCase, Settings
 from levinthal.harness.contract.workload import MainFigure
@@ -33,8 +33,6 @@ from levinthal.workloads.cvae.settings import CVAESettings
 from levinthal.workloads.cvae.training.scaling import CASES, CVAETrainer, choice_of_execution, store_frames
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.training.reporting import report_peak_memory
-
-Doubles = npt.NDArray[np.float64]
 
 
 class CVAEWorkload:

@@ -27,8 +27,7 @@ from levinthal.workloads.sampling.study.outcome import Outcome
 from levinthal.workloads.sampling.study.result import StudyResult, study_result
 from levinthal.workloads.sampling.study.settings import ComparisonSettings
 from levinthal.workloads.sampling.study.tasks import CampaignTask, campaign_tasks, declared_policies, seeds_of
-from levinthal.workloads.sampling.systems.registry import make_system
-from levinthal.workloads.sampling.systems.system import System
+from levinthal.workloads.sampling.systems.system import System, make_system
 from levinthal.workloads.training.reporting import report_peak_memory
 
 _KINETIC_TOLERANCE = 0.05

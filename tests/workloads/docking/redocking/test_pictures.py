@@ -17,8 +17,7 @@ from levinthal.workloads.docking.molecules.pose_files import pose_record, recept
 from levinthal.workloads.docking.preparation import prepare_ligand
 from levinthal.workloads.docking.redocking.comparison import Summary, verdict_of
 from levinthal.workloads.docking.redocking.figures import anytime_figure, table_svg
-from levinthal.workloads.docking.redocking.scene import scene_of
-from levinthal.workloads.docking.redocking.viewer import scene_html, scene_svg
+from levinthal.workloads.docking.redocking.viewer import scene_html, scene_of, scene_svg
 from levinthal.workloads.docking.registry import SEARCHES
 from levinthal.workloads.docking.search.outcome import Trace
 

@@ -21,9 +21,8 @@ from safetensors.torch import save_file
 from levinthal.errors import DataError, LevinthalError
 from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import RGNModel
-from levinthal.workloads.rgn.training.checkpoint import FORM, Progress
 from levinthal.workloads.rgn.training.curriculum import Curriculum
-from levinthal.workloads.rgn.training.history import History
+from levinthal.workloads.rgn.training.history import FORM, History, Progress
 from levinthal.workloads.rgn.training.loop import BEST_WEIGHTS, train
 from levinthal.workloads.rgn.training.optimiser import OptimiserSettings
 from levinthal.workloads.rgn.training.settings import TrainingSettings

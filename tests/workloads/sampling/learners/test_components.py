@@ -9,7 +9,7 @@ import pytest
 
 from levinthal.errors import DataError, UsageError
 from levinthal.workloads.sampling.learners.features import pair_distances
-from levinthal.workloads.sampling.learners.registry import LEARNERS, make_learner
+from levinthal.workloads.sampling.learners.learner import LEARNERS, make_learner
 
 SMALL = {"filters": 8, "layers": 2, "dense": 16, "latent": 2, "epochs": 4, "warm_epochs": 2, "batch_size": 50}
 

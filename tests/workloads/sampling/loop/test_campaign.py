@@ -19,7 +19,7 @@ from levinthal.errors import SimulationError, UsageError
 from levinthal.harness.engines.built_in.inline import InlineExecutor
 from levinthal.harness.engines.built_in.local import pinned_pool
 from levinthal.simulation.exact.potential import MINIMA
-from levinthal.workloads.sampling.learners.registry import make_learner
+from levinthal.workloads.sampling.learners.learner import make_learner
 from levinthal.workloads.sampling.loop import progress
 from levinthal.workloads.sampling.loop.campaign import CampaignPlan, run_campaign
 from levinthal.workloads.sampling.loop.task import chunk_seed

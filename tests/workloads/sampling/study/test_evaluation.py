@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from levinthal.errors import DataError, UsageError
 from levinthal.harness.contract.settings import make_settings
 from levinthal.simulation.exact.potential import MuellerBrown
-from levinthal.workloads.sampling.loop.core_clock import own_seconds
+from levinthal.workloads.sampling.loop.budget import own_seconds
 from levinthal.workloads.sampling.reporting.structures import chosen_states
 from levinthal.workloads.sampling.settings import SamplingSettings
 from levinthal.workloads.sampling.study.comparison import compare_policies
@@ -30,11 +30,10 @@ from levinthal.workloads.sampling.study.evaluation import (
     unbroken_runs,
 )
 from levinthal.workloads.sampling.study.outcome import Outcome, load_outcome, save_outcome
-from levinthal.workloads.sampling.study.spending import Spending
+from levinthal.workloads.sampling.study.spending import Interval, Spending
 from levinthal.workloads.sampling.study.tasks import read_options
-from levinthal.workloads.sampling.study.timeline import Interval
 from levinthal.workloads.sampling.systems.observables import GridObservables, PlaneProjection
-from levinthal.workloads.sampling.systems.registry import make_system
+from levinthal.workloads.sampling.systems.system import make_system
 from levinthal.workloads.sampling.systems.torsions import torsion_features
 
 NO_SPENDING = Spending(1.0, 0.5, 0.1, 0.1, 0.1, 0.0, 0.0, 1.0, 1.0, 0.0, math.nan, 0.0, 0.0, 0.0, 0.0)
@@ -265,7 +264,7 @@ def test_a_neighbours_work_is_not_counted():
     program = (
         "import os, sys, time\n"
         "os.sched_setaffinity(0, {int(sys.argv[1])})\n"
-        "from levinthal.workloads.sampling.loop.core_clock import own_seconds\n"
+        "from levinthal.workloads.sampling.loop.budget import own_seconds\n"
         "own, wall, cpu = own_seconds(), time.monotonic(), time.process_time()\n"
         "while time.monotonic() - wall < 1.0: pass\n"
         "print(own_seconds() - own, time.process_time() - cpu)\n"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from levinthal.errors import DataError, UsageError
-from levinthal.workloads.sampling.systems.registry import make_system
 from levinthal.workloads.sampling.systems.settings import SystemSettings
+from levinthal.workloads.sampling.systems.system import make_system
 
 
 @pytest.fixture

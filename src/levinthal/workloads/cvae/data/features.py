@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Integers, Mask
 from levinthal.errors import DataError
 from levinthal.proteins.contact_maps.maps import n_pairs, pack_contacts
 from levinthal.proteins.similarity.fractions import fraction_native_contacts, rmsd
 from levinthal.proteins.similarity.secondary_structure import helical_fraction
 from levinthal.simulation.dynamics.frame_store import FrameStore
-from levinthal.workloads.cvae.data.maps import Indices, LaggedMaps, MapSource, PackedMaps, SelectedMaps, lagged_pairs
+from levinthal.workloads.cvae.data.maps import LaggedMaps, MapSource, PackedMaps, SelectedMaps, lagged_pairs
 from levinthal.workloads.cvae.data.split import Split, split_by_block
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ _HELIX = 0.5
 _LEAST_FRAMES = 40
 _UNPACKED_BYTES_AT_ONCE = 1 << 27
 
-Doubles = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 Packed = npt.NDArray[np.uint8]
 
 
@@ -52,9 +51,9 @@ class PairSample:
     contacts : ndarray of bool, shape (n_frames, n_sampled)
     """
 
-    first: Indices
-    second: Indices
-    contacts: Bools
+    first: Integers
+    second: Integers
+    contacts: Mask
 
 
 def sample_pairs(packed: Packed, n_residues: int, seed: int) -> PairSample:
@@ -105,19 +104,19 @@ class Features:
     split: Split
     pairs: PairSample
     properties: Mapping[str, Doubles]
-    helical: Bools | None
+    helical: Mask | None
 
-    def stretches(self, frames: Indices) -> list[Indices]:
+    def stretches(self, frames: Integers) -> list[Integers]:
         """Cut ascending frames where they do not follow each other in time."""
         trajectory = np.searchsorted(np.cumsum(self.lengths), frames, side="right")
         cuts = np.flatnonzero((np.diff(frames) != 1) | (np.diff(trajectory) != 0)) + 1
         return np.split(frames, cuts)
 
-    def pairs_in_time(self, frames: Indices, lag: int) -> tuple[Indices, Indices]:
+    def pairs_in_time(self, frames: Integers, lag: int) -> tuple[Integers, Integers]:
         """Return frames to encode and frames to decode to: the same, or where `lag` is not 0 those so much later."""
         return (frames, frames) if lag == 0 else lagged_pairs(self.stretches(frames), lag)
 
-    def source(self, frames: Indices, lag: int) -> MapSource:
+    def source(self, frames: Integers, lag: int) -> MapSource:
         """Return what a model learns from, or is evaluated on; errors as for `lagged_pairs`."""
         return SelectedMaps(self.maps, frames) if lag == 0 else LaggedMaps(self.maps, *self.pairs_in_time(frames, lag))
 

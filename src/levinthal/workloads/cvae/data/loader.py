@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from levinthal.workloads.cvae.data.maps import Indices, Maps, MapSource, TargetSource
+from levinthal.arrays import Integers
+from levinthal.workloads.cvae.data.maps import Maps, MapSource, TargetSource
 
 SHUFFLE_BLOCK = 64
 """Frames that follow each other on the disk and are read together."""
@@ -26,7 +27,7 @@ _AHEAD = 2
 
 def shuffled(
     n_frames: int, rng: np.random.Generator, block: int = SHUFFLE_BLOCK, window: int = SHUFFLE_WINDOW
-) -> Indices:
+) -> Integers:
     """Return the numbers 0 to `n_frames` - 1 in a random order that reads a large file in large pieces.
 
     Blocks of consecutive frames are put in a random order; then the frames of each `window` of blocks are mixed. Where
@@ -90,7 +91,7 @@ class Loader:
         self.frames = 0
         self._free: list[tuple[Maps, Maps]] = []
 
-    def batches(self, frames: Iterable[Indices]) -> Iterator[Batch]:
+    def batches(self, frames: Iterable[Integers]) -> Iterator[Batch]:
         """Yield the maps of each group of frames, in order.
 
         A group is read in ascending order of frames, which goes through memory once and changes nothing else: the maps
@@ -103,7 +104,7 @@ class Loader:
         """
         return self._prefetched(frames) if self.ahead else self._inline(frames)
 
-    def _inline(self, frames: Iterable[Indices]) -> Iterator[Batch]:
+    def _inline(self, frames: Iterable[Integers]) -> Iterator[Batch]:
         for group in frames:
             start = time.perf_counter()
             buffers = self._buffers(len(group))
@@ -113,7 +114,7 @@ class Loader:
             yield batch
             self._free.append(buffers)
 
-    def _prefetched(self, frames: Iterable[Indices]) -> Iterator[Batch]:
+    def _prefetched(self, frames: Iterable[Integers]) -> Iterator[Batch]:
         done: queue.Queue[tuple[Batch, tuple[Maps, Maps]] | BaseException | None] = queue.Queue()
         places = threading.Semaphore(self.ahead)
         stopped = threading.Event()
@@ -161,7 +162,7 @@ class Loader:
         maps = np.empty(shape, np.float32)
         return maps, np.empty(shape, np.float32) if isinstance(self.source, TargetSource) else maps
 
-    def _expanded(self, group: Indices, buffers: tuple[Maps, Maps]) -> Batch:
+    def _expanded(self, group: Integers, buffers: tuple[Maps, Maps]) -> Batch:
         start = time.perf_counter()
         order = np.sort(group)
         maps = self.source.batch(order, buffers[0])

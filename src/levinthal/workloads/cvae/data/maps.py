@@ -9,11 +9,11 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Integers, Singles
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.contact_maps.maps import expand_contacts, packed_size
 
-Indices = npt.NDArray[np.int64]
-Maps = npt.NDArray[np.float32]
+Maps = Singles
 
 
 class MapSource(Protocol):
@@ -28,7 +28,7 @@ class MapSource(Protocol):
         """Return the number of frames."""
         ...
 
-    def batch(self, frames: Indices, out: Maps | None = None) -> Maps:
+    def batch(self, frames: Integers, out: Maps | None = None) -> Maps:
         """Return maps (len(frames), size, size) of 0 and 1, in `out` if given."""
         ...
 
@@ -37,7 +37,7 @@ class MapSource(Protocol):
 class TargetSource(MapSource, Protocol):
     """Frames of which something else is to be decoded than what is encoded."""
 
-    def targets(self, frames: Indices, out: Maps | None = None) -> Maps:
+    def targets(self, frames: Integers, out: Maps | None = None) -> Maps:
         """Return the maps (len(frames), size, size) that the model is to decode to, in `out` if given."""
         ...
 
@@ -72,7 +72,7 @@ class PackedMaps:
         """Return the number of frames."""
         return len(self.packed)
 
-    def batch(self, frames: Indices, out: Maps | None = None) -> Maps:
+    def batch(self, frames: Integers, out: Maps | None = None) -> Maps:
         """Return dense maps of some frames, shape (len(frames), size, size)."""
         maps: Maps = expand_contacts(self.packed[frames], self.n_residues, self.size, out=out, threads=1)
         return maps
@@ -108,7 +108,7 @@ class DenseMaps:
         """Return the number of frames."""
         return len(self.maps)
 
-    def batch(self, frames: Indices, out: Maps | None = None) -> Maps:
+    def batch(self, frames: Integers, out: Maps | None = None) -> Maps:
         """Return float32 maps of some frames, shape (len(frames), size, size)."""
         n = self.maps.shape[1]
         if out is None:
@@ -131,7 +131,7 @@ class SelectedMaps:
     """
 
     source: MapSource
-    frames: Indices
+    frames: Integers
 
     @property
     def size(self) -> int:
@@ -142,46 +142,31 @@ class SelectedMaps:
         """Return the number of frames."""
         return len(self.frames)
 
-    def batch(self, frames: Indices, out: Maps | None = None) -> Maps:
+    def batch(self, frames: Integers, out: Maps | None = None) -> Maps:
         """Return maps of some of the frames, shape (len(frames), size, size)."""
         return self.source.batch(self.frames[frames], out)
 
 
 @dataclass(frozen=True)
-class LaggedMaps:
+class LaggedMaps(SelectedMaps):
     """Pairs of frames a lag time apart: the first is encoded, the second decoded to (Hernandez et al. 2018).
 
     Attributes
     ----------
     source : MapSource
         All frames.
-    first, second : ndarray of int64, shape (n_pairs,)
+    frames, second : ndarray of int64, shape (n_pairs,)
         Which frames of `source` make the pairs; see `lagged_pairs`.
     """
 
-    source: MapSource
-    first: Indices
-    second: Indices
+    second: Integers
 
-    @property
-    def size(self) -> int:
-        """Rows and columns of a map."""
-        return self.source.size
-
-    def __len__(self) -> int:
-        """Return the number of pairs."""
-        return len(self.first)
-
-    def batch(self, frames: Indices, out: Maps | None = None) -> Maps:
-        """Return the first maps of some pairs, shape (len(frames), size, size)."""
-        return self.source.batch(self.first[frames], out)
-
-    def targets(self, frames: Indices, out: Maps | None = None) -> Maps:
+    def targets(self, frames: Integers, out: Maps | None = None) -> Maps:
         """Return the second maps of some pairs, shape (len(frames), size, size)."""
         return self.source.batch(self.second[frames], out)
 
 
-def lagged_pairs(blocks: Sequence[Indices], lag: int) -> tuple[Indices, Indices]:
+def lagged_pairs(blocks: Sequence[Integers], lag: int) -> tuple[Integers, Integers]:
     """Return the frames t and t + lag of every pair that lies within one block of frames that follow each other.
 
     Raises

@@ -6,20 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from levinthal.arrays import Integers
 from levinthal.errors import DataError, UsageError
-
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Split:
     """Indices of frames, ascending, disjoint; frames in none of them lie in the gaps."""
 
-    train: Indices
-    validation: Indices
-    test: Indices
+    train: Integers
+    validation: Integers
+    test: Integers
 
 
 def split_by_block(
@@ -78,7 +76,7 @@ def split_by_block(
     order = np.random.default_rng(seed).permutation(len(blocks))
     part_of[order[: held[0]]] = 1
     part_of[order[held[0] : sum(held)]] = 2
-    parts: list[list[Indices]] = [[], [], []]
+    parts: list[list[Integers]] = [[], [], []]
     for k, (trajectory, first, last) in enumerate(blocks):
         follows_other = k > 0 and blocks[k - 1][0] == trajectory and part_of[k - 1] != part_of[k]
         parts[part_of[k]].append(np.arange(min(first + gap, last) if follows_other else first, last))

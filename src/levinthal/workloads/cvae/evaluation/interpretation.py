@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Doubles
 from levinthal.harness import Run
 from levinthal.workloads.cvae.data.features import Features
 from levinthal.workloads.cvae.evaluation import scores as evaluation
@@ -15,8 +16,6 @@ from levinthal.workloads.cvae.evaluation.figures import contact_map_figure, late
 from levinthal.workloads.cvae.inference import decode, evaluate
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.settings import CVAESettings
-
-Doubles = npt.NDArray[np.float64]
 
 
 class Space(NamedTuple):

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating]
-Bools = npt.NDArray[np.bool_]
+from levinthal.arrays import Doubles, Floats, Mask
 
 _SILHOUETTE_FRAMES = 2000
 _LN2 = float(np.log(2.0))
 
 
-def bits_per_contact(logits: Floats, truth: Bools) -> float:
+def bits_per_contact(logits: Floats, truth: Mask) -> float:
     """Return the mean negative log-likelihood of contacts under independent Bernoulli logits, in bits a pair.
 
     Parameters
@@ -38,7 +37,7 @@ def bits_per_contact(logits: Floats, truth: Bools) -> float:
     return float(losses.mean() / _LN2)
 
 
-def mean_map_logits(truth: Bools) -> npt.NDArray[np.float64]:
+def mean_map_logits(truth: Mask) -> Doubles:
     """Return the log odds of each pair from its frequency in the training frames, with Laplace's rule of succession.
 
     This is the best that can be said of a frame without looking at it: the bar that any model has to clear.
@@ -57,7 +56,7 @@ def mean_map_logits(truth: Bools) -> npt.NDArray[np.float64]:
     return np.asarray(np.log(seen) - np.log(unseen), np.float64)
 
 
-def area_under_curve(logits: Floats, truth: Bools) -> float | None:
+def area_under_curve(logits: Floats, truth: Mask) -> float | None:
     """Return the area under the ROC curve over all pairs and frames; null where all pairs are alike."""
     from sklearn.metrics import roc_auc_score
 
@@ -125,7 +124,7 @@ def silhouette(latent: Floats, labels: npt.NDArray[np.integer], seed: int) -> fl
     return float(silhouette_score(_scaled(latent), labels, sample_size=size, random_state=seed))
 
 
-def pca_embedding(train: Bools, frames: Bools, n_latent: int, seed: int) -> npt.NDArray[np.float64]:
+def pca_embedding(train: Mask, frames: Mask, n_latent: int, seed: int) -> Doubles:
     """Return the principal components of contacts, fitted on the training frames.
 
     Parameters
@@ -149,9 +148,7 @@ def pca_embedding(train: Bools, frames: Bools, n_latent: int, seed: int) -> npt.
     return np.pad(components, ((0, 0), (0, n_latent - n_components)))
 
 
-def tica_embedding(
-    train_blocks: Sequence[Bools], frames: Bools, n_latent: int, lag: int
-) -> npt.NDArray[np.float64] | None:
+def tica_embedding(train_blocks: Sequence[Mask], frames: Mask, n_latent: int, lag: int) -> Doubles | None:
     """Return time-lagged independent components of contacts, fitted on contiguous blocks of training frames.
 
     Parameters
@@ -215,6 +212,6 @@ def vamp2_held_out(fitted: Sequence[Floats], scored: Sequence[Floats], lag: int)
         return None
 
 
-def _scaled(latent: Floats) -> npt.NDArray[np.float64]:
+def _scaled(latent: Floats) -> Doubles:
     spread = latent.std(axis=0)
     return np.asarray((latent - latent.mean(axis=0)) / np.where(spread > 0, spread, 1.0), np.float64)

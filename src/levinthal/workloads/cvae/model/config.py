@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from levinthal.errors import UsageError
-from levinthal.workloads.training.plain_data import from_plain
+from levinthal.workloads.training.plain_data import PlainData
 
 _MOST_ROWS = 64
 
 
 @dataclass(frozen=True)
-class CVAEConfig:
+class CVAEConfig(PlainData):
     """Architecture and objective; the decoder mirrors the encoder.
 
     Attributes
@@ -33,6 +32,8 @@ class CVAEConfig:
     beta : float
         Weight of the Kullback-Leibler term (Higgins et al. 2017); 1 is the evidence lower bound.
     """
+
+    described = "CVAE architecture"
 
     size: int
     filters: tuple[int, ...] = (64, 64, 64, 64)
@@ -91,21 +92,6 @@ class CVAEConfig:
             total += 2 * kernel**2 * channels[i] * channels[i + 1] + channels[i + 1] + channels[i]
         dense = (self.flat + 1) * self.dense + 2 * (self.dense + 1) * self.latent
         return total + dense + (self.latent + 1) * self.dense + (self.dense + 1) * self.flat
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data that JSON can hold."""
-        return {f.name: list(v) if isinstance(v := getattr(self, f.name), tuple) else v for f in fields(self)}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> CVAEConfig:
-        """Rebuild from `to_dict`.
-
-        Raises
-        ------
-        UsageError
-            A key that is unknown, missing, or has a value out of range.
-        """
-        return from_plain(cls, data, "CVAE architecture")
 
 
 def strides_for(size: int, n_layers: int = 4) -> tuple[int, ...]:

@@ -72,10 +72,8 @@ class CVAETrainer:
 
     Parameters
     ----------
-    rank : Rank
-    config : CVAEConfig
-    batch_size : int
-        Frames of a step, over all ranks.
+    rank, config, batch_size
+        As for `choice_of_execution`.
     optimizer : OptimizerSettings
     """
 

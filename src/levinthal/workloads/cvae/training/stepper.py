@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from levinthal.arrays import Integers
 from levinthal.errors import UsageError
 from levinthal.harness.contract.seeds import seed_of
 from levinthal.workloads.cvae.data.loader import Batch, Loader, shuffled
-from levinthal.workloads.cvae.data.maps import Indices, MapSource
+from levinthal.workloads.cvae.data.maps import MapSource
 from levinthal.workloads.cvae.model.network import CVAEModel, evidence_loss
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings, RMSprop
 from levinthal.workloads.cvae.model.precision import Execution, execution_context
@@ -134,7 +135,7 @@ class Stepper:
             self._batches.close()  # type: ignore[attr-defined]
             self._batches = None
 
-    def _groups(self, first: int) -> Iterator[Indices]:
+    def _groups(self, first: int) -> Iterator[Integers]:
         """Yield this rank's frames of each step from `first` on, without end."""
         step, n = first, self.batch_size
         while True:

@@ -44,7 +44,6 @@ COVALENT_RADII_ANGSTROM = MappingProxyType(
 
 _BOND_ALLOWANCE = 1.1
 _METALS = frozenset({"Mg", "Mn", "Zn", "Ca", "Fe", "Cu", "Na", "K", "Hg", "Co", "U", "Cd", "Ni"})
-_UNKNOWN_TO_AUTODOCK = frozenset({"Cu", "Na", "K", "Hg", "Co", "U", "Cd", "Ni"})
 _PLAIN = {
     "S": "S_P",
     "Se": "S_P",

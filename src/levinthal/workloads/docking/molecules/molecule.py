@@ -12,9 +12,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Integers
 from levinthal.errors import DataError
-
-Coordinates = npt.NDArray[np.float64]
 
 
 def _check(kind: str, molecule: Receptor | Ligand, *of_atoms: str) -> None:
@@ -51,7 +50,7 @@ class Receptor:
     """
 
     name: str
-    coordinates_angstrom: Coordinates
+    coordinates_angstrom: Doubles
     types: tuple[str, ...]
     vina_types: npt.NDArray[np.int8]
     atom_names: tuple[str, ...]
@@ -100,8 +99,8 @@ class Ligand:
     """
 
     name: str
-    coordinates_angstrom: Coordinates
-    centre_angstrom: Coordinates
+    coordinates_angstrom: Doubles
+    centre_angstrom: Doubles
     elements: tuple[str, ...]
     types: tuple[str, ...]
     atom_names: tuple[str, ...]
@@ -109,7 +108,7 @@ class Ligand:
     bonds: tuple[tuple[int, int], ...]
     n_torsions: float
     mol_block: str = ""
-    mol_block_atoms: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    mol_block_atoms: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -118,7 +117,7 @@ class Ligand:
             raise DataError(f"ligand {self.name} has no heavy atom: there is nothing to dock")
 
     @property
-    def heavy_atoms(self) -> npt.NDArray[np.int64]:
+    def heavy_atoms(self) -> Integers:
         """Indices of the atoms that are scored, in order."""
         return np.flatnonzero(self.vina_types >= 0)
 
@@ -128,12 +127,12 @@ class Ligand:
         return self.vina_types[self.heavy_atoms]
 
     @property
-    def scored_template_angstrom(self) -> Coordinates:
+    def scored_template_angstrom(self) -> Doubles:
         """Template of `heavy_atoms`, shape (heavy atoms, 3)."""
         return self.coordinates_angstrom[self.heavy_atoms]
 
     @property
-    def source_coordinates_angstrom(self) -> Coordinates:
+    def source_coordinates_angstrom(self) -> Doubles:
         """All atoms where the source had them, shape (n, 3)."""
         return self.coordinates_angstrom + self.centre_angstrom
 
@@ -182,12 +181,12 @@ class Box:
         return Box(_triple((low + high) / 2), _triple(high - low))
 
     @property
-    def low_angstrom(self) -> Coordinates:
+    def low_angstrom(self) -> Doubles:
         """The lowest corner, shape (3,)."""
         return np.array(self.centre_angstrom) - np.array(self.size_angstrom) / 2
 
     @property
-    def high_angstrom(self) -> Coordinates:
+    def high_angstrom(self) -> Doubles:
         """The highest corner, shape (3,)."""
         return np.array(self.centre_angstrom) + np.array(self.size_angstrom) / 2
 
@@ -197,6 +196,6 @@ class Box:
         return bool(((points >= self.low_angstrom) & (points <= self.high_angstrom)).all())
 
 
-def _triple(values: Sequence[float] | Coordinates) -> tuple[float, float, float]:
+def _triple(values: Sequence[float] | Doubles) -> tuple[float, float, float]:
     x, y, z = (float(value) for value in values)
     return x, y, z

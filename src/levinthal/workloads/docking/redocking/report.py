@@ -19,8 +19,7 @@ from levinthal.workloads.docking.redocking.comparison import (
     verdict_of,
 )
 from levinthal.workloads.docking.redocking.figures import anytime_figure, table_svg
-from levinthal.workloads.docking.redocking.scene import scene_of
-from levinthal.workloads.docking.redocking.viewer import scene_html, scene_svg
+from levinthal.workloads.docking.redocking.viewer import scene_html, scene_of, scene_svg
 from levinthal.workloads.docking.search.agent.policy import TrainedPolicy
 from levinthal.workloads.docking.search.contract import Problem
 

@@ -76,15 +76,15 @@ def make_records(
     )
 
 
-def score_rigid_compiled(
+def score_compiled(
     records: Records,
     maps: npt.NDArray[np.int64],
     template: npt.NDArray[np.float64],
-    quaternions: Tensor,
-    centres: Tensor,
-    layers: Tensor,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return energies (N,), forces (N, 3) and torques (N, 3), float32.
+    poses: tuple[Tensor, Tensor, Tensor],
+    *,
+    of_atoms: bool,
+) -> tuple[Tensor, ...]:
+    """Return energies (N,), forces and torques (N, 3) of poses, or energies (N, h) and forces (N, h, 3) of atoms.
 
     Parameters
     ----------
@@ -92,34 +92,11 @@ def score_rigid_compiled(
     maps : ndarray, shape (h,)
         Which map each heavy atom reads.
     template : ndarray, shape (h, 3)
-    quaternions, centres : Tensor, shapes (N, 4) and (N, 3)
-    layers : Tensor of int, shape (N,)
-        Conformation of each pose, each from 0 to K-1.
+    poses : tuple of Tensor
+        Quaternions (N, 4), centres (N, 3), and the conformation of each pose (N,), each from 0 to K-1.
+    of_atoms : bool
+        Whether of the heavy atoms; all results are in float32.
     """
-    return _run(records, maps, template, (quaternions, centres, layers), of_atoms=False)[0]
-
-
-def score_atoms_compiled(
-    records: Records,
-    maps: npt.NDArray[np.int64],
-    template: npt.NDArray[np.float64],
-    quaternions: Tensor,
-    centres: Tensor,
-    layers: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """Return energies (N, h) and forces (N, h, 3) of the heavy atoms, float32; see `score_rigid_compiled`."""
-    return _run(records, maps, template, (quaternions, centres, layers), of_atoms=True)[1]
-
-
-def _run(
-    records: Records,
-    maps: npt.NDArray[np.int64],
-    template: npt.NDArray[np.float64],
-    poses: tuple[Tensor, Tensor, Tensor],
-    *,
-    of_atoms: bool,
-) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Return what there is of whole poses, and of their atoms where asked for."""
     n, h, cells = len(poses[0]), len(maps) if of_atoms else 0, int(np.prod(records.shape))
     rigid = torch.empty(n), torch.empty(n, 3), torch.empty(n, 3)
     atoms = torch.empty(n, h), torch.empty(n, h, 3)
@@ -131,4 +108,4 @@ def _run(
     out = [tensor.numpy() for tensor in (*rigid, *atoms)]
     threads = min(torch.get_num_threads(), n * len(maps) // _ATOMS_WORTH_A_THREAD)
     in_parts(lambda start, stop: score_poses(*arguments, start, stop, *out), shares(n, threads, LANES))
-    return rigid, atoms
+    return atoms if of_atoms else rigid

@@ -17,9 +17,16 @@ from torch import Tensor
 from levinthal.errors import DataError, UsageError
 from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
 from levinthal.workloads.docking.molecules.pose import Poses
-from levinthal.workloads.docking.scoring.functions import CUTOFF_ANGSTROM, FunctionName, pair_energy, scoring_function
+from levinthal.workloads.docking.scoring.functions import (
+    BINS,
+    BINS_PER_SQUARE_ANGSTROM,
+    CUTOFF_ANGSTROM,
+    FunctionName,
+    pair_energy,
+    pair_table,
+    scoring_function,
+)
 from levinthal.workloads.docking.scoring.rigid import RigidScore, rigid_sums
-from levinthal.workloads.docking.scoring.tables import BINS, BINS_PER_SQUARE_ANGSTROM, pair_table
 
 SCORING_CURL = 1000.0
 

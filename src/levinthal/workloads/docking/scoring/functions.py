@@ -4,12 +4,17 @@ Vina: Trott and Olson, J. Comput. Chem. 31:455, 2010. Vinardo: Quiroga and Villa
 with the values of AutoDock Vina 1.2.7. With s the distance between the surfaces of two atoms, the energy within the
 cutoff is the sum of Gaussians in s, a repulsion s^2 below zero, and two linear steps: one for two hydrophobic atoms,
 one for a donor with an acceptor. Hydrogens count only through the types of the atoms they are bonded to.
+
+Vina keeps its pair energies in tables over the squared distance, 32 nodes per A^2, and, where it does not need
+derivatives, takes the mean of the two nodes beside a distance, without interpolation (`precalculate.h`). Its scores are
+those of the table, not of the formula.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -123,3 +128,30 @@ def pair_energy(function: ScoringFunction, first: Tensor, second: Tensor, distan
     for applies, (weight, good, bad) in ((both_hydrophobic, function.hydrophobic), (bond, function.hydrogen_bond)):
         energy = energy + applies.to(dtype) * (weight * ((bad - surface) / (bad - good)).clamp(0, 1))
     return torch.where(distances_angstrom < CUTOFF_ANGSTROM, energy, torch.zeros_like(energy))
+
+
+BINS_PER_SQUARE_ANGSTROM = 32
+BINS = int(CUTOFF_ANGSTROM**2) * BINS_PER_SQUARE_ANGSTROM
+
+
+@cache
+def pair_table(function: str) -> npt.NDArray[np.float64]:
+    """Return the energy of each pair of types in each bin of the squared distance.
+
+    Parameters
+    ----------
+    function : {"vina", "vinardo"}
+
+    Returns
+    -------
+    ndarray of float64, shape (types, types, BINS)
+        Not to be written to; kcal/mol, symmetric in the types.
+    """
+    squares = torch.arange(BINS + 1, dtype=torch.float64) / BINS_PER_SQUARE_ANGSTROM
+    kinds = torch.arange(len(VINA_TYPES))
+    nodes = pair_energy(
+        scoring_function(function), kinds[:, None, None], kinds[None, :, None], squares.sqrt().expand(19, 19, -1)
+    )
+    table: npt.NDArray[np.float64] = ((nodes[..., :-1] + nodes[..., 1:]) / 2).numpy()
+    table.flags.writeable = False
+    return table

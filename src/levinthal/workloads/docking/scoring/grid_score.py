@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -52,28 +51,29 @@ def score_and_gradient(
     grids: GridMaps, ligand: Ligand, poses: Poses, conformation: Conformation = None, *, method: Method = "auto"
 ) -> RigidScore:
     """Return energies with the force and torque on the rigid ligand; see `score_poses`."""
-    layers = _layers(grids, len(poses), conformation)
-    if _compiled(grids, poses, method):
-        from levinthal.workloads.docking.scoring.compiled_score import score_rigid_compiled
-
-        found = score_rigid_compiled(grids.records, *_inputs(grids, ligand, poses), layers)
-        return RigidScore(*(part.to(poses.quaternions.dtype) for part in found))
-    energies, forces, arms = _atoms(grids, ligand, poses, layers)
-    return RigidScore(energies.sum(dim=-1), *rigid_sums(forces, arms))
+    return RigidScore(*_scores(grids, ligand, poses, conformation, method, of_atoms=False))
 
 
 def score_atoms(
     grids: GridMaps, ligand: Ligand, poses: Poses, conformation: Conformation = None, *, method: Method = "auto"
 ) -> AtomScores:
     """Return the energy of and the force on each heavy atom; see `score_poses`."""
+    return AtomScores(*_scores(grids, ligand, poses, conformation, method, of_atoms=True))
+
+
+def _scores(
+    grids: GridMaps, ligand: Ligand, poses: Poses, conformation: Conformation, method: Method, *, of_atoms: bool
+) -> tuple[Tensor, ...]:
+    """Return the parts of an `AtomScores`, or else of a `RigidScore`."""
     layers = _layers(grids, len(poses), conformation)
     if _compiled(grids, poses, method):
-        from levinthal.workloads.docking.scoring.compiled_score import score_atoms_compiled
+        from levinthal.workloads.docking.scoring.compiled_score import score_compiled
 
-        found = score_atoms_compiled(grids.records, *_inputs(grids, ligand, poses), layers)
-        return AtomScores(*(part.to(poses.quaternions.dtype) for part in found))
-    energies, forces, _ = _atoms(grids, ligand, poses, layers)
-    return AtomScores(energies, forces)
+        template, placed = ligand.scored_template_angstrom, (poses.quaternions, poses.centres_angstrom, layers)
+        found = score_compiled(grids.records, grids.map_of_atoms(ligand), template, placed, of_atoms=of_atoms)
+        return tuple(part.to(poses.quaternions.dtype) for part in found)
+    energies, forces, arms = _atoms(grids, ligand, poses, layers)
+    return (energies, forces) if of_atoms else (energies.sum(dim=-1), *rigid_sums(forces, arms))
 
 
 def _compiled(grids: GridMaps, poses: Poses, method: Method) -> bool:
@@ -84,12 +84,6 @@ def _compiled(grids: GridMaps, poses: Poses, method: Method) -> bool:
         raise UsageError(f"the compiled loops run on a CPU and the maps are on {grids.device}: take the method torch")
     by_default = method == "auto" and kernels_allowed() and poses.quaternions.dtype != torch.float64
     return on_cpu and (method == "kernels" or by_default)
-
-
-def _inputs(
-    grids: GridMaps, ligand: Ligand, poses: Poses
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], Tensor, Tensor]:
-    return grids.map_of_atoms(ligand), ligand.scored_template_angstrom, poses.quaternions, poses.centres_angstrom
 
 
 def _layers(grids: GridMaps, count: int, conformation: Conformation) -> Tensor:

@@ -23,8 +23,14 @@ from levinthal.kernels.choice import kernels_allowed
 from levinthal.workloads.docking.molecules.atom_types import VINA_TYPES
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.scoring.exact import soften
-from levinthal.workloads.docking.scoring.functions import CUTOFF_ANGSTROM, FunctionName, scoring_function
-from levinthal.workloads.docking.scoring.tables import BINS, BINS_PER_SQUARE_ANGSTROM, pair_table
+from levinthal.workloads.docking.scoring.functions import (
+    BINS,
+    BINS_PER_SQUARE_ANGSTROM,
+    CUTOFF_ANGSTROM,
+    FunctionName,
+    pair_table,
+    scoring_function,
+)
 
 if TYPE_CHECKING:
     from levinthal.workloads.docking.scoring.compiled_score import Records

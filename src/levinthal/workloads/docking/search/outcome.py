@@ -33,11 +33,6 @@ class Trace:
         reached = np.flatnonzero(self.best_kcal_mol <= energy_kcal_mol)
         return int(self.evaluations[reached[0]]) if len(reached) else None
 
-    def seconds_to(self, energy_kcal_mol: float) -> float | None:
-        """Return how long it took to reach an energy, or None where it was not reached."""
-        reached = np.flatnonzero(self.best_kcal_mol <= energy_kcal_mol)
-        return float(self.seconds[reached[0]]) if len(reached) else None
-
 
 @dataclass(frozen=True, eq=False)
 class SearchOutcome:

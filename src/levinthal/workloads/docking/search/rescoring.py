@@ -19,9 +19,13 @@ from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
 from levinthal.workloads.docking.molecules.pose import Poses, superposed
 from levinthal.workloads.docking.scoring import RigidScore, exact_score
 from levinthal.workloads.docking.scoring.exact import SCORING_CURL, soften
-from levinthal.workloads.docking.scoring.functions import CUTOFF_ANGSTROM, FunctionName
+from levinthal.workloads.docking.scoring.functions import (
+    BINS_PER_SQUARE_ANGSTROM,
+    CUTOFF_ANGSTROM,
+    FunctionName,
+    pair_table,
+)
 from levinthal.workloads.docking.scoring.rigid import rigid_sums
-from levinthal.workloads.docking.scoring.tables import BINS_PER_SQUARE_ANGSTROM, pair_table
 from levinthal.workloads.docking.search.descent import Descent, Evaluate
 from levinthal.workloads.docking.search.outcome import SearchOutcome
 

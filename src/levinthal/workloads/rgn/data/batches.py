@@ -13,14 +13,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from levinthal.arrays import Integers
 from levinthal.errors import UsageError
 from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.config import N_FEATURES
 
 _POOL_BATCHES, _POOLS = 60, 4
 """Batches that are sorted by length together, at most; and pools of an epoch at least, so that neighbours vary."""
-
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from levinthal.arrays import Floats, Singles
 from levinthal.errors import DataError
 from levinthal.proteins.residues import AMINO_ACIDS
 from levinthal.workloads.rgn.model.config import N_FEATURES
@@ -16,10 +16,8 @@ from levinthal.workloads.rgn.model.config import N_FEATURES
 _CODE = np.full(256, -1, np.int8)
 _CODE[np.frombuffer(AMINO_ACIDS.encode(), np.uint8)] = np.arange(len(AMINO_ACIDS))
 
-Floats = npt.NDArray[np.float32]
 
-
-def features_of(sequence: str, profile: npt.NDArray[np.floating] | None) -> Floats:
+def features_of(sequence: str, profile: Floats | None) -> Singles:
     """Return the features of each residue.
 
     Parameters
@@ -49,7 +47,7 @@ def features_of(sequence: str, profile: npt.NDArray[np.floating] | None) -> Floa
     return features
 
 
-def pad_features(features: Sequence[Floats]) -> tuple[Tensor, Tensor]:
+def pad_features(features: Sequence[Singles]) -> tuple[Tensor, Tensor]:
     """Return proteins as one batch padded with zeros, (proteins, longest, 41), and their lengths (proteins,)."""
     lengths = torch.tensor([len(each) for each in features])
     batch = torch.zeros(len(features), int(lengths.max()), features[0].shape[1])

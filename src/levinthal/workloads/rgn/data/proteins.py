@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Integers, Mask, Singles
 from levinthal.errors import DataError
 from levinthal.workloads.rgn.data.features import features_of
 
@@ -21,9 +22,6 @@ MAX_LENGTH = 700
 """Longest protein the published network was trained on, in residues."""
 
 _N_PROFILE = 21
-
-Floats = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,21 +42,21 @@ class Protein:
 
     name: str
     sequence: str
-    profile: Floats | None
-    backbone_nm: Floats
-    mask: npt.NDArray[np.bool_]
+    profile: Singles | None
+    backbone_nm: Singles
+    mask: Mask
 
     def __len__(self) -> int:
         """Residues."""
         return len(self.mask)
 
     @property
-    def features(self) -> Floats:
+    def features(self) -> Singles:
         """The network's input, (residues, 41)."""
         return features_of(self.sequence, self.profile)
 
     @property
-    def ca_nm(self) -> Floats:
+    def ca_nm(self) -> Singles:
         """CA atoms, shape (residues, 3)."""
         return self.backbone_nm[:, 1]
 

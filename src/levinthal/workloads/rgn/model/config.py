@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
 from levinthal.errors import UsageError
-from levinthal.workloads.training.plain_data import from_plain
+from levinthal.workloads.training.plain_data import PlainData
 
 N_FEATURES = 41
 """Inputs a residue: 20 of its amino acid, 20 of its profile, and the profile's information content."""
 
 
 @dataclass(frozen=True)
-class RGNConfig:
+class RGNConfig(PlainData):
     """Architecture of the network.
 
     Attributes
@@ -37,6 +37,8 @@ class RGNConfig:
     initial_alphabet : {"uniform", "ramachandran"}
         Torsions start uniform in the circle, or on the populated regions of the Ramachandran plot with trans omega.
     """
+
+    described = "RGN architecture"
 
     n_inputs: int = N_FEATURES
     n_hidden: int = 800
@@ -66,21 +68,6 @@ class RGNConfig:
             total += 2 * 4 * self.n_hidden * (width + self.n_hidden + 2)
             width = 2 * self.n_hidden
         return total + (width + 1) * self.alphabet + 3 * self.alphabet
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data that JSON can hold."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> RGNConfig:
-        """Rebuild from `to_dict`.
-
-        Raises
-        ------
-        UsageError
-            A key that is unknown, or a value of the wrong type or out of range.
-        """
-        return from_plain(cls, data, "RGN architecture")
 
 
 def flops_per_residue(config: RGNConfig, *, training: bool = False) -> int:

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from levinthal.arrays import Integers
 from levinthal.kernels.products import PANEL
 from levinthal.kernels.recurrence import recurrence
 from levinthal.kernels.threads import n_compute_threads, shares, together
 from levinthal.workloads.rgn.model.pack import IntegerMatrix, float_panels, integer_panels, integer_size
 
 Array = npt.NDArray[Any]
-Integers = npt.NDArray[np.int64]
 
 _PARALLEL_ROWS = 6
 """The fewest sequences that are worth a thread of their own: the kernels take so many rows at a time."""

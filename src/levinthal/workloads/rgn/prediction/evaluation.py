@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from levinthal.arrays import Singles
 from levinthal.proteins.geometry.backbone import build_backbone, internal_coordinates
 from levinthal.proteins.geometry.distance_rmsd import distance_rmsd
 from levinthal.proteins.records import ProteinRecord
@@ -19,8 +19,6 @@ IDEAL_HELIX_RAD = (math.pi, math.radians(-57.8), math.radians(-47.0))
 """omega, phi and psi of the alpha helix (IUPAC-IUB 1970)."""
 
 _GRID_DEG = 15.0
-
-Floats = npt.NDArray[np.float32]
 
 
 def mean_torsions(records: Iterable[ProteinRecord]) -> tuple[float, float, float]:
@@ -74,7 +72,7 @@ def best_constant_torsions(records: Sequence[ProteinRecord]) -> tuple[float, flo
     return best[0], best[1], best[2]
 
 
-def constant_backbones(torsions_rad: tuple[float, float, float], lengths: Sequence[int]) -> list[Floats]:
+def constant_backbones(torsions_rad: tuple[float, float, float], lengths: Sequence[int]) -> list[Singles]:
     """Return backbones (residues, 3, 3) in nm in which every residue has the same omega, phi and psi."""
     dihedrals = torch.tensor(torsions_rad).expand(1, max(lengths), 3)
     atoms = build_backbone(dihedrals.contiguous())[0].numpy()

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from levinthal.arrays import Doubles, Singles
 from levinthal.kernels.choice import kernels_allowed
 from levinthal.proteins.geometry.backbone import build_backbone
 from levinthal.proteins.geometry.distance_rmsd import distance_rmsd
@@ -25,9 +25,6 @@ STAGES = ("LSTM", "angles", "geometry", "write")
 _BIN = 100
 _ALLOWED_NM = 0.005
 _TRIED = 8
-
-Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +65,7 @@ class Growth:
 
 
 @torch.inference_mode()
-def predict(model: RGNModel, features: Sequence[Floats], *, batch_size: int = 32) -> list[Floats]:
+def predict(model: RGNModel, features: Sequence[Singles], *, batch_size: int = 32) -> list[Singles]:
     """Return the backbone (residues, 3, 3) in nm of each protein, in the order given.
 
     Parameters
@@ -80,7 +77,7 @@ def predict(model: RGNModel, features: Sequence[Floats], *, batch_size: int = 32
     """
     model.eval()
     device = next(model.parameters()).device
-    found: dict[int, Floats] = {}
+    found: dict[int, Singles] = {}
     order = sorted(range(len(features)), key=lambda number: len(features[number]))
     for first in range(0, len(order), batch_size):
         chosen = order[first : first + batch_size]
@@ -90,7 +87,7 @@ def predict(model: RGNModel, features: Sequence[Floats], *, batch_size: int = 32
     return [found[number] for number in range(len(features))]
 
 
-def lower_precision(model: RGNModel, features: Sequence[Floats]) -> float:
+def lower_precision(model: RGNModel, features: Sequence[Singles]) -> float:
     """Predict in 16-bit integers from now on, on a CPU, if that moves coordinates by less than 0.05 A of dRMSD.
 
     Parameters
@@ -120,7 +117,7 @@ def lower_precision(model: RGNModel, features: Sequence[Floats]) -> float:
 
 
 @torch.inference_mode()
-def time_target(model: RGNModel, sequence: str, features: Floats, folder: Path, *, timings: int) -> Timing:
+def time_target(model: RGNModel, sequence: str, features: Singles, folder: Path, *, timings: int) -> Timing:
     """Time the prediction of one protein, alone in its batch; the first, to warm up, does not count.
 
     Parameters
@@ -153,7 +150,7 @@ def time_target(model: RGNModel, sequence: str, features: Floats, folder: Path, 
 
 
 @torch.inference_mode()
-def time_batch(model: RGNModel, features: Sequence[Floats], *, timings: int) -> Doubles:
+def time_batch(model: RGNModel, features: Sequence[Singles], *, timings: int) -> Doubles:
     """Return the seconds that all proteins together took, without writing; the first, to warm up, does not count."""
     device = next(model.parameters()).device
     seconds = []
@@ -164,7 +161,7 @@ def time_batch(model: RGNModel, features: Sequence[Floats], *, timings: int) -> 
     return np.asarray(seconds[1:], np.float64)
 
 
-def predicted_chain(sequence: str, atoms_nm: Floats) -> BackboneChain:
+def predicted_chain(sequence: str, atoms_nm: Singles) -> BackboneChain:
     """Return a predicted backbone (residues, 3, 3) as a chain A numbered from 1, all of it resolved."""
     length = len(sequence)
     return BackboneChain("A", sequence, atoms_nm, np.ones(length, np.bool_), np.arange(1, length + 1, dtype=np.int64))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from levinthal.arrays import Singles
 from levinthal.harness import Run
 from levinthal.proteins.records import ProteinRecord
 from levinthal.proteins.similarity.structure_scores import StructureScores, score_structure
@@ -29,8 +29,6 @@ _FAR_BELOW = 0.75
 """Held-out dRMSD of a trained network against the best of the predictors that know nothing of the sequence."""
 _NETWORK = "network"
 _MOST_FOR_GRID, _MOST_FOR_TORSIONS = 30, 1_000
-
-Floats = npt.NDArray[np.float32]
 
 
 def measure_quality(run: Run, settings: RGNSettings, model: RGNModel, corpus: Corpus, *, trained: bool) -> None:
@@ -83,11 +81,11 @@ def measure_quality(run: Run, settings: RGNSettings, model: RGNModel, corpus: Co
     )
 
 
-def _predicted(model: RGNModel, records: Sequence[ProteinRecord]) -> list[Floats]:
+def _predicted(model: RGNModel, records: Sequence[ProteinRecord]) -> list[Singles]:
     return predict(model, [features_of(record.sequence, record.profile) for record in records])
 
 
-def _without_sequence(corpus: Corpus, max_length: int, lengths: Sequence[int]) -> dict[str, list[Floats]]:
+def _without_sequence(corpus: Corpus, max_length: int, lengths: Sequence[int]) -> dict[str, list[Singles]]:
     """Return what predictors that learn torsions from the training records, the same for every residue, predict."""
     spread = max(1, len(corpus.train) // _MOST_FOR_TORSIONS)
     torsions = mean_torsions(corpus.train[number] for number in range(0, len(corpus.train), spread))
@@ -101,7 +99,7 @@ def _without_sequence(corpus: Corpus, max_length: int, lengths: Sequence[int]) -
     }
 
 
-def _scores(predicted: Sequence[Floats], records: Sequence[ProteinRecord]) -> list[StructureScores]:
+def _scores(predicted: Sequence[Singles], records: Sequence[ProteinRecord]) -> list[StructureScores]:
     """Score CA traces; NaN for a record without coordinates."""
     nothing = np.zeros((0, 3))
     found = []

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
+from levinthal.arrays import Singles
 from levinthal.harness import Run
 from levinthal.proteins.sequences.fasta import read_fasta
 from levinthal.proteins.sequences.profiles import Profile, search_profiles
@@ -21,8 +19,6 @@ from levinthal.workloads.rgn.data.features import features_of
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.prediction.predictor import predict, predicted_chain
 from levinthal.workloads.rgn.training.weights import Provenance
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +30,7 @@ class Request:
     profile: Profile | None
 
     @property
-    def features(self) -> Floats:
+    def features(self) -> Singles:
         """What the network reads, (residues, 41)."""
         return features_of(self.sequence, None if self.profile is None else self.profile.values)
 

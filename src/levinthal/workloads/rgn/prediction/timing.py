@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from levinthal.arrays import Singles
 from levinthal.harness import Run
 from levinthal.metrics.peaks import Peaks
 from levinthal.workloads.rgn.data.corpus import Corpus
@@ -31,14 +31,12 @@ from levinthal.workloads.training.reporting import report_arithmetic
 
 _ANGSTROM_PER_NM = 10.0
 
-Floats = npt.NDArray[np.float32]
-
 
 class Targets(NamedTuple):
     """Sequences and features to predict against the clock, and what they are."""
 
     what: str
-    proteins: Sequence[tuple[str, Floats]]
+    proteins: Sequence[tuple[str, Singles]]
 
 
 def targets_of(settings: RGNSettings, requests: Sequence[Request], corpus: Corpus | None, seed: int) -> Targets:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,11 +17,11 @@ from torch.nn import functional
 from levinthal.errors import UsageError
 from levinthal.proteins.geometry.backbone import internal_coordinates
 from levinthal.proteins.geometry.distance_rmsd import distance_rmsd
-from levinthal.workloads.training.plain_data import from_plain
+from levinthal.workloads.training.plain_data import PlainData
 
 
 @dataclass(frozen=True)
-class Curriculum:
+class Curriculum(PlainData):
     """How long the stretches of the loss are.
 
     Attributes
@@ -35,6 +34,8 @@ class Curriculum:
     torsion_weight_nm : float
         What a torsion distance of 1 counts beside a dRMSD of so many nm at the start; falls to 0 linearly.
     """
+
+    described = "curriculum"
 
     first_window: int = 6
     share: float = 0.6
@@ -67,17 +68,6 @@ class Curriculum:
         if progress >= self.share or longest <= self.first_window:
             return 0
         return int(self.first_window * (longest / self.first_window) ** (progress / self.share))
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Curriculum:
-        """Rebuild from `dataclasses.asdict`.
-
-        Raises
-        ------
-        UsageError
-            A key that is unknown, or a value of the wrong type or out of range.
-        """
-        return from_plain(cls, data, "curriculum")
 
 
 def cut_in_windows(values: Tensor, window: int) -> Tensor:

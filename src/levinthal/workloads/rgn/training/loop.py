@@ -15,8 +15,7 @@ import torch
 from levinthal.errors import DataError
 from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import RGNModel
-from levinthal.workloads.rgn.training.checkpoint import FORM, Progress
-from levinthal.workloads.rgn.training.history import History, Step, Validation
+from levinthal.workloads.rgn.training.history import FORM, History, Progress, Step, Validation
 from levinthal.workloads.rgn.training.settings import TrainingSettings
 from levinthal.workloads.rgn.training.stepper import Stepper
 from levinthal.workloads.rgn.training.validation import device_of, evaluate

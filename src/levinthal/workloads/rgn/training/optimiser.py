@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from levinthal.errors import DataError, UsageError
-from levinthal.workloads.training.plain_data import from_plain
+from levinthal.workloads.training.plain_data import PlainData
 
 _PM_PER_NM = 1000.0
 _SLOTS = ("exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True)
-class OptimiserSettings:
+class OptimiserSettings(PlainData):
     """Adam, clipping and the schedule of the learning rate.
 
     Attributes
@@ -44,6 +44,8 @@ class OptimiserSettings:
     final : float
         Share of `learning_rate` that is left at the end of the cosine schedule.
     """
+
+    described = "optimiser"
 
     learning_rate: float = 1e-4
     beta1: float = 0.95
@@ -78,21 +80,6 @@ class OptimiserSettings:
             return self.learning_rate * max(progress / self.warmup, 0.01)
         fall = (min(progress, 1.0) - self.warmup) / max(1.0 - self.warmup, 1e-12)
         return self.learning_rate * (self.final + (1.0 - self.final) * 0.5 * (1.0 + math.cos(math.pi * fall)))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data that JSON can hold."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> OptimiserSettings:
-        """Rebuild from `to_dict`.
-
-        Raises
-        ------
-        UsageError
-            A key that is unknown, or a value of the wrong type or out of range.
-        """
-        return from_plain(cls, data, "optimiser")
 
 
 OPTIMISERS: Mapping[str, OptimiserSettings] = MappingProxyType(

@@ -33,8 +33,7 @@ from levinthal.proteins.records.cache import RecordCache
 from levinthal.workloads.rgn.data.proteins import MAX_LENGTH, ProteinSet
 from levinthal.workloads.rgn.model.config import RGNConfig
 from levinthal.workloads.rgn.model.network import RGNModel
-from levinthal.workloads.rgn.training.checkpoint import FORM
-from levinthal.workloads.rgn.training.history import History, Step, Validation
+from levinthal.workloads.rgn.training.history import FORM, History, Step, Validation
 from levinthal.workloads.rgn.training.loop import train
 from levinthal.workloads.rgn.training.settings import TrainingSettings
 from levinthal.workloads.rgn.training.weights import Provenance, load_weights, save_weights

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
 
 from levinthal.errors import UsageError
 from levinthal.workloads.rgn.training.curriculum import Curriculum
 from levinthal.workloads.rgn.training.optimiser import OptimiserSettings
-from levinthal.workloads.training.plain_data import from_plain
+from levinthal.workloads.training.plain_data import PlainData
 
 _WHOLE = ("steps", "epochs", "batch_size", "max_padded_residues", "validation_interval", "checkpoint_interval")
 _REAL = ("time_limit_s", "target_drmsd_nm")
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
+class TrainingSettings(PlainData):
     """How to train.
 
     Attributes
@@ -43,6 +43,8 @@ class TrainingSettings:
     checkpoint_interval : int, optional
         Steps between checkpoints; by default after each validation. The end of training is always kept.
     """
+
+    described = "training"
 
     steps: int | None = None
     epochs: int | None = None
@@ -83,22 +85,12 @@ class TrainingSettings:
         """Whether a step depends on how far it is to the end."""
         return self.optimiser.schedule != "constant" or self.curriculum is not None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data that JSON can hold."""
-        return asdict(self)
-
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> TrainingSettings:
-        """Rebuild from `to_dict`.
-
-        Raises
-        ------
-        UsageError
-            A key that is unknown, or a value of the wrong type or out of range.
-        """
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild from `to_dict`; see `PlainData`."""
         given = dict(data)
         if "optimiser" in given:
             given["optimiser"] = OptimiserSettings.from_dict(given["optimiser"])
         if given.get("curriculum") is not None:
             given["curriculum"] = Curriculum.from_dict(given["curriculum"])
-        return from_plain(cls, given, "training")
+        return super().from_dict(given)

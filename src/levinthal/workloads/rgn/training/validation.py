@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
+from levinthal.arrays import Doubles
 from levinthal.proteins.geometry.distance_rmsd import distance_rmsd
 from levinthal.workloads.rgn.data.batches import Batch, make_batch
 from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import Prediction
 from levinthal.workloads.training.process_group import rank_and_size, sum_over_ranks
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +31,8 @@ class Evaluation:
     groups : tuple of str or None
     """
 
-    drmsd_nm: Floats
-    weights: Floats
+    drmsd_nm: Doubles
+    weights: Doubles
     groups: tuple[str | None, ...]
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,6 +11,26 @@ from levinthal.errors import DataError
 
 Frames = npt.NDArray[np.float32]
 Embedding = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FittedModel:
+    """What a model knows of its fit.
+
+    Attributes
+    ----------
+    frame_shape : tuple of int
+        Of a frame.
+    version, n_frames : int
+        Which model in a row, and how many frames it was fitted to.
+    duration_s : float
+        Of training.
+    """
+
+    frame_shape: tuple[int, ...]
+    version: int
+    n_frames: int
+    duration_s: float = 0.0
 
 
 def next_version(previous: object) -> int:

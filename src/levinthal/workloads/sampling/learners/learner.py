@@ -1,11 +1,21 @@
-"""What a learner and its models are to a campaign, and what learners declare."""
+"""What a learner and its models are to a campaign, what learners declare, and learners by name.
+
+Built-in learners are the modules of `built_in`; a plug-in declares, in its `pyproject.toml`, something to be called
+with the settings that returns a `Learner`::
+
+    [project.entry-points."levinthal.learners"]
+    mine = "my_package:MyLearner"
+"""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
+
+from levinthal.errors import UsageError
+from levinthal.plugins import Registry
 
 
 class Model(Protocol):
@@ -31,3 +41,20 @@ class Learner(Protocol):
     def fit(self, frames: npt.NDArray[np.float32], previous: Any, seed: int, /) -> Model:
         """Return a model of the frames, beginning from the previous one where there is one and it helps."""
         ...
+
+
+LEARNERS = Registry("learner", "levinthal.learners", "levinthal.workloads.sampling.learners.built_in")
+
+
+def make_learner(name: str, **settings: Any) -> Learner:
+    """Make a learner.
+
+    Raises
+    ------
+    UsageError
+        An unknown learner or setting, a value out of range, or a plug-in that is not a learner.
+    """
+    learner = LEARNERS.make(name, **settings)
+    if getattr(learner, "name", None) != name or not hasattr(learner, "fit"):
+        raise UsageError(f"learner {name!r} does not keep the contract: it needs a method `fit`, and `name` {name!r}")
+    return cast(Learner, learner)

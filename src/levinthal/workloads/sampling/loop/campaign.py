@@ -70,7 +70,7 @@ def run_campaign(
     on_chunk : callable, optional
         Called in this thread with the row of each chunk as it is committed.
     clock : callable
-        Seconds in which the budget is counted, times the plan's cores; `core_clock.own_seconds` where all of the
+        Seconds in which the budget is counted, times the plan's cores; `budget.own_seconds` where all of the
         campaign is done in this thread.
     durable : bool
         Whether a power cut, and not only a kill, is survived; see `CampaignWriter`.

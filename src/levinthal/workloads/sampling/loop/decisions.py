@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from levinthal.workloads.sampling.loop.progress import Progress, Walker
 from levinthal.workloads.sampling.loop.retraining import Retraining
 from levinthal.workloads.sampling.loop.task import decision_rng, refresh_rng
 from levinthal.workloads.sampling.policies.view import Decision, Policy
-from levinthal.workloads.sampling.record.rows import DecisionRow, ModelRow
+from levinthal.workloads.sampling.record.rows import DecisionRow
 from levinthal.workloads.sampling.record.writer import CampaignWriter
 
 
@@ -55,21 +56,9 @@ class Decisions:
         if trained is None:
             return
         self._model = trained.model
-        self._progress.table.adopt(trained.embedding, trained.version, trained.n_frames)
+        self._progress.table.adopt(trained.embedding, trained.row.version, trained.row.n_frames)
         self._embed()
-        self._record.add(
-            ModelRow(
-                version=trained.version,
-                n_frames=trained.n_frames,
-                seed=trained.seed,
-                warm=trained.warm,
-                submitted=trained.submitted,
-                began=trained.began,
-                trained=trained.trained,
-                adopted=time.time(),
-                cpu_s=trained.cpu_s,
-            )
-        )
+        self._record.add(replace(trained.row, adopted=time.time()))
 
     def _embed(self) -> None:
         table = self._progress.table

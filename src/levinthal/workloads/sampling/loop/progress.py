@@ -3,15 +3,98 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Integers, Singles
 from levinthal.errors import DataError
-from levinthal.workloads.sampling.loop.frame_table import FrameTable
 from levinthal.workloads.sampling.loop.plan import CampaignPlan
+from levinthal.workloads.sampling.policies.view import View
 from levinthal.workloads.sampling.record.rows import START, ChunkRow, DecisionRow
 from levinthal.workloads.sampling.record.writer import CampaignWriter
+
+Embedding = Singles
+
+
+class FrameTable:
+    """Segment, step, uses and embedding of every frame, and the newest frame of every walker.
+
+    Parameters
+    ----------
+    n_walkers : int
+        How many walkers there are.
+
+    Attributes
+    ----------
+    n_frames : int
+        Frames so far.
+    latest : ndarray of int64, shape (n_walkers,)
+        The newest frame of each walker; -1 before the first.
+    model_version, model_frames : int
+        The model that embeds, and what it was trained on; version 0 is none.
+    """
+
+    def __init__(self, n_walkers: int) -> None:
+        self.n_frames = self.model_version = self.model_frames = 0
+        self.latest = np.full(n_walkers, -1, np.int64)
+        self._columns: dict[str, Integers] = {name: np.zeros(1024, np.int64) for name in ("segment", "step", "uses")}
+        self._embedding = np.zeros((1024, 0), np.float32)
+        self._n_embedded = 0
+
+    def append(self, walker: int, segment: int, steps: Integers) -> None:
+        """Add the frames of a walker's chunk."""
+        first, end = self.n_frames, self.n_frames + len(steps)
+        if end > len(self._columns["step"]):
+            for name, column in self._columns.items():
+                self._columns[name] = np.concatenate([column, np.zeros(max(len(column), end), np.int64)])
+        self._columns["segment"][first:end] = segment
+        self._columns["step"][first:end] = steps
+        self.n_frames, self.latest[walker] = end, end - 1
+
+    def use(self, frame: int) -> None:
+        """Count a restart from a frame."""
+        self._columns["uses"][frame] += 1
+
+    @property
+    def n_embedded(self) -> int:
+        """Frames that have been embedded by the current model."""
+        return self._n_embedded
+
+    def adopt(self, embedding: Embedding, version: int, model_frames: int) -> None:
+        """Take the embedding by another model in place of what there is."""
+        self.model_version, self.model_frames, self._n_embedded = version, model_frames, 0
+        self._embedding = np.zeros((max(1024, len(embedding)), embedding.shape[1]), np.float32)
+        self.embed(embedding)
+
+    def embed(self, more: Embedding) -> None:
+        """Add the embedding of the next frames."""
+        end = self._n_embedded + len(more)
+        if end > len(self._embedding):
+            room = np.zeros((max(len(self._embedding), end), more.shape[1]), np.float32)
+            self._embedding = np.concatenate([self._embedding, room])
+        self._embedding[self._n_embedded : end] = more
+        self._n_embedded = end
+
+    def view(self, frames: Singles) -> View:
+        """Return what a policy may look at; the arrays cannot be written."""
+        n = self.n_frames
+        embedding = self._embedding[:n] if self.model_version else np.zeros((n, 0), np.float32)
+        parts = {name: column[:n] for name, column in self._columns.items()}
+        latest = self.latest.copy()
+        arrays: list[npt.NDArray[Any]] = [embedding, latest, *parts.values()]
+        for array in arrays:
+            array.setflags(write=False)
+        return View(
+            embedding=embedding,
+            trajectory=parts["segment"],
+            step=parts["step"],
+            restarts=parts["uses"],
+            latest=latest,
+            frames=frames,
+            model_version=self.model_version,
+        )
 
 
 @dataclass(eq=False)
@@ -37,7 +120,7 @@ class Walker:
     number: int
     position: int = 0
     latest: int | None = None
-    state: npt.NDArray[np.float64] | None = None
+    state: Doubles | None = None
     segment: int = -1
     step: int = 0
     failures: int = 0
@@ -98,7 +181,7 @@ class Progress:
         """Hear that the walker's next chunk is on its way."""
         walker.pending, walker.position = None, walker.position + 1
 
-    def came_back(self, walker: Walker, chunk: ChunkRow, state: npt.NDArray[np.float64]) -> None:
+    def came_back(self, walker: Walker, chunk: ChunkRow, state: Doubles) -> None:
         """Count a chunk whose frames are the newest; the walker's state is that at the last of them."""
         self._place(walker, chunk)
         walker.failures, walker.state = 0, state

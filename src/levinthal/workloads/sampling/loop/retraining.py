@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -17,6 +18,7 @@ from levinthal.workloads.sampling.learners.learner import Learner, Model
 from levinthal.workloads.sampling.loop.plan import CampaignPlan
 from levinthal.workloads.sampling.loop.task import model_seed
 from levinthal.workloads.sampling.record.reader import mapped
+from levinthal.workloads.sampling.record.rows import ModelRow
 
 Embedding = npt.NDArray[np.float32]
 
@@ -48,24 +50,13 @@ class Trained:
         Ready to embed.
     embedding : ndarray of float32, shape (n_embedded, d)
         Of the first frames of the record, at least those it was trained on.
-    version, n_frames, seed, warm
-        As in the record's row of it.
-    submitted, began, trained : float
-        When it was asked for, begun and ready; seconds since 1970.
-    cpu_s : float
-        Processor time of training and embedding.
+    row : ModelRow
+        What the record will say of it, not yet adopted.
     """
 
     model: Model
     embedding: Embedding
-    version: int
-    n_frames: int
-    seed: int
-    warm: bool
-    submitted: float
-    began: float
-    trained: float
-    cpu_s: float
+    row: ModelRow
 
 
 def train(
@@ -87,9 +78,7 @@ def train(
         raise UsageError(
             f"learner {learner.name} gave {n_frames} frames the shape {embedding.shape}: it must be (frames, d)"
         )
-    return Trained(
-        model=model,
-        embedding=embedding,
+    row = ModelRow(
         version=version,
         n_frames=n_frames,
         seed=seed,
@@ -97,8 +86,10 @@ def train(
         submitted=began,
         began=began,
         trained=trained,
+        adopted=math.nan,
         cpu_s=time.process_time() - processor,
     )
+    return Trained(model, embedding, row)
 
 
 def embed_frames(model: Model, frames: FrameFile, first: int, end: int) -> tuple[Embedding, float]:
@@ -189,16 +180,17 @@ class Retraining:
                 return None
             more, cpu_s = self._catching_up.result()
             self._catching_up = None
-            embedding = np.concatenate([self._trained.embedding, more])
-            self._trained = replace(self._trained, embedding=embedding, cpu_s=self._trained.cpu_s + cpu_s)
+            embedding, row = np.concatenate([self._trained.embedding, more]), self._trained.row
+            self._trained = replace(self._trained, embedding=embedding, row=replace(row, cpu_s=row.cpu_s + cpu_s))
         behind = len(self._trained.embedding)
         if n_frames - behind > _CATCH_UP_FRAMES:
             self._catching_up = self._executor.submit(embed_frames, self._trained.model, self._frames, behind, n_frames)
             return None if not self._catching_up.done() else self._step(n_frames)
-        finished = replace(self._trained, submitted=self._submitted)
+        finished = replace(self._trained, row=replace(self._trained.row, submitted=self._submitted))
         self._fit = self._trained = None
-        self._model, self._version, self._breaks = finished.model, finished.version, 0
-        self._next_frames = max(int(np.ceil(finished.n_frames * self._plan.training_growth)), finished.n_frames + 1)
+        self._model, self._version, self._breaks = finished.model, finished.row.version, 0
+        n_frames = finished.row.n_frames
+        self._next_frames = max(int(np.ceil(n_frames * self._plan.training_growth)), n_frames + 1)
         return finished
 
     def _begin(self, n_frames: int) -> None:

@@ -10,11 +10,9 @@ import os
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-Doubles = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
+from levinthal.arrays import Doubles, Integers
 
 # Neighbours looked at of a point outside the sample, instead of as many as within.
 _NEIGHBOURS_OF_OTHERS = 4
@@ -24,13 +22,13 @@ def _threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _nearest(tree: cKDTree, points: Doubles, k: int) -> tuple[Doubles, Indices]:
+def _nearest(tree: cKDTree, points: Doubles, k: int) -> tuple[Doubles, Integers]:
     """Return distances and indices of the `k` nearest, both of shape (n_points, k), for k = 1 too."""
     distance, neighbour = tree.query(points, k=range(1, k + 1), workers=_threads())
     return np.asarray(distance, np.float64), np.asarray(neighbour, np.int64)
 
 
-def sample(n_points: int, size: int, rng: np.random.Generator) -> Indices:
+def sample(n_points: int, size: int, rng: np.random.Generator) -> Integers:
     """Return ascending indices of at most `size` points, each as likely as another."""
     if n_points <= size:
         return np.arange(n_points)
@@ -53,10 +51,10 @@ class Reference:
         Those, as indices into the sample.
     """
 
-    chosen: Indices
+    chosen: Integers
     tree: cKDTree
     distance: Doubles
-    neighbour: Indices
+    neighbour: Integers
 
 
 def reference(points: Doubles, size: int, k: int, rng: np.random.Generator) -> Reference:
@@ -82,7 +80,7 @@ def reference(points: Doubles, size: int, k: int, rng: np.random.Generator) -> R
     return Reference(chosen, tree, distance[~itself].reshape(shape), neighbour[~itself].reshape(shape))
 
 
-def _of_all(points: Doubles, found: Reference, within: Doubles, k: int) -> tuple[Doubles, Indices, Doubles, Indices]:
+def _of_all(points: Doubles, found: Reference, within: Doubles, k: int) -> tuple[Doubles, Integers, Doubles, Integers]:
     """Return room for a value of each point, filled for the sample, and the others with their neighbours."""
     values = np.empty(len(points))
     values[found.chosen] = within
@@ -155,12 +153,12 @@ def outlier_factors_outside(points: Doubles, found: Reference) -> Doubles:
     return _factors(distance, neighbour, found)
 
 
-def _factors(distance: Doubles, neighbour: Indices, found: Reference) -> Doubles:
+def _factors(distance: Doubles, neighbour: Integers, found: Reference) -> Doubles:
     of_neighbours = _densities(found.distance, found.neighbour, found)[neighbour].mean(axis=1)
     return np.asarray(of_neighbours / _densities(distance, neighbour, found), np.float64)
 
 
-def _densities(distance: Doubles, neighbour: Indices, found: Reference) -> Doubles:
+def _densities(distance: Doubles, neighbour: Integers, found: Reference) -> Doubles:
     reachability = np.maximum(found.distance[neighbour, -1], distance)
     # as in scikit-learn, points at one place have a large density but no infinite one
     return np.asarray(1.0 / (reachability.mean(axis=1) + 1e-10), np.float64)

@@ -6,22 +6,45 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Integers, Mask
 from levinthal.errors import DataError, UsageError
-from levinthal.workloads.sampling.policies.settings import RestartSettings
+from levinthal.plugins import check_values
 from levinthal.workloads.sampling.policies.view import Decision, View
 
-Doubles = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+
+@dataclass(frozen=True)
+class RestartSettings:
+    """When a walker is stopped, and which restarts are refused.
+
+    Attributes
+    ----------
+    min_age_frames : int
+        A segment goes on at least for so many frames.
+    recent_frames : int
+        A segment goes on while one of its last so many frames is new to the policy.
+    per_trajectory : int
+        Most restarts from one segment between two looks at all frames.
+    max_uses : int
+        Most restarts from one frame, ever.
+    """
+
+    min_age_frames: int = 20
+    recent_frames: int = 10
+    per_trajectory: int = 2
+    max_uses: int = 1
+
+    def __post_init__(self) -> None:
+        check_values(self, **dict.fromkeys(("min_age_frames", "recent_frames", "per_trajectory", "max_uses"), 1))
+
+
 S = TypeVar("S", bound=RestartSettings)
 
 
 class Novelty(Protocol):
     """Says which frames are new to a policy, those too that came after its last look at all frames."""
 
-    def __call__(self, frames: Indices, view: View, /) -> Bools:
+    def __call__(self, frames: Integers, view: View, /) -> Mask:
         """Return for each frame whether its segment deserves to go on."""
         ...
 
@@ -46,7 +69,7 @@ class Ranking:
         Two candidates no further apart than this in the embedding are alike.
     """
 
-    frames: Indices
+    frames: Integers
     scores: Doubles
     reason: str
     nothing: str

@@ -26,20 +26,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Integers, Singles
 from levinthal.errors import DataError
 from levinthal.workloads.sampling.record.rows import (
+    FORMAT_VERSION,
     ChunkRow,
     DecisionRow,
     FailureRow,
     ModelRow,
     SessionRow,
     select,
+    upgrade,
 )
-from levinthal.workloads.sampling.record.versions import FORMAT_VERSION, upgrade
 
 DATABASE, FRAMES, STATES = "campaign.db", "frames.f32", "states.f64"
-
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,12 @@ def mapped(path: Path, dtype: str, n: int, shape: tuple[int, ...]) -> npt.NDArra
     return np.memmap(path, dtype, "r", shape=(n, *shape))
 
 
-def checksum(frames: npt.NDArray[np.float32], states: npt.NDArray[np.float64]) -> int:
+def checksum(frames: Singles, states: Doubles) -> int:
     """Return the CRC-32 of a chunk's frames and states as they lie on disk."""
     return zlib.crc32(np.ascontiguousarray(states, "<f8").tobytes(), zlib.crc32(_packed(frames)))
 
 
-def _packed(frames: npt.NDArray[np.float32]) -> bytes:
+def _packed(frames: Singles) -> bytes:
     return np.ascontiguousarray(frames, "<f4").tobytes()
 
 
@@ -175,12 +175,12 @@ class CampaignRecord:
         return self.chunks[-1].first_frame + self.chunks[-1].n_frames if self.chunks else 0
 
     @property
-    def frames(self) -> npt.NDArray[np.float32]:
+    def frames(self) -> Singles:
         """All frames, shape (n_frames, *frame_shape)."""
         return mapped(self.folder / FRAMES, "<f4", len(self), self.header.frame_shape)
 
     @property
-    def states(self) -> npt.NDArray[np.float64]:
+    def states(self) -> Doubles:
         """The full state at each frame, shape (n_frames, state_width)."""
         return mapped(self.folder / STATES, "<f8", len(self), (self.header.state_width,))
 

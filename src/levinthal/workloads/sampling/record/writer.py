@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import time
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError, UsageError, WriteError
-from levinthal.files.writing import as_write_error, whole_path
+from levinthal.files.writing import as_write_error, lock, whole_path
 from levinthal.workloads.sampling.record.reader import (
     DATABASE,
     FRAMES,
@@ -25,6 +24,7 @@ from levinthal.workloads.sampling.record.reader import (
     read_header,
 )
 from levinthal.workloads.sampling.record.rows import (
+    FORMAT_VERSION,
     ChunkRow,
     DecisionRow,
     FailureRow,
@@ -33,8 +33,8 @@ from levinthal.workloads.sampling.record.rows import (
     create_tables,
     insert,
     select,
+    upgrade,
 )
-from levinthal.workloads.sampling.record.versions import FORMAT_VERSION, upgrade
 
 _LOCK = "campaign.lock"
 
@@ -87,12 +87,7 @@ class CampaignWriter:
             raise
 
     def _begin(self, resume: bool) -> None:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataError(
-                f"{self.folder} is being written by another process: wait for it or choose another folder"
-            ) from None
+        lock(self._lock, self.folder)
         path = self.folder / DATABASE
         if path.exists() and not resume:
             raise UsageError(f"{self.folder} holds a campaign already: resume it, or choose another folder")

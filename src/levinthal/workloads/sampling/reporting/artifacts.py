@@ -11,7 +11,7 @@ import numpy as np
 from levinthal.errors import DataError
 from levinthal.harness import Run
 from levinthal.simulation.analysis.markov import cross_validated_vamp2, frame_weights
-from levinthal.workloads.sampling.learners.registry import make_learner
+from levinthal.workloads.sampling.learners.learner import make_learner
 from levinthal.workloads.sampling.record.reader import CampaignRecord
 from levinthal.workloads.sampling.reporting.figures import (
     arrival_figure,

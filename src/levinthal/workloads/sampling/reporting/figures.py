@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Floats, Integers, Singles
 from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
 from levinthal.workloads.sampling.study.comparison import PolicyComparison
 from levinthal.workloads.sampling.study.evaluation import Cost, coverage_curve, first_arrival
@@ -16,7 +16,6 @@ from levinthal.workloads.sampling.study.outcome import Outcome
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Doubles: TypeAlias = npt.NDArray[np.float64]
 Outcomes: TypeAlias = Mapping[str, Sequence[Outcome]]
 
 _POINTS = 200
@@ -100,7 +99,7 @@ def arrival_figure(outcomes: Outcomes, cost: Cost, budget: float, event: str) ->
     return svg_of(figure)
 
 
-def free_energy_figure(panels: Mapping[str, tuple[npt.NDArray[np.float32], Doubles]], labels: tuple[str, str]) -> str:
+def free_energy_figure(panels: Mapping[str, tuple[Singles, Doubles]], labels: tuple[str, str]) -> str:
     """Draw -ln of the weighted histogram of each set of frames, in kT, on common axes.
 
     Parameters
@@ -131,10 +130,10 @@ def free_energy_figure(panels: Mapping[str, tuple[npt.NDArray[np.float32], Doubl
 
 
 def latent_figure(
-    latent: npt.NDArray[np.floating],
+    latent: Floats,
     prices: Doubles,
-    values: npt.NDArray[np.floating],
-    restarts: npt.NDArray[np.int64],
+    values: Floats,
+    restarts: Integers,
     label: str,
     seed: int,
 ) -> str:

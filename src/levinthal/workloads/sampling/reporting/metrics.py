@@ -10,7 +10,7 @@ import numpy as np
 from levinthal.harness import Run
 from levinthal.harness.results.labels import Label
 from levinthal.harness.results.result import CANNOT_TELL, Better, Kind, Terms
-from levinthal.simulation.analysis.recurrence import mean_recurrence
+from levinthal.simulation.analysis.first_passage import mean_recurrence
 from levinthal.workloads.sampling.study.comparison import PolicyComparison
 from levinthal.workloads.sampling.study.evaluation import (
     coverage_at,

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Floats, Integers, Mask
 from levinthal.simulation.systems.molecular_system import MolecularSystem
 from levinthal.workloads.sampling.record.reader import CampaignRecord
-
-Doubles: TypeAlias = npt.NDArray[np.float64]
-Integers: TypeAlias = npt.NDArray[np.int64]
 
 
 def positions_nm(record: CampaignRecord, frames: Integers) -> Doubles:
@@ -22,7 +18,7 @@ def positions_nm(record: CampaignRecord, frames: Integers) -> Doubles:
     return np.asarray(record.states[frames, :half], np.float64).reshape(len(frames), -1, 3)
 
 
-def chosen_states(values: npt.NDArray[np.floating], cell: Integers, arrived: npt.NDArray[np.bool_], n: int) -> Integers:
+def chosen_states(values: Floats, cell: Integers, arrived: Mask, n: int) -> Integers:
     """Return frames worth looking at: those of the event first, then one of each of the cells furthest apart.
 
     Parameters

@@ -1,7 +1,7 @@
 """Doing the campaigns of a study: each finished one is kept, however often it is killed.
 
 A campaign is done on one core with all that belongs to it (simulating, training, embedding, selecting, recording), or
-spread over all workers with training beside. On one core its budget is counted by `core_clock.own_seconds`: neighbours
+spread over all workers with training beside. On one core its budget is counted by `budget.own_seconds`: neighbours
 take no part of it. Campaigns of one seed come one after another, so that whatever slows the machine down hits all
 policies alike.
 """
@@ -17,8 +17,8 @@ from typing import Any
 
 from levinthal.errors import DataError
 from levinthal.harness.study import measure_side_by_side
+from levinthal.workloads.sampling.loop.budget import own_seconds
 from levinthal.workloads.sampling.loop.campaign import run_campaign
-from levinthal.workloads.sampling.loop.core_clock import own_seconds
 from levinthal.workloads.sampling.record.reader import DATABASE, CampaignRecord
 from levinthal.workloads.sampling.study.outcome import Outcome, load_outcome, outcome_of, save_outcome
 from levinthal.workloads.sampling.study.tasks import CampaignTask

@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Integers
 from levinthal.errors import DataError
 from levinthal.simulation.analysis.coverage import states_visited_curve
 from levinthal.simulation.analysis.divergence import jensen_shannon_nats
 from levinthal.simulation.analysis.markov import markov_model_of_counts, transition_counts
 from levinthal.workloads.sampling.study.outcome import Outcome
 
-Doubles: TypeAlias = npt.NDArray[np.float64]
-Integers: TypeAlias = npt.NDArray[np.int64]
 Cost: TypeAlias = Literal["core-seconds", "steps"]
 
 

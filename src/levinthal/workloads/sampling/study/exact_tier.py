@@ -13,10 +13,9 @@ import numpy.typing as npt
 from levinthal.simulation.analysis.coverage import state_counts
 from levinthal.simulation.analysis.divergence import jensen_shannon_nats
 from levinthal.simulation.analysis.exact_chain import first_passage_survival, mean_recurrence_steps
-from levinthal.simulation.analysis.first_passage import first_passage_durations, membership
+from levinthal.simulation.analysis.first_passage import first_passage_durations, mean_recurrence, membership
 from levinthal.simulation.analysis.intervals import Estimate, jackknife
 from levinthal.simulation.analysis.markov import markov_model_of_counts, transition_counts
-from levinthal.simulation.analysis.recurrence import mean_recurrence
 from levinthal.simulation.analysis.survival import restricted_mean_duration
 from levinthal.simulation.exact.folding_landscape import FoldingLandscape, folding_landscape
 

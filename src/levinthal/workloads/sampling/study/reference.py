@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Doubles
 from levinthal.files.writing import whole_file
 from levinthal.simulation.analysis.markov import markov_model_of_counts, transition_counts
 from levinthal.workloads.sampling.loop.task import chunk_seed
@@ -17,7 +18,6 @@ from levinthal.workloads.sampling.systems.dynamics import Dynamics
 from levinthal.workloads.sampling.systems.observables import Observables
 from levinthal.workloads.sampling.systems.system import System
 
-Doubles: TypeAlias = npt.NDArray[np.float64]
 Cells: TypeAlias = npt.NDArray[np.int32]
 
 WALKS = 8

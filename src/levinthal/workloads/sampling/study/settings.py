@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from levinthal.harness.contract.settings import Settings
 from levinthal.plugins import unknown
-from levinthal.workloads.sampling.learners.registry import LEARNERS
+from levinthal.workloads.sampling.learners.learner import LEARNERS
 from levinthal.workloads.sampling.policies.registry import POLICIES
 
 

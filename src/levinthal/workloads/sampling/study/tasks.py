@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from levinthal.errors import UsageError
-from levinthal.workloads.sampling.learners.learner import Learner
-from levinthal.workloads.sampling.learners.registry import LEARNERS, make_learner
+from levinthal.workloads.sampling.learners.learner import LEARNERS, Learner, make_learner
 from levinthal.workloads.sampling.loop.plan import CampaignPlan
 from levinthal.workloads.sampling.policies.registry import POLICIES, Declared, declared_by, make_policy
 from levinthal.workloads.sampling.policies.view import Policy

@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Singles
 from levinthal.errors import UsageError
 from levinthal.simulation.exact.markov_chain import ChainState, MarkovChain
 from levinthal.simulation.exact.potential import MINIMA, MuellerBrown, PlanarState
-
-State = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +33,9 @@ class DynamicsChunk:
         That after the last step.
     """
 
-    frames: npt.NDArray[np.float32]
-    states: State
-    end_state: State
+    frames: Singles
+    states: Doubles
+    end_state: Doubles
 
 
 class Dynamics(Protocol):
@@ -75,11 +73,11 @@ class Dynamics(Protocol):
         """Of what decides the dynamics."""
         ...
 
-    def start(self, number: int, seed: int) -> State:
+    def start(self, number: int, seed: int) -> Doubles:
         """Return the full state where walker `number` begins."""
         ...
 
-    def advance(self, state: State, n_steps: int, seed: int, frame_interval: int, first_step: int) -> DynamicsChunk:
+    def advance(self, state: Doubles, n_steps: int, seed: int, frame_interval: int, first_step: int) -> DynamicsChunk:
         """Make `n_steps` steps; a frame wherever the step, from `first_step` on, is a multiple of the interval.
 
         The same arguments give the same bits on the same machine. A `SimulationError` where the system breaks.
@@ -131,11 +129,11 @@ class ChainDynamics:
         """One number, the microstate."""
         return 1
 
-    def start(self, number: int, seed: int) -> State:
+    def start(self, number: int, seed: int) -> Doubles:
         """Return the microstate where a walker begins; there is nothing to draw."""
         return np.array([self.starts[number % len(self.starts)]], np.float64)
 
-    def advance(self, state: State, n_steps: int, seed: int, frame_interval: int, first_step: int) -> DynamicsChunk:
+    def advance(self, state: Doubles, n_steps: int, seed: int, frame_interval: int, first_step: int) -> DynamicsChunk:
         """Walk."""
         end, frames = self.chain.advance(
             ChainState(int(state[0]), first_step), n_steps, seed, frame_interval=frame_interval
@@ -182,12 +180,12 @@ class PlanarDynamics:
         """Position and velocity."""
         return 4
 
-    def start(self, number: int, seed: int) -> State:
+    def start(self, number: int, seed: int) -> Doubles:
         """Return a walker's place with a velocity drawn for the temperature."""
         state = self.surface.start(self.starts[number % len(self.starts)], seed)
         return np.array([*state.position, *state.velocity])
 
-    def advance(self, state: State, n_steps: int, seed: int, frame_interval: int, first_step: int) -> DynamicsChunk:
+    def advance(self, state: Doubles, n_steps: int, seed: int, frame_interval: int, first_step: int) -> DynamicsChunk:
         """Simulate from frame to frame, each part with a seed of its own: so velocities at frames are known."""
         x, y, velocity_x, velocity_y = map(float, state)
         particle = PlanarState((x, y), (velocity_x, velocity_y), first_step)

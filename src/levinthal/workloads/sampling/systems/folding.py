@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Integers
 from levinthal.datasets.registry import data_set
 from levinthal.errors import DataError
 from levinthal.workloads.sampling.systems.observables import FoldProjection, GridObservables
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from levinthal.simulation.go.go_model import GoModel
     from levinthal.simulation.systems.molecular_system import MolecularSystem
 
-Doubles: TypeAlias = npt.NDArray[np.float64]
 
 DEFAULT_KT = 1.0
 DEFAULT_TEMPERATURE_K = 300.0
@@ -29,9 +28,7 @@ _NATIVE_CONTACT_NM = 0.8
 _NATIVE_CONTACT_SEPARATION = 3
 
 
-def _fold_observables(
-    native_nm: Doubles, contacts: npt.NDArray[np.int64], reach_nm: Doubles, folded_q: float
-) -> GridObservables:
+def _fold_observables(native_nm: Doubles, contacts: Integers, reach_nm: Doubles, folded_q: float) -> GridObservables:
     """Return cells of Q and RMSD; the widest RMSD is that of a chain stretched out."""
     widest = 0.38 * len(native_nm) / np.sqrt(12.0)
     return GridObservables(
@@ -86,7 +83,7 @@ def go_system_of_file(path: Path, request: SystemRequest) -> System:
     return go_system(go_model(path, kt_over_epsilon=request.settings.temperature or DEFAULT_KT), request, path.name)
 
 
-def native_contacts(native_nm: Doubles) -> tuple[npt.NDArray[np.int64], Doubles]:
+def native_contacts(native_nm: Doubles) -> tuple[Integers, Doubles]:
     """Return pairs of CA atoms within 0.8 nm, at least 3 apart in the chain, and the distance each is kept up to."""
     first, second = np.triu_indices(len(native_nm), _NATIVE_CONTACT_SEPARATION)
     distance = np.linalg.norm(native_nm[first] - native_nm[second], axis=1)

@@ -11,12 +11,11 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Integers, Mask, Singles
 from levinthal.proteins.similarity.fractions import rmsd
 from levinthal.simulation.exact.potential import grid_cells
 
-Doubles: TypeAlias = npt.NDArray[np.float64]
-Frames: TypeAlias = npt.NDArray[np.float32]
-States: TypeAlias = npt.NDArray[np.float64]
+Frames: TypeAlias = Singles
 Box: TypeAlias = tuple[float, float, float, float]
 
 _FRAMES_AT_ONCE = 20_000
@@ -36,9 +35,9 @@ class Observed:
         Whether the event is met; all false where none was declared.
     """
 
-    values: npt.NDArray[np.float32]
+    values: Singles
     cell: npt.NDArray[np.int32]
-    arrived: npt.NDArray[np.bool_]
+    arrived: Mask
 
     def __len__(self) -> int:
         return len(self.cell)
@@ -52,7 +51,7 @@ class Projection(Protocol):
         """What both coordinates are called."""
         ...
 
-    def values(self, frames: Frames, states: States) -> Doubles:
+    def values(self, frames: Frames, states: Doubles) -> Doubles:
         """Return both coordinates, shape (n_frames, 2)."""
         ...
 
@@ -63,7 +62,7 @@ class PlaneProjection:
 
     labels: tuple[str, str] = ("x", "y")
 
-    def values(self, frames: Frames, states: States) -> Doubles:
+    def values(self, frames: Frames, states: Doubles) -> Doubles:
         """Return the place."""
         return np.asarray(frames[:, :2], np.float64)
 
@@ -74,7 +73,7 @@ class TorsionProjection:
 
     labels: tuple[str, str] = ("phi (degrees)", "psi (degrees)")
 
-    def values(self, frames: Frames, states: States) -> Doubles:
+    def values(self, frames: Frames, states: Doubles) -> Doubles:
         """Return both angles in degrees, -180 to 180."""
         pairs = np.asarray(frames, np.float64).reshape(len(frames), 2, 2)
         return np.asarray(np.degrees(np.arctan2(pairs[..., 1], pairs[..., 0])), np.float64)
@@ -97,11 +96,11 @@ class FoldProjection:
     """
 
     native_nm: Doubles
-    contacts: npt.NDArray[np.int64]
+    contacts: Integers
     reach_nm: Doubles
     labels: tuple[str, str] = ("fraction of native contacts Q", "RMSD to native (nm)")
 
-    def values(self, frames: Frames, states: States) -> Doubles:
+    def values(self, frames: Frames, states: Doubles) -> Doubles:
         """Return Q and RMSD in nm."""
         parts = [np.empty((0, 2))]
         for first in range(0, len(frames), _FRAMES_AT_ONCE):
@@ -130,12 +129,12 @@ class Observables(Protocol):
         """The event in words, empty where there is none."""
         ...
 
-    def observe(self, frames: Frames, states: States) -> Observed:
+    def observe(self, frames: Frames, states: Doubles) -> Observed:
         """Measure frames; `states` are their full states."""
         ...
 
 
-def _within(values: Doubles, box: Box | None) -> npt.NDArray[np.bool_]:
+def _within(values: Doubles, box: Box | None) -> Mask:
     if box is None:
         return np.zeros(len(values), np.bool_)
     x, y = values.T
@@ -174,7 +173,7 @@ class GridObservables:
         """Names of the coordinates."""
         return self.projection.labels
 
-    def observe(self, frames: Frames, states: States) -> Observed:
+    def observe(self, frames: Frames, states: Doubles) -> Observed:
         """Project, and find cells."""
         values = self.projection.values(frames, states)
         inside = values.copy()
@@ -201,7 +200,7 @@ class MicrostateObservables:
     """
 
     points: Doubles
-    target: npt.NDArray[np.bool_]
+    target: Mask
     labels: tuple[str, str]
     event: str = ""
 
@@ -210,7 +209,7 @@ class MicrostateObservables:
         """States of the chain."""
         return len(self.points)
 
-    def observe(self, frames: Frames, states: States) -> Observed:
+    def observe(self, frames: Frames, states: Doubles) -> Observed:
         """Look up."""
         cell = np.asarray(states)[:, 0].astype(np.int32)
         return Observed(self.points[cell].astype(np.float32), cell, self.target[cell])

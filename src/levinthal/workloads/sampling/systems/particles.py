@@ -6,14 +6,12 @@ import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from levinthal.arrays import Doubles
 from levinthal.errors import UsageError
 from levinthal.simulation.dynamics.replica import ReplicaState, advance, start_replica
 from levinthal.simulation.systems.molecular_system import MolecularSystem
 from levinthal.workloads.sampling.systems.dynamics import DynamicsChunk
-
-State = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +31,7 @@ class ParticleDynamics:
     """
 
     system: MolecularSystem
-    starts_nm: tuple[npt.NDArray[np.float64], ...]
+    starts_nm: tuple[Doubles, ...]
     platform: str = "auto"
     threads: int = 1
     sha256: str = field(init=False)
@@ -61,13 +59,13 @@ class ParticleDynamics:
         """Positions and velocities."""
         return 6 * self.system.n_atoms
 
-    def start(self, number: int, seed: int) -> State:
+    def start(self, number: int, seed: int) -> Doubles:
         """Return a walker's start structure with velocities drawn for the temperature."""
         positions = self.starts_nm[number % len(self.starts_nm)]
         state = start_replica(self.system, positions, seed, platform=self.platform, threads=self.threads)
         return _flat(state.positions_nm, state.velocities_nm_ps)
 
-    def advance(self, state: State, n_steps: int, seed: int, frame_interval: int, first_step: int) -> DynamicsChunk:
+    def advance(self, state: Doubles, n_steps: int, seed: int, frame_interval: int, first_step: int) -> DynamicsChunk:
         """Simulate; the frames are those of `levinthal.simulation.dynamics.replica.advance`."""
         half = 3 * self.system.n_atoms
         start = ReplicaState(state[:half].reshape(-1, 3), state[half:].reshape(-1, 3), step=first_step)
@@ -85,5 +83,5 @@ class ParticleDynamics:
         return DynamicsChunk(frames.coordinates_nm, states, _flat(end.positions_nm, end.velocities_nm_ps))
 
 
-def _flat(positions: State, velocities: State) -> State:
+def _flat(positions: Doubles, velocities: Doubles) -> Doubles:
     return np.concatenate([positions.ravel(), velocities.ravel()])

@@ -7,7 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from levinthal.harness.contract.settings import Settings
-from levinthal.workloads.sampling.systems.kinds import SYSTEMS
+from levinthal.plugins import Registry
+
+SYSTEMS = Registry("system", "levinthal.systems", "levinthal.workloads.sampling.systems.built_in")
+"""Each is a `levinthal.workloads.sampling.systems.system.SystemKind`."""
 
 
 class SystemSettings(Settings):

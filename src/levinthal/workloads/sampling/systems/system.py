@@ -1,23 +1,21 @@
-"""What a system is to a study, and what a kind of system declares of itself."""
+"""What a system is to a study, what a kind of system declares of itself, and the system that the settings name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, cast
 
-import numpy as np
-import numpy.typing as npt
-
+from levinthal.arrays import Doubles, Floats
+from levinthal.errors import UsageError
+from levinthal.plugins import unknown
 from levinthal.workloads.sampling.systems.dynamics import Dynamics
 from levinthal.workloads.sampling.systems.observables import Observables
-from levinthal.workloads.sampling.systems.settings import SystemSettings
+from levinthal.workloads.sampling.systems.settings import SYSTEMS, SystemSettings
 
 if TYPE_CHECKING:
     from levinthal.simulation.systems.molecular_system import MolecularSystem
-
-Doubles: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +55,7 @@ class System:
     molecule: MolecularSystem | None = None
     reference_dynamics: Dynamics | None = None
     stationary: Doubles | None = None
-    target: npt.NDArray[np.floating] | None = None
+    target: Floats | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -106,3 +104,53 @@ class SystemKind:
     is_exact: bool = False
     takes: str = ""
     suffixes: tuple[str, ...] = ()
+
+
+def make_system(settings: SystemSettings, platform: str = "auto", folder: Path = Path()) -> System:
+    """Make the system that the settings name.
+
+    Parameters
+    ----------
+    settings : SystemSettings
+        `system`, `model`, `temperature` and what belongs to them.
+    platform : str
+        OpenMM platform of molecules.
+    folder : Path
+        Where a structure that was made whole is left.
+
+    Raises
+    ------
+    UsageError, DataError
+        An unknown name, or a file that cannot be used; the message names chain and residue.
+    """
+    name, _, source = settings.system.partition(":")
+    if name in SYSTEMS.names():
+        kind = _kind(name)
+        if bool(source) != bool(kind.takes):
+            what = "needs what to make it of" if kind.takes else "is made of nothing else"
+            raise UsageError(f"system {name} {what}: set system={name}{kind.takes and ':'}{kind.takes}")
+    else:
+        kind, source = _kind_of_file(settings.system), settings.system
+    system = kind.make(SystemRequest(settings, source, platform, folder))
+    if kind.is_exact != (system.stationary is not None):
+        raise UsageError(
+            f"system {settings.system!r} does not keep the contract: it must declare is_exact, and have a stationary "
+            "distribution, or neither"
+        )
+    return system
+
+
+def _kind(name: str) -> SystemKind:
+    return cast(SystemKind, SYSTEMS.load(name))
+
+
+def _kind_of_file(text: str) -> SystemKind:
+    """Return the kind of a file by its suffix; of one that is there, at the least that which takes any."""
+    path = Path(text)
+    for suffix in (path.suffix.lower(), "*" if path.is_file() else ""):
+        for name in SYSTEMS.names() if suffix else ():
+            if suffix in _kind(name).suffixes:
+                return _kind(name)
+    kinds = {name: _kind(name) for name in SYSTEMS.names()}
+    known = [f"{name}:{kind.takes}" if kind.takes else name for name, kind in kinds.items()]
+    raise unknown("system", text, [*known, *(f"FILE{each}" for kind in kinds.values() for each in kind.suffixes[:1])])

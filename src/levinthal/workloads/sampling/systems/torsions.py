@@ -7,16 +7,14 @@ import io
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Floats, Integers
 from levinthal.errors import DataError
 from levinthal.workloads.sampling.systems.dynamics import DynamicsChunk
 from levinthal.workloads.sampling.systems.particles import ParticleDynamics
 
-State = npt.NDArray[np.float64]
 
-
-def torsion_features(positions_nm: npt.NDArray[np.floating], quartets: npt.NDArray[np.int64]) -> State:
+def torsion_features(positions_nm: Floats, quartets: Integers) -> Doubles:
     """Return cosine and sine of each torsion.
 
     Parameters
@@ -40,7 +38,7 @@ def torsion_features(positions_nm: npt.NDArray[np.floating], quartets: npt.NDArr
     return np.asarray(np.stack([cosine / length, sine / length], axis=2).reshape(len(a), -1), np.float64)
 
 
-def backbone_torsions(topology_pdb: str) -> npt.NDArray[np.int64]:
+def backbone_torsions(topology_pdb: str) -> Integers:
     """Return the atoms of phi and psi of the one residue of a capped peptide, shape (2, 4).
 
     Raises
@@ -76,7 +74,7 @@ class TorsionDynamics:
     """
 
     molecule: ParticleDynamics
-    quartets: npt.NDArray[np.int64]
+    quartets: Integers
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,11 +96,11 @@ class TorsionDynamics:
         """That of the molecule."""
         return self.molecule.state_width
 
-    def start(self, number: int, seed: int) -> State:
+    def start(self, number: int, seed: int) -> Doubles:
         """Return a walker's start."""
         return self.molecule.start(number, seed)
 
-    def advance(self, state: State, n_steps: int, seed: int, frame_interval: int, first_step: int) -> DynamicsChunk:
+    def advance(self, state: Doubles, n_steps: int, seed: int, frame_interval: int, first_step: int) -> DynamicsChunk:
         """Simulate, and look at the torsions."""
         chunk = self.molecule.advance(state, n_steps, seed, frame_interval, first_step)
         half = chunk.states.shape[1] // 2

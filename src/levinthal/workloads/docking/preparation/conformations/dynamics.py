@@ -12,11 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import numpy.typing as npt
 import openmm
 from openmm import app, unit
 from sklearn.cluster import KMeans
 
+from levinthal.arrays import Doubles, Integers
 from levinthal.errors import DataError
 from levinthal.harness.contract.seeds import low_bits
 from levinthal.proteins.residues import HEAVY_ATOMS
@@ -25,8 +25,6 @@ from levinthal.simulation.systems.molecular_system import MolecularSystem
 from levinthal.simulation.systems.pdb_structure import from_pdb
 from levinthal.workloads.docking.molecules.molecule import Box, Receptor
 from levinthal.workloads.docking.preparation.conformations.pocket import carry_hydrogens, heavy_atoms, pocket_atoms
-
-Doubles = npt.NDArray[np.float64]
 
 _MARGIN_ANGSTROM = 3.0
 _KT_KCAL_MOL = 0.593
@@ -156,7 +154,7 @@ def _letter(chain: int) -> str:
 
 def _matched(
     receptor: Receptor, atoms: list[tuple[int, str, int]], system: MolecularSystem
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+) -> tuple[Integers, Integers]:
     """Return the indices of the same atoms in the receptor and in the simulated system."""
     topology = app.PDBFile(io.StringIO(system.topology_pdb)).topology
     place = {(int(atom.residue.id), atom.name): atom.index for atom in topology.atoms()}

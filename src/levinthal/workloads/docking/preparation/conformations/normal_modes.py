@@ -11,15 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import eigsh
 from scipy.spatial import cKDTree
 
+from levinthal.arrays import Doubles, Integers, Mask
 from levinthal.errors import DataError
-
-Doubles = npt.NDArray[np.float64]
-Pairs = npt.NDArray[np.int64]
 
 _CUTOFF_ANGSTROM = 8.0
 _BOND_STIFFNESS = 100.0
@@ -43,12 +40,12 @@ class PocketModes:
         Orthonormal.
     """
 
-    mobile: Pairs
+    mobile: Integers
     eigenvalues: Doubles
     vectors: Doubles
 
 
-def stiff_pairs(coordinates_angstrom: Doubles) -> tuple[Pairs, Pairs]:
+def stiff_pairs(coordinates_angstrom: Doubles) -> tuple[Integers, Integers]:
     """Return pairs of bonded atoms, and of atoms bonded to the same atom, found by distance.
 
     Parameters
@@ -77,7 +74,7 @@ def stiff_pairs(coordinates_angstrom: Doubles) -> tuple[Pairs, Pairs]:
     return bonds, np.array(sorted(angles), np.int64).reshape(-1, 2)
 
 
-def pocket_modes(coordinates_angstrom: Doubles, mobile: npt.NDArray[np.bool_], n_modes: int) -> PocketModes:
+def pocket_modes(coordinates_angstrom: Doubles, mobile: Mask, n_modes: int) -> PocketModes:
     """Return the slowest modes of the atoms that may move.
 
     Parameters
@@ -159,7 +156,7 @@ def displace(coordinates_angstrom: Doubles, modes: PocketModes, weights: Doubles
     return restore_lengths(moved, coordinates_angstrom, modes.mobile)
 
 
-def restore_lengths(moved_angstrom: Doubles, reference_angstrom: Doubles, mobile: Pairs) -> Doubles:
+def restore_lengths(moved_angstrom: Doubles, reference_angstrom: Doubles, mobile: Integers) -> Doubles:
     """Return the moved atoms with the bond lengths and 1-3 distances that they had, only mobile atoms shifted.
 
     Each sweep shifts an atom by the mean of what its pairs ask for (SHAKE in Jacobi's order), until no pair is off by

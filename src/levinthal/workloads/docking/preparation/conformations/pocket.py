@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from levinthal.arrays import Doubles, Integers, Mask
 from levinthal.errors import DataError
 from levinthal.workloads.docking.molecules.molecule import Box, Receptor
-
-Doubles = npt.NDArray[np.float64]
 
 # Atoms bonded to an atom, and those bonded to these, are within 2.6 A of it.
 _FRAME_ANGSTROM = 2.6
 
 
-def heavy_atoms(receptor: Receptor) -> npt.NDArray[np.int64]:
+def heavy_atoms(receptor: Receptor) -> Integers:
     """Return the indices of the atoms that are scored."""
     return np.flatnonzero(receptor.vina_types >= 0)
 
 
-def pocket_atoms(receptor: Receptor, box: Box, margin_angstrom: float = 0.0) -> npt.NDArray[np.bool_]:
+def pocket_atoms(receptor: Receptor, box: Box, margin_angstrom: float = 0.0) -> Mask:
     """Return which atoms are in residues that reach into a box, or within a margin of it; shape (n,).
 
     Raises

@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from levinthal.arrays import Doubles, Integers
 from levinthal.workloads.docking.molecules.molecule import Box, Receptor
 from levinthal.workloads.docking.preparation.conformations.pocket import heavy_atoms, pocket_atoms
 from levinthal.workloads.docking.scoring.functions import FunctionName, pair_energy, scoring_function
-
-Doubles = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 
 _STAGGERED = (-60.0, 60.0, 180.0)
 _ACROSS = (-90.0, 90.0)
@@ -57,7 +54,7 @@ _SAME_DEGREES = 25.0
 class _SideChain:
     """The moving atoms of a side chain, and where its rotamers have them, shape (rotamers, atoms, 3), native first."""
 
-    atoms: Indices
+    atoms: Integers
     places: Doubles
     energies_kcal_mol: Doubles
 
@@ -143,7 +140,7 @@ def _side_chains(receptor: Receptor, box: Box, function: FunctionName) -> list[_
     return chains
 
 
-def _beyond(receptor: Receptor, members: list[int], before: int, hinge: int) -> Indices:
+def _beyond(receptor: Receptor, members: list[int], before: int, hinge: int) -> Integers:
     """Return the atoms of a residue that hang on `hinge`, seen from `before`; hydrogens too, `hinge` itself not."""
     places = receptor.coordinates_angstrom
     reached, border = {hinge}, [hinge]
@@ -159,7 +156,7 @@ def _beyond(receptor: Receptor, members: list[int], before: int, hinge: int) -> 
     return np.array(sorted(reached - {hinge}), np.int64)
 
 
-def _is_bridged(receptor: Receptor, residue: str, moving: Indices) -> bool:
+def _is_bridged(receptor: Receptor, residue: str, moving: Integers) -> bool:
     """Say whether the side chain is bonded to another residue, by a disulfide bridge for example."""
     others = np.array([each != residue for each in receptor.residues]) & (receptor.vina_types >= 0)
     heavy = moving[receptor.vina_types[moving] >= 0]
@@ -193,14 +190,14 @@ def _about(axis: Doubles, angle: float, arms: Doubles) -> Doubles:
 
 
 def _pairs(
-    receptor: Receptor, first: Doubles, one: Indices, second: Doubles, other: Indices, name: FunctionName
+    receptor: Receptor, first: Doubles, one: Integers, second: Doubles, other: Integers, name: FunctionName
 ) -> float:
     distances = torch.from_numpy(np.linalg.norm(first[:, None] - second[None], axis=-1))
     types = torch.from_numpy(receptor.vina_types.astype(np.int64))
     return float(pair_energy(scoring_function(name), types[one][:, None], types[other][None], distances).sum())
 
 
-def _alone(receptor: Receptor, residue: str, moving: Indices, places: Doubles, function: FunctionName) -> float:
+def _alone(receptor: Receptor, residue: str, moving: Integers, places: Doubles, function: FunctionName) -> float:
     """Return the energy of a side chain with the rest of the native receptor, its own residue left out."""
     scored = receptor.vina_types[moving] >= 0
     others = np.array([each != residue for each in receptor.residues]) & (receptor.vina_types >= 0)
@@ -213,7 +210,7 @@ def _energy(receptor: Receptor, places: Doubles, chains: list[_SideChain], funct
     moving = np.concatenate([chain.atoms for chain in chains])
     still = np.setdiff1d(heavy_atoms(receptor), moving)
     total = 0.0
-    done: list[Indices] = []
+    done: list[Integers] = []
     for chain in chains:
         atoms = chain.atoms[receptor.vina_types[chain.atoms] >= 0]
         own = receptor.residues[int(chain.atoms[0])]

@@ -16,16 +16,15 @@ import torch
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
+from levinthal.arrays import Singles
 from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
 from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings, Observation
 from levinthal.workloads.docking.search.contract import Problem
 
 ENVIRONMENT_ID = "levinthal/RigidDocking-v0"
 
-Floats = npt.NDArray[np.float32]
 
-
-class DockingVectorEnv(gymnasium.vector.VectorEnv[Floats, Floats, npt.NDArray[Any]]):
+class DockingVectorEnv(gymnasium.vector.VectorEnv[Singles, Singles, npt.NDArray[Any]]):
     """Many episodes in step, as arrays; autoreset mode NEXT_STEP: the call after the last step begins new episodes.
 
     Parameters
@@ -66,7 +65,7 @@ class DockingVectorEnv(gymnasium.vector.VectorEnv[Floats, Floats, npt.NDArray[An
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Floats, dict[str, Any]]:
+    ) -> tuple[Singles, dict[str, Any]]:
         """Begin all episodes; `seed` as in gymnasium: environment i has seed + i where one number is given."""
         if isinstance(seed, int):
             super().reset(seed=seed)
@@ -79,8 +78,8 @@ class DockingVectorEnv(gymnasium.vector.VectorEnv[Floats, Floats, npt.NDArray[An
         return _rows(observation), _infos(observation)
 
     def step(
-        self, actions: Floats
-    ) -> tuple[Floats, npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], dict[str, Any]]:
+        self, actions: Singles
+    ) -> tuple[Singles, npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], dict[str, Any]]:
         """Move all ligands, or, after the last step of the episodes, begin new ones."""
         nothing = np.zeros(self.num_envs, np.bool_)
         if self._done:
@@ -91,7 +90,7 @@ class DockingVectorEnv(gymnasium.vector.VectorEnv[Floats, Floats, npt.NDArray[An
         return _rows(observation), rewards.cpu().numpy().astype(np.float64), nothing, truncated, _infos(observation)
 
 
-class RigidDockingEnv(gymnasium.Env[Floats, Floats]):
+class RigidDockingEnv(gymnasium.Env[Singles, Singles]):
     """One episode at a time, registered as `levinthal/RigidDocking-v0`.
 
     Parameters
@@ -121,13 +120,15 @@ class RigidDockingEnv(gymnasium.Env[Floats, Floats]):
         self.environment = DockingEnvironment([problem or default_problem()], 1, settings)
         self.observation_space, self.action_space = _spaces(self.environment)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Singles, dict[str, Any]]:
         """Begin an episode; a seed decides this start and those of later episodes."""
         super().reset(seed=seed)
         observation = self.environment.reset([int(self.np_random.integers(2**62))])
         return _rows(observation)[0], _info(observation)
 
-    def step(self, action: Floats) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Singles) -> tuple[Singles, float, bool, bool, dict[str, Any]]:
         """Move the ligand."""
         actions = torch.as_tensor(np.asarray(action, np.float32))[None]
         observation, rewards, done = self.environment.step(actions)
@@ -160,7 +161,7 @@ def _spaces(environment: DockingEnvironment) -> tuple[Any, Any]:
     )
 
 
-def _rows(observation: Observation) -> Floats:
+def _rows(observation: Observation) -> Singles:
     return observation.flat().cpu().numpy().astype(np.float32)
 
 

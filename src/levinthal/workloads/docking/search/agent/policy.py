@@ -10,14 +10,15 @@ ligands of all sizes share one policy. With a recurrent cell the policy remember
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from levinthal.errors import UsageError
 from levinthal.workloads.docking.search.agent.episodes import ATOM_KINDS, EpisodeSettings, Observation
+from levinthal.workloads.training.plain_data import PlainData
 
 _ATOM_NUMBERS = 8 + len(ATOM_KINDS)
 _WHOLE_NUMBERS = 9
@@ -29,7 +30,7 @@ _LOG_SPREAD_RANGE = (-4.0, 0.5)
 
 
 @dataclass(frozen=True)
-class PolicySettings:
+class PolicySettings(PlainData):
     """Architecture of a policy.
 
     Attributes
@@ -42,6 +43,8 @@ class PolicySettings:
         Whether an action has a seventh number.
     """
 
+    described = "policy architecture"
+
     width: int = 48
     recurrent: bool = False
     chooses_conformation: bool = False
@@ -49,10 +52,6 @@ class PolicySettings:
     def __post_init__(self) -> None:
         if not 1 <= self.width <= 4096:
             raise UsageError(f"a policy of width {self.width}: take 1 to 4096")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data for a file."""
-        return asdict(self)
 
 
 class Decision(NamedTuple):

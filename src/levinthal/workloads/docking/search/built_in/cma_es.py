@@ -17,7 +17,7 @@ import torch
 
 from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.search.contract import Problem, Search
-from levinthal.workloads.docking.search.halving import Halving
+from levinthal.workloads.docking.search.descent import Halving
 from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
 
 _FIRST_SPREAD_ANGSTROM = 2.0

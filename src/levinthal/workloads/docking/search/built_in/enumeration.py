@@ -17,7 +17,7 @@ from torch import Tensor
 from levinthal.workloads.docking.molecules.molecule import Box
 from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.search.contract import Problem, Search
-from levinthal.workloads.docking.search.halving import Halving
+from levinthal.workloads.docking.search.descent import Halving
 from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
 
 _PHI = math.sqrt(2.0)

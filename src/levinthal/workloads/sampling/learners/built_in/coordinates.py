@@ -10,6 +10,7 @@ import numpy as np
 from levinthal.plugins import check_values
 from levinthal.workloads.sampling.learners.features import (
     Embedding,
+    FittedModel,
     Frames,
     check_frames,
     is_molecular,
@@ -18,27 +19,17 @@ from levinthal.workloads.sampling.learners.features import (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class CoordinatesModel:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CoordinatesModel(FittedModel):
     """Frames as they are, or distances between a few residues; nothing is learned.
 
     Attributes
     ----------
-    frame_shape : tuple of int
-        Of a frame.
     landmarks : int
         Residues spread evenly over the chain between which distances are taken.
-    version, n_frames : int
-        Which model in a row, and how many frames it has seen.
-    duration_s : float
-        Of training.
     """
 
-    frame_shape: tuple[int, ...]
     landmarks: int
-    version: int
-    n_frames: int
-    duration_s: float = 0.0
 
     def embed(self, frames: Frames, /) -> Embedding:
         """Return the place of each frame, shape (n_frames, d)."""
@@ -68,7 +59,12 @@ class CoordinatesLearner:
 
     def fit(self, frames: Frames, previous: Any, seed: int, /) -> CoordinatesModel:
         """Return the model; there is nothing to fit."""
-        return CoordinatesModel(tuple(frames.shape[1:]), self.landmarks, next_version(previous), len(frames))
+        return CoordinatesModel(
+            frame_shape=tuple(frames.shape[1:]),
+            landmarks=self.landmarks,
+            version=next_version(previous),
+            n_frames=len(frames),
+        )
 
 
 LEARNER = CoordinatesLearner

@@ -15,6 +15,7 @@ from levinthal.plugins import check_values
 from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
 from levinthal.workloads.sampling.learners.features import (
     Embedding,
+    FittedModel,
     Frames,
     check_frames,
     is_molecular,
@@ -28,34 +29,24 @@ _FRAMES_AT_ONCE = 2048
 _PAIRS_OF_COVARIANCE = 1000
 
 
-@dataclass(frozen=True, eq=False)
-class ComponentsModel:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ComponentsModel(FittedModel):
     """Principal components.
 
     Attributes
     ----------
-    frame_shape : tuple of int
-        Of a frame.
     contacts : bool
         Whether of contacts instead of distances.
     min_separation : int
         Pairs of residues nearer than this in the chain are left out.
     mean : ndarray of float32, shape (n_features,)
     components : ndarray of float32, shape (n_features, d)
-    version, n_frames : int
-        Which model in a row, and how many frames it was fitted to.
-    duration_s : float
-        Of training.
     """
 
-    frame_shape: tuple[int, ...]
     contacts: bool
     min_separation: int
     mean: npt.NDArray[np.float32]
     components: npt.NDArray[np.float32]
-    version: int
-    n_frames: int
-    duration_s: float
 
     def embed(self, frames: Frames, /) -> Embedding:
         """Return the place of each frame, shape (n_frames, d)."""
@@ -129,14 +120,14 @@ class PCALearner:
         count = min(self.components, *data.shape)
         fitted = PCA(count, svd_solver=solver, random_state=low_bits(seed, 32)).fit(data)
         return ComponentsModel(
-            tuple(frames.shape[1:]),
-            contacts,
-            self.min_separation,
-            np.asarray(fitted.mean_, np.float32),
-            np.ascontiguousarray(fitted.components_.T, np.float32),
-            next_version(previous),
-            len(chosen),
-            time.perf_counter() - began,
+            frame_shape=tuple(frames.shape[1:]),
+            contacts=contacts,
+            min_separation=self.min_separation,
+            mean=np.asarray(fitted.mean_, np.float32),
+            components=np.ascontiguousarray(fitted.components_.T, np.float32),
+            version=next_version(previous),
+            n_frames=len(chosen),
+            duration_s=time.perf_counter() - began,
         )
 
 

@@ -8,12 +8,17 @@ from typing import Literal
 import numpy as np
 from scipy.spatial import cKDTree
 
+from levinthal.arrays import Doubles, Integers, Mask
 from levinthal.errors import UsageError
 from levinthal.plugins import check_values
 from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
 from levinthal.workloads.sampling.policies.density import noise_radii, reference
-from levinthal.workloads.sampling.policies.restarting import Bools, Doubles, Indices, Novelty, Ranking, Restarting
-from levinthal.workloads.sampling.policies.settings import RestartSettings
+from levinthal.workloads.sampling.policies.restarting import (
+    Novelty,
+    Ranking,
+    Restarting,
+    RestartSettings,
+)
 from levinthal.workloads.sampling.policies.view import View
 
 # Where ties make it impossible to have about the wanted number of outliers, at most this share of the frames.
@@ -86,7 +91,7 @@ def choose_eps(radii: Doubles, n_outliers: int, least: float) -> float:
 def _far_from(tree: cKDTree, radius: float) -> Novelty:
     """Call new what is further than `radius` from all points of a tree."""
 
-    def novel(frames: Indices, view: View) -> Bools:
+    def novel(frames: Integers, view: View) -> Mask:
         distance, _ = tree.query(np.asarray(view.embedding[frames], np.float64))
         return np.asarray(distance > radius, np.bool_)
 
@@ -130,7 +135,7 @@ class DbscanPolicy(Restarting[DbscanSettings]):
         )
 
 
-def _contacts(view: View, frames: Indices) -> Indices:
+def _contacts(view: View, frames: Integers) -> Integers:
     """Return how many pairs of residues are in contact in each frame."""
     coordinates = np.asarray(view.frames[frames], np.float32)
     if coordinates.ndim != 3 or coordinates.shape[2] != 3:
@@ -139,7 +144,7 @@ def _contacts(view: View, frames: Indices) -> Indices:
     return np.asarray(counts, np.int64)
 
 
-def _nothing_is_new(frames: Indices, view: View) -> Bools:
+def _nothing_is_new(frames: Integers, view: View) -> Mask:
     return np.zeros(len(frames), np.bool_)
 
 

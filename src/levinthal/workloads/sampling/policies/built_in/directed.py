@@ -8,11 +8,15 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Doubles, Integers, Mask, Singles
 from levinthal.errors import UsageError
 from levinthal.plugins import check_values
 from levinthal.proteins.similarity.fractions import rmsd
-from levinthal.workloads.sampling.policies.restarting import Bools, Doubles, Indices, Ranking, Restarting
-from levinthal.workloads.sampling.policies.settings import RestartSettings
+from levinthal.workloads.sampling.policies.restarting import (
+    Ranking,
+    Restarting,
+    RestartSettings,
+)
 from levinthal.workloads.sampling.policies.view import View
 
 _FRAMES_AT_ONCE = 20_000
@@ -64,7 +68,7 @@ class DirectedPolicy(Restarting[DirectedSettings]):
         order = np.argsort(distance, kind="stable")[: self.settings.candidates]
         furthest = float(distance[order[-1]])
 
-        def novel(frames: Indices, view: View) -> Bools:
+        def novel(frames: Integers, view: View) -> Mask:
             return np.asarray(self._measure(view.frames[frames]) <= furthest, np.bool_)
 
         some = points[rng.choice(n_frames, min(n_frames, _SAMPLE), replace=False)]
@@ -78,7 +82,7 @@ class DirectedPolicy(Restarting[DirectedSettings]):
             neighbourhood=0.01 * spread,
         )
 
-    def _measure(self, frames: npt.NDArray[np.float32]) -> Doubles:
+    def _measure(self, frames: Singles) -> Doubles:
         if frames.shape[1:] != self._target.shape:
             raise UsageError(
                 f"the target of policy directed has the shape {self._target.shape}: frames have {frames.shape[1:]}"

@@ -7,13 +7,19 @@ from typing import Literal
 
 import numpy as np
 
+from levinthal.arrays import Doubles, Integers
 from levinthal.errors import UsageError
 from levinthal.plugins import check_values
 from levinthal.proteins.contact_maps.maps import pack_contacts, unpack_pairs
 from levinthal.proteins.similarity.fractions import radius_of_gyration
-from levinthal.workloads.sampling.policies.cluster_restarts import ClusterSettings, first_share, members, novelty
-from levinthal.workloads.sampling.policies.clusters import k_centers
-from levinthal.workloads.sampling.policies.restarting import Doubles, Indices, Ranking, Restarting
+from levinthal.workloads.sampling.policies.cluster_restarts import (
+    ClusterSettings,
+    first_share,
+    k_centers,
+    members,
+    novelty,
+)
+from levinthal.workloads.sampling.policies.restarting import Ranking, Restarting
 from levinthal.workloads.sampling.policies.view import View
 
 
@@ -69,7 +75,7 @@ class FastPolicy(Restarting[FastSettings]):
             neighbourhood=0.0,
         )
 
-    def _directed_term(self, view: View, points: Doubles, centres: Indices) -> tuple[str, Doubles]:
+    def _directed_term(self, view: View, points: Doubles, centres: Integers) -> tuple[str, Doubles]:
         molecular = view.frames.ndim == 3 and view.frames.shape[2] == 3
         term = self.settings.term
         if term == "auto":

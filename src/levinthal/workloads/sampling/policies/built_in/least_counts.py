@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from levinthal.workloads.sampling.policies.cluster_restarts import ClusterSettings, first_share, members, novelty
-from levinthal.workloads.sampling.policies.clusters import k_centers
-from levinthal.workloads.sampling.policies.restarting import Doubles, Ranking, Restarting
+from levinthal.arrays import Doubles
+from levinthal.workloads.sampling.policies.cluster_restarts import (
+    ClusterSettings,
+    first_share,
+    k_centers,
+    members,
+    novelty,
+)
+from levinthal.workloads.sampling.policies.restarting import Ranking, Restarting
 from levinthal.workloads.sampling.policies.view import View
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from levinthal.arrays import Doubles, Integers, Mask
 from levinthal.plugins import check_values
 from levinthal.workloads.sampling.policies.density import (
     Reference,
@@ -13,8 +14,12 @@ from levinthal.workloads.sampling.policies.density import (
     outlier_factors_outside,
     reference,
 )
-from levinthal.workloads.sampling.policies.restarting import Bools, Doubles, Indices, Novelty, Ranking, Restarting
-from levinthal.workloads.sampling.policies.settings import RestartSettings
+from levinthal.workloads.sampling.policies.restarting import (
+    Novelty,
+    Ranking,
+    Restarting,
+    RestartSettings,
+)
 from levinthal.workloads.sampling.policies.view import View
 
 
@@ -70,7 +75,7 @@ class LofPolicy(Restarting[LofSettings]):
 def _lonely(factors: Doubles, found: Reference, least_factor: float) -> Novelty:
     """Call new what has a large factor; of frames that came later it is found when it is asked for."""
 
-    def novel(frames: Indices, view: View) -> Bools:
+    def novel(frames: Integers, view: View) -> Mask:
         later = frames >= len(factors)
         answer = np.empty(len(frames))
         answer[~later] = factors[frames[~later]]

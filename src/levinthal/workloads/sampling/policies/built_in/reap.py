@@ -6,10 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from levinthal.arrays import Doubles
 from levinthal.plugins import check_values
-from levinthal.workloads.sampling.policies.cluster_restarts import ClusterSettings, first_share, members, novelty
-from levinthal.workloads.sampling.policies.clusters import k_centers
-from levinthal.workloads.sampling.policies.restarting import Doubles, Ranking, Restarting
+from levinthal.workloads.sampling.policies.cluster_restarts import (
+    ClusterSettings,
+    first_share,
+    k_centers,
+    members,
+    novelty,
+)
+from levinthal.workloads.sampling.policies.restarting import Ranking, Restarting
 from levinthal.workloads.sampling.policies.view import View
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from levinthal.errors import DataError
 from levinthal.simulation.analysis.exact_chain import mean_recurrence_steps, mean_time_outside_steps
-from levinthal.simulation.analysis.recurrence import absence_durations, mean_recurrence, return_durations
+from levinthal.simulation.analysis.first_passage import absence_durations, mean_recurrence, return_durations
 from levinthal.simulation.analysis.survival import tail_mean
 from levinthal.simulation.exact.folding_landscape import folding_landscape
 
