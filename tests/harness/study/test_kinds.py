@@ -62,8 +62,9 @@ def test_a_kind_from_outside_survives_a_kill_and_is_reported(tmp_path: Path, lev
     assert any("light, length 4.0 s, nap 1: nobody sleeps" in note for note in result.repeats[0].notes)
     assert any("pillow deep down, chosen once" in note for note in result.repeats[1].notes)
     page = (tmp_path / "r/report.html").read_text()
-    for words in ("naps study", "sleep</strong> in s", "deep goes from", "levinthal study naps probe", "nobody sleeps 4.0 s"):
-        assert words in page
+    words = ("naps study", "sleep</strong> in s", "deep goes from", "levinthal study naps probe", "nobody sleeps 4.0 s")
+    for each in words:
+        assert each in page
     assert "levinthal study naps probe --size tiny --option lengths=1,2,4 --option doomed=4 --repeats 2" in page
     lines = done.stdout.splitlines()
     assert any(line.split()[:4] == ["deep,", "length", "2.0", "s"] for line in lines)

@@ -1,26 +1,34 @@
-"""The agent: symmetry, learning, and its file."""
+"""The agent: symmetry, learning, and checkpoints that a kill does not hurt."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 import torch
 
+import docking_examples
 from docking_examples import made_problem
 from levinthal.errors import DataError
 from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.search.agent.checkpoint import (
     load_policy,
+    resume_training,
     save_policy,
+    save_training,
 )
 from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
 from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings, Observation
 from levinthal.workloads.docking.search.agent.policy import DockingPolicy, PolicySettings, TrainedPolicy, features_of
 from levinthal.workloads.docking.search.agent.ppo import PPOSettings, Training, play, train
 from levinthal.workloads.docking.search.built_in.policy import PolicySearch
-from levinthal.workloads.training.tensor_file import write_tensors
+from levinthal.workloads.training.checkpoint import ForeignCheckpointError
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +148,71 @@ def test_the_recurrent_policy_that_chooses_conformations_trains():
     assert all(torch.isfinite(value).all() for value in policy.state_dict().values())
 
 
+def environment_of_training():
+    return DockingEnvironment([made_problem()], 16, EpisodeSettings(horizon=4))
+
+
+def history_of(training):
+    return [
+        tuple(getattr(each, name.name) for name in fields(each) if not name.name.endswith("_s"))
+        for each in training.history
+    ]
+
+
+def test_training_that_goes_on_is_training_that_never_stopped(tmp_path):
+    whole = Training.start(DockingPolicy(PolicySettings(width=8)), QUICK)
+    train(whole, environment_of_training(), QUICK, seed=3)
+    part = Training.start(DockingPolicy(PolicySettings(width=8)), QUICK)
+    train(part, environment_of_training(), QUICK, seed=3, on_iteration=lambda training: len(training.history) == 2)
+    resumed = Training.start(DockingPolicy(PolicySettings(width=8), seed=1), QUICK)
+    assert not resume_training(tmp_path, resumed, QUICK, 3)
+    save_training(tmp_path, part, QUICK, 3)
+    assert resume_training(tmp_path, resumed, QUICK, 3)
+    train(resumed, environment_of_training(), QUICK, seed=3)
+    assert history_of(resumed) == history_of(whole)
+    for name, value in whole.policy.state_dict().items():
+        assert torch.equal(value, resumed.policy.state_dict()[name]), name
+
+
+KILLED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from docking_examples import made_problem
+from levinthal.workloads.docking.search.agent.checkpoint import save_training
+from levinthal.workloads.docking.search.agent.policy import DockingPolicy, PolicySettings
+from levinthal.workloads.docking.search.agent.ppo import PPOSettings, Training, train
+from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
+from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings
+settings = PPOSettings(iterations=10_000, epochs=1, minibatches=2)
+training = Training.start(DockingPolicy(PolicySettings(width=8)), settings)
+def keep(training):
+    save_training(Path({folder!r}), training, settings, 0)
+    print(len(training.history), flush=True)
+environment = DockingEnvironment([made_problem()], 16, EpisodeSettings(horizon=4))
+train(training, environment, settings, seed=0, on_iteration=keep)
+"""
+
+
+def test_a_killed_training_leaves_a_whole_checkpoint(tmp_path):
+    program = KILLED.format(tests=str(Path(docking_examples.__file__).parent), folder=str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        for _ in range(4):
+            assert process.stdout.readline()
+        time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    settings = PPOSettings(iterations=10_000, epochs=1, minibatches=2)
+    resumed = Training.start(DockingPolicy(PolicySettings(width=8), seed=1), settings)
+    assert resume_training(tmp_path, resumed, settings, 0)
+    done = len(resumed.history)
+    assert done >= 4
+    until = done + 2
+    train(resumed, environment_of_training(), settings, seed=0, on_iteration=lambda each: len(each.history) == until)
+    whole = Training.start(DockingPolicy(PolicySettings(width=8)), settings)
+    train(whole, environment_of_training(), settings, seed=0, on_iteration=lambda each: len(each.history) == until)
+    assert history_of(resumed) == history_of(whole)
+
+
 def test_a_policy_comes_back_from_its_file(tmp_path):
     policy = restless(PolicySettings(width=12, recurrent=True))
     save_policy(tmp_path / "a.safetensors", policy, {"ligands": ["one"]})
@@ -161,13 +234,16 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(DataError):
             load_policy(path)
-    write_tensors(path, restless().state_dict(), "another.kind/1", {})
+    training = Training.start(DockingPolicy(PolicySettings(width=8)), QUICK)
+    save_training(tmp_path, training, QUICK, 0)
     with pytest.raises(DataError, match="format"):
-        load_policy(path)
-    policy = restless()
+        load_policy(tmp_path / "training.safetensors")
+    for settings, seed, what in ((QUICK, 1, "seed"), (replace(QUICK, clip=0.3), 0, "settings")):
+        with pytest.raises(ForeignCheckpointError, match=f"of another training .{what} is "):
+            resume_training(tmp_path, training, settings, seed)
     with torch.no_grad():
-        policy.critic[0].weight[0, 0] = torch.nan
-    save_policy(path, policy)
+        training.policy.critic[0].weight[0, 0] = torch.nan
+    save_policy(path, training.policy)
     with pytest.raises(DataError, match="not finite"):
         load_policy(path)
 

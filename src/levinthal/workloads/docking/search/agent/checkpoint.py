@@ -1,8 +1,13 @@
-"""Policies on disk: safetensors with a JSON header, written whole or not at all; nothing in a file is executed."""
+"""Policies and the state of training on disk: safetensors with a JSON header, written whole or not at all.
+
+Nothing in a file is executed. Randomness depends on (seed, iteration) alone, so that a checkpoint needs no state of a
+random generator.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +16,12 @@ from torch import Tensor
 
 from levinthal.errors import DataError, UsageError
 from levinthal.workloads.docking.search.agent.policy import DockingPolicy, PolicySettings
-from levinthal.workloads.training.tensor_file import DAMAGED, read_tensors, write_tensors
+from levinthal.workloads.docking.search.agent.ppo import Iteration, PPOSettings, Training
+from levinthal.workloads.training.checkpoint import CHECKPOINT, Checkpoint, Form, resume, save_checkpoint
+from levinthal.workloads.training.tensor_file import DAMAGED, below, read_tensors, write_tensors
 
 _POLICY_FORMAT = "levinthal.docking.policy/1"
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 def save_policy(path: str | Path, policy: DockingPolicy, about: Mapping[str, Any] | None = None) -> None:
@@ -48,6 +56,60 @@ def load_policy(path: str | Path, *, device: str | torch.device = "cpu") -> tupl
     policy = _policy(path, described, tensors)
     about = described.get("about")
     return policy.to(device).eval(), dict(about) if isinstance(about, dict) else {}
+
+
+def save_training(folder: Path, training: Training, settings: PPOSettings, seed: int) -> None:
+    """Write the state of training to a folder, made if need be; a reader sees the old state or the new one.
+
+    Raises
+    ------
+    WriteError
+        The folder cannot be written to.
+    """
+    policy, states = training.policy, training.optimiser.state
+    moments = {
+        f"{moment}/{name}": torch.as_tensor(states[parameter][moment])
+        for name, parameter in policy.named_parameters()
+        if parameter in states
+        for moment in _MOMENTS
+    }
+    fingerprint = _fingerprint(policy, settings, seed)
+    save_checkpoint(folder, _FORM, Checkpoint(fingerprint, training.history, policy.state_dict(), moments))
+
+
+def resume_training(folder: Path, training: Training, settings: PPOSettings, seed: int) -> bool:
+    """Bring a training that has just begun to the state in a folder; return whether there is one.
+
+    Raises
+    ------
+    DataError
+        The file is damaged or (`ForeignCheckpointError`) of another architecture, other settings or another seed.
+    """
+    kept = resume(folder, _FORM, _fingerprint(training.policy, settings, seed), training.policy)
+    if kept is None:
+        return False
+    training.history = kept.progress
+    moments = {moment: below(f"{moment}/", kept.moments) for moment in _MOMENTS}
+    for name, parameter in training.policy.named_parameters():
+        if name in moments["step"]:
+            state = {moment: moments[moment].get(name, torch.empty(0)) for moment in _MOMENTS}
+            if state["exp_avg"].shape != parameter.shape or state["exp_avg_sq"].shape != parameter.shape:
+                raise DataError(f"{folder / CHECKPOINT} lacks parts of a checkpoint: {DAMAGED}")
+            training.optimiser.state[parameter] = {
+                moment: tensor if moment == "step" else tensor.to(parameter.device) for moment, tensor in state.items()
+            }
+    return True
+
+
+def _fingerprint(policy: DockingPolicy, settings: PPOSettings, seed: int) -> dict[str, Any]:
+    return {"architecture": policy.settings.to_dict(), "settings": asdict(settings), "seed": seed}
+
+
+_FORM: Form[list[Iteration]] = Form(
+    "levinthal.docking.training/2",
+    lambda history: ({"history": [asdict(iteration) for iteration in history]}, {}),
+    lambda about, _: [Iteration(**row) for row in about["history"]],
+)
 
 
 def _policy(path: Path, described: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> DockingPolicy:
