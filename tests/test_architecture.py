@@ -64,7 +64,7 @@ def test_no_circle_among_the_parts_of_a_package(package):
 def test_the_largest_packages_have_few_parts_in_few_layers():
     for package, most_rooms, most_arrows, most_floors in (
         ("levinthal.workloads.sampling", 9, 23, 7),
-        ("levinthal.harness", 7, 16, 5),
+        ("levinthal.harness", 6, 11, 4),
         ("levinthal.workloads.docking", 10, 27, 6),
     ):
         graph = rooms_of(package)

@@ -13,7 +13,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 MOVED = {
-    "levinthal.harness.scaling_rank": "levinthal.harness.scaling.rank",
+    "levinthal.harness.scaling_rank": "levinthal.harness.study.scaling.rank",
     "levinthal.harness.workload": "levinthal.harness.contract.workload",
     "levinthal.proteins.contact_map_files": "levinthal.proteins.contact_maps.files",
     "levinthal.simulation.contact_map_reporter": "levinthal.simulation.dynamics.contact_map_reporter",

@@ -22,11 +22,11 @@ from levinthal.harness.contract.workload import Workload
 from levinthal.harness.results.grid import Axis, Choice, Drawing, Point, StudyPlan
 from levinthal.harness.results.result import Result
 from levinthal.harness.results.store import read_json, validated
-from levinthal.harness.scaling.launch import RankedTraining
-from levinthal.harness.scaling.record import PointRecord
 from levinthal.harness.study.kept import Measured
 from levinthal.harness.study.kind import Bench, Figure, GateValue, Ratio, Study, Terms
 from levinthal.harness.study.pairs import largest_relative_difference, pairs_along
+from levinthal.harness.study.scaling.launch import RankedTraining
+from levinthal.harness.study.scaling.record import PointRecord
 
 LOSS_TOLERANCE = 0.02
 """Largest relative difference between the first losses of a point and of its case's fewest ranks at the same batch."""

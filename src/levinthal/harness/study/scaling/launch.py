@@ -10,7 +10,7 @@ from levinthal.errors import DataError
 from levinthal.harness.contract.settings import Settings, make_settings
 from levinthal.harness.engines.ranks import end_ranks, shell_line, start_ranks, torchrun_command
 
-PROGRAM = "levinthal.harness.scaling.rank"
+PROGRAM = "levinthal.harness.study.scaling.rank"
 
 
 @dataclass(frozen=True)

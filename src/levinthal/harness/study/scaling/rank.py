@@ -1,4 +1,4 @@
-"""One rank of a point of a scaling study: `torchrun ... -m levinthal.harness.scaling.rank --workload NAME ...`.
+"""One rank of a point of a scaling study: `torchrun ... -m levinthal.harness.study.scaling.rank --workload NAME ...`.
 
 The first rank writes what all of them measured to `--out`. Data that are not in `--folder` yet are prepared by the
 first rank, while the others wait. What `levinthal scale --dry-run` prints are complete lines.
@@ -28,7 +28,7 @@ from levinthal.harness.engines.ranks import device_of_rank, pin_rank
 from levinthal.harness.results.events import EVENTS_FILE, EventLog
 from levinthal.harness.results.grid import Choice
 from levinthal.harness.results.store import read_json, validated
-from levinthal.harness.scaling.record import PointRecord
+from levinthal.harness.study.scaling.record import PointRecord
 
 if TYPE_CHECKING:
     import torch
@@ -229,7 +229,9 @@ def _device_name(place: torch.device) -> str:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="levinthal.harness.scaling.rank", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="levinthal.harness.study.scaling.rank", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("--workload", required=True, help="a workload that offers Trains")
     parser.add_argument("--size", default="tiny", help="the preset its settings come from")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting")
