@@ -26,11 +26,12 @@ types: $(VENV)/.test
 	$(BIN)/mypy
 
 tests: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 -m "not alone"
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 -m "not alone and not slow"
 	$(BIN)/python -m pytest -m alone
 
-# Each script ends with status 1 where an input was neither read nor refused.
+# Kernels on every instruction set and with checked bounds are compiled again for each. Each script ends with status 1 where an input was neither read nor refused.
 check-all: $(VENV)/.test
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 -m slow
 	$(BIN)/python benchmarks/fuzz_records.py --count 4000
 	$(BIN)/python benchmarks/fuzz_contact_maps.py --count 1000
 	$(BIN)/python benchmarks/fuzz_docking.py --count 1000

@@ -65,6 +65,7 @@ def test_kernels_are_equal_to_plain_code(case):
     kernel_cases.check(case)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("group", kernel_cases.GROUPS)
 @pytest.mark.parametrize("target", TARGETS)
@@ -80,6 +81,7 @@ def test_on_every_processor_that_this_one_can_be(target, group, pytestconfig):
     assert run([kernel_cases.__file__, group], cache, **forced) == "generic"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("group", kernel_cases.GROUPS)
 def test_no_kernel_leaves_its_arrays(group, pytestconfig):
