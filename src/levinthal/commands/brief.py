@@ -16,11 +16,9 @@ from levinthal.commands.headline import (
 )
 from levinthal.commands.progress import shown_duration, shown_path
 from levinthal.commands.study_lines import study_lines
-from levinthal.errors import LevinthalError
-from levinthal.harness.contract.registry import load_workload
-from levinthal.harness.contract.workload import MainFigure
-from levinthal.harness.results.labels import Key, figures_of
-from levinthal.harness.results.result import Comparison, Gate, Repeat, Result, Summary
+from levinthal.harness.contract.main_figures import main_figures
+from levinthal.harness.results.labels import Key
+from levinthal.harness.results.result import Comparison, Gate, Repeat, Result
 
 MOST_LINES = 12
 _FIGURES = 5
@@ -53,7 +51,7 @@ def headline_lines(result: Result, folder: Path, report: Path) -> list[str]:
         lines += _first(study_lines(result, result.study), MOST_LINES - 2 - len(lines), "points")
     else:
         reasons = reasons_of(result)
-        chosen = main_figures(result)
+        chosen = main_figures(result) or list(result.summary)[:_FIGURES]
         width = max((len(str(summary)) for summary in chosen), default=0)
         lines += [
             f"  {summary!s:<{width}}  {_shortened(figure_text(summary, reasons.get(summary.key)))}"
@@ -67,28 +65,14 @@ def headline_lines(result: Result, folder: Path, report: Path) -> list[str]:
     return [*lines, f"report: {shown_path(report)}; {rest}"]
 
 
-def main_figures(result: Result) -> list[Summary]:
-    """Return the figures that matter most: those that the workload declares, else its first, at most five."""
-    try:
-        declared: Sequence[MainFigure] = getattr(load_workload(result.workload.name), "main_figures", ())
-    except LevinthalError:  # a result of a workload that is not installed here
-        declared = ()
-    found: dict[Key, Summary] = {}
-    for each in declared:
-        name, labels = (each, {}) if isinstance(each, str) else each
-        named = figures_of(result.summary, name, labels)
-        exact = [summary for summary in named if summary.labels == labels]
-        found |= {summary.key: summary for summary in exact or named}
-    return list(found.values() or result.summary)[:_FIGURES]
-
-
 def table_lines(results: Iterable[tuple[Path, Result]]) -> list[str]:
     """Return a table with a line for each workload: verdict, gates met, time, and its first main figure."""
     rows = [("workload", "verdict", "gates", "time", "main figure")]
     for _, result in results:
         gates = [gate for repeat in result.repeats for gate in repeat.gates]
         reasons = reasons_of(result)
-        first = [f"{each}: {figure_text(each, reasons.get(each.key)).strip()}" for each in main_figures(result)[:1]]
+        chosen = main_figures(result) or list(result.summary)
+        first = [f"{each}: {figure_text(each, reasons.get(each.key)).strip()}" for each in chosen[:1]]
         took_s = sum(repeat.duration_s or 0.0 for repeat in result.repeats)
         met = f"{sum(gate.passed for gate in gates)} of {len(gates)}"
         main = first[0] if first else "nothing measured"
