@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from levinthal import load_result
-from levinthal.commands import brief
-from levinthal.commands.brief import MOST_LINES, headline_lines, main_figures, table_lines
+from levinthal.commands.brief import MOST_LINES, headline_lines, table_lines
 from levinthal.commands.headline import summary_lines
+from levinthal.harness.contract.main_figures import main_figures
 from levinthal.harness.results.result import Comparison, Dataset, Gate, Metric, Repeat, Result, Terms, WorkloadId
 from levinthal.harness.results.summary import summarise
 
@@ -135,7 +135,7 @@ def test_a_note_is_never_hidden_by_comparisons(lines):
 
 
 def test_the_workload_names_its_main_figures_in_order(monkeypatch):
-    monkeypatch.setattr(brief, "load_workload", lambda name: Named())
+    monkeypatch.setattr("levinthal.harness.contract.main_figures.load_workload", lambda name: Named())
     chosen = [str(each) for each in main_figures(result(repeat()))]
     assert chosen == [
         "simulation (policy dbscan)", "energy", *(f"cells seen (policy {each})" for each in POLICIES[:3])

@@ -20,10 +20,8 @@ from levinthal.commands.headline import (
 )
 from levinthal.commands.progress import shown_duration, shown_path
 from levinthal.commands.study_lines import study_lines
-from levinthal.errors import LevinthalError
-from levinthal.harness.contract.registry import load_workload
-from levinthal.harness.contract.workload import MainFigure
-from levinthal.harness.results.labels import Key, figures_of
+from levinthal.harness.contract.main_figures import main_figures
+from levinthal.harness.results.labels import Key
 from levinthal.harness.results.result import Comparison, Repeat, Result, Summary
 
 MOST_LINES = 12
@@ -60,7 +58,7 @@ def headline_lines(result: Result, folder: Path, report: Path) -> list[str]:
     if result.study is not None and result.study.command:
         lines += _first(study_lines(result, result.study), MOST_LINES - 2 - len(lines), "points")
     else:
-        figures = [_shortened(line) for line in figure_lines(result, main_figures(result))]
+        figures = [_shortened(line) for line in figure_lines(result, _chosen(result))]
         lines += _first(figures, MOST_LINES - 1 - len(lines) - min(len(notes), 1), "figures")
     room = MOST_LINES - 1 - len(lines) - min(len(notes), 1)
     lines += _first(_comparisons(result.repeats), min(_COMPARISONS, room), "comparisons")
@@ -70,22 +68,9 @@ def headline_lines(result: Result, folder: Path, report: Path) -> list[str]:
     return [lines[0], *warned, *lines[1:], f"report: {shown_path(report)}; {rest}"]
 
 
-def main_figures(result: Result) -> list[Summary]:
-    """Return the figures that matter most: those that the workload declares, else its first, at most five.
-
-    Where a gate was missed, those that were measured stand before those that are withheld.
-    """
-    try:
-        declared: Sequence[MainFigure] = getattr(load_workload(result.workload.name), "main_figures", ())
-    except LevinthalError:  # a result of a workload that is not installed here
-        declared = ()
-    found: dict[Key, Summary] = {}
-    for each in declared:
-        name, labels = (each, {}) if isinstance(each, str) else each
-        named = figures_of(result.summary, name, labels)
-        exact = [summary for summary in named if summary.labels == labels]
-        found |= {summary.key: summary for summary in exact or named}
-    chosen = list(found.values() or result.summary)[:_FIGURES]
+def _chosen(result: Result) -> list[Summary]:
+    """Return the workload's main figures, else its first; after a missed gate those that were measured come first."""
+    chosen = main_figures(result) or list(result.summary)[:_FIGURES]
     marked = measured_in_failed(result)
     if not marked:
         return chosen
@@ -101,7 +86,7 @@ def table_lines(results: Iterable[tuple[Path, Result]]) -> list[str]:
         reasons, marked = reasons_of(result), measured_in_failed(result)
         first = [
             f"{each}: {figure_text(each, reasons.get(each.key), marked.get(each.key)).strip()}"
-            for each in main_figures(result)[:1]
+            for each in _chosen(result)[:1]
         ]
         took_s = sum(repeat.duration_s or 0.0 for repeat in result.repeats)
         met = f"{sum(gate.passed for gate in gates)} of {len(gates)}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from levinthal.harness.contract.main_figures import main_figures
 from levinthal.harness.results.result import Artifact, Repeat, Result
 from levinthal.report.account import Account, StateBar, account_of, state_bars
 from levinthal.report.artifacts import Picture, embed
@@ -178,7 +179,10 @@ def _headline(result: Result, rows: Sequence[FigureRow]) -> tuple[FigureRow, ...
     wanted = headline_keys(result.study) if result.study is not None else []
     if wanted:
         rows = sorted((row for row in rows if row.key in wanted), key=lambda row: wanted.index(row.key))
-    return headline(rows, result.verdict)
+        return headline(rows, result.verdict)
+    measured = {row.key: row for row in rows if row.median is not None}
+    declared = tuple(measured[each.key] for each in main_figures(result) if each.key in measured)
+    return declared or headline(rows, result.verdict)
 
 
 def _what(result: Result) -> str:
