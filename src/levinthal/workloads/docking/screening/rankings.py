@@ -6,7 +6,7 @@ efficiency, the score for each heavy atom, takes size out of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -15,7 +15,7 @@ from levinthal.workloads.docking.screening.enrichment import Enrichment, enrichm
 from levinthal.workloads.docking.screening.screen import Hit
 
 DOCKING = "docking score"
-RANKINGS = MappingProxyType(
+RANKINGS: Mapping[str, Callable[[Hit], float]] = MappingProxyType(
     {
         DOCKING: lambda hit: hit.affinity_kcal_mol,
         "ligand efficiency": lambda hit: hit.efficiency_kcal_mol,

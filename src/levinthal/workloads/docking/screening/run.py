@@ -59,9 +59,9 @@ def _report(run: Run, screening: Screening, ranked: Mapping[str, Enrichment | No
     why = "the library marks no actives, or no decoys"
     for ranking, found in ranked.items():
         for name, value, labels in (
-            ("screening ROC AUC", found and found.roc_auc, {}),
-            ("screening BEDROC", found and found.bedroc, {"alpha": BEDROC_ALPHA}),
-            ("screening enrichment", found and found.enrichment, {"fraction": TOP_FRACTION}),
+            ("screening ROC AUC", None if found is None else found.roc_auc, {}),
+            ("screening BEDROC", None if found is None else found.bedroc, {"alpha": BEDROC_ALPHA}),
+            ("screening enrichment", None if found is None else found.enrichment, {"fraction": TOP_FRACTION}),
         ):
             run.metric(
                 name, value, unit="1", better="higher", kind="quality", reason=why,
