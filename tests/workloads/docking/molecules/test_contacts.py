@@ -31,7 +31,7 @@ def carbonyl_at(
     across = np.cross(along, [0.3, -0.7, 0.2])
     across /= np.linalg.norm(across)
     turn = np.radians(180.0 - angle_degrees)
-    place = pose[hydrogen] + distance * (np.cos(turn) * along + np.sin(turn) * across)
+    place = pose[hydrogen] + distance_angstrom * (np.cos(turn) * along + np.sin(turn) * across)
     receptor = Receptor("one", place[None], ("OA",), np.array([VINA_TYPES.index("O_A")], np.int8), ("O",), (residue,))
     return receptor, pose
 
