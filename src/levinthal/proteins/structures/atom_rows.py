@@ -103,8 +103,8 @@ def checked_pdb_lines(text: str) -> list[str]:
                 if not _NUMBER.fullmatch(line[column : column + 8]):
                     residue = " ".join((line[17:20], line[20:22], line[22:27])).split()
                     raise ValueError(
-                        f"line {number}: atom {line[12:16].strip()} of {' '.join(residue)}: {line[column : column + 8]!r}"
-                        f" in columns {column + 1} to {column + 8} is not a number"
+                        f"line {number}: atom {line[12:16].strip()} of {' '.join(residue)}: "
+                        f"{line[column : column + 8]!r} in columns {column + 1} to {column + 8} is not a number"
                     )
     return _without_marks(lines)
 
@@ -130,33 +130,31 @@ def _without_marks(lines: list[str]) -> list[str]:
     return [f"{line[:20]} {line[21:]}" if is_atom_line(line) and line[20:22] in marks else line for line in lines]
 
 
-def frames_behind_end(lines: list[str]) -> int:
-    """Return how many further copies of a PDB file's atoms, name by name, stand behind its first END.
+def without_end(lines: list[str]) -> tuple[list[str], int]:
+    """Return the lines of a PDB file before the END of its atoms, and how many copies of these atoms stand behind it.
 
     Raises
     ------
     ValueError
-        Atoms behind END that are others; names the line.
+        Atoms behind END that are others, name by name; names the line.
     """
-    first: list[str] = []
-    behind: list[tuple[int, str]] = []
-    ended = False
-    for number, line in enumerate(lines, 1):
-        if line[:6].upper().strip() == "END":
-            ended = bool(first)
-        elif is_atom_line(line):
-            if ended:
-                behind.append((number, line[12:27]))
-            else:
-                first.append(line[12:27])
-    if len(behind) % max(len(first), 1) or any(
-        name != first[k % len(first)] for k, (_, name) in enumerate(behind)
-    ):
+    lines = ["" if _is_end(line) and not any(map(is_atom_line, lines[:k])) else line for k, line in enumerate(lines)]
+    end = next((k for k, line in enumerate(lines) if _is_end(line)), len(lines))
+    first = [line[12:27] for line in lines[:end] if is_atom_line(line)]
+    behind = [(k, line[12:27]) for k, line in enumerate(lines[end:], end + 1) if is_atom_line(line)]
+    other = next((k for n, (k, name) in enumerate(behind) if name != first[n % len(first)]), None)
+    if other is None and len(behind) % max(len(first), 1):
+        other = behind[-1][0]
+    if other is not None:
         raise ValueError(
-            f"line {behind[0][0]}: an atom stands behind END: remove that END, or part several models by MODEL and "
-            "ENDMDL"
+            f"line {other}: an atom stands behind END: remove that END, or part several models by MODEL and ENDMDL"
         )
-    return len(behind) // max(len(first), 1)
+    return lines[:end], len(behind) // max(len(first), 1)
+
+
+def _is_end(line: str) -> bool:
+    """Say whether a line is the END behind which gemmi does not read."""
+    return line[:6].upper().strip() == "END"
 
 
 def _is_end_of_chain(line: str) -> bool:
@@ -173,7 +171,13 @@ def _residue_number(line: str, number: int) -> int | None:
         )
     if not text:
         return None
-    if len(text) == 4 and text.isascii() and text.isalnum() and text[0].isalpha() and (text.isupper() or text.islower()):
+    if (
+        len(text) == 4
+        and text.isascii()
+        and text.isalnum()
+        and text[0].isalpha()
+        and (text.isupper() or text.islower())
+    ):
         return int(text, 36) - _HYBRID_36[text[0].isupper()]
     if not _WHOLE_NUMBER.fullmatch(text):
         raise ValueError(f"line {number}: {text!r} in columns 23 to 26 is not a residue number")

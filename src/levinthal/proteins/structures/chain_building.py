@@ -70,11 +70,13 @@ class ChainBuilding:
     def __init__(self, residues: Sequence[gemmi.Residue], parts: Sequence[Part]) -> None:
         self._residues, self._parts = residues, parts
         self._part_of = {k: part for part in parts for k in part.members}
-        possible = {k for k, residue in enumerate(residues) if has_backbone(residue) or is_amino_acid_name(residue.name)}
+        possible = {
+            k for k, residue in enumerate(residues) if has_backbone(residue) or is_amino_acid_name(residue.name)
+        }
         caps = {k for k, residue in enumerate(residues) if residue.name in CAPS}
         self._bonds = peptide_bonds(residues, possible | caps)
         self._before = {j: i for i, j in sorted(self._bonds)}
-        self._after = {i: j for i, j in sorted(self._bonds)}
+        self._after = dict(sorted(self._bonds))
         self.kinds = [self._kind(k, possible) for k in range(len(residues))]
         solvent = (ResidueKind.WATER, ResidueKind.ION)
         self._heavy = HeavyAtoms(residues, [k for k, kind in enumerate(self.kinds) if kind not in solvent])
@@ -174,7 +176,8 @@ class ChainBuilding:
 
     def _in_one_place(self) -> list[str]:
         return [
-            f"residues {self._label(a)} and {self._label(b)} lie in one place, as if one stands there twice: remove one copy"
+            f"residues {self._label(a)} and {self._label(b)} lie in one place, as if one stands there twice: remove "
+            "one copy"
             for a, b in self._heavy.in_one_place()
             if self.kinds[a] in IN_CHAIN and self.kinds[b] in IN_CHAIN and self._site[a] != self._site[b]
         ]
@@ -187,23 +190,21 @@ class ChainBuilding:
             (chain, place), (other, follows) = self._site[i], self._site[j]
             if (chain, place + 1) != (other, follows) and (chain, place) != (other, follows):
                 faults.append(
-                    f"residue {self._label(i)} is bonded to {self._label(j)} (C to N), which does not follow it: put the "
-                    "residues of a chain in order, under one chain name"
+                    f"residue {self._label(i)} is bonded to {self._label(j)} (C to N), which does not follow it: put "
+                    "the residues of a chain in order, under one chain name"
                 )
         return faults
 
     def _ends(self) -> list[str]:
         """Name what an open end is bonded to; a cap in its place and the ring's bond are no faults."""
-        faults = []
-        for k, kind in enumerate(self.kinds):
-            if kind is ResidueKind.AMINO_ACID and has_backbone(self._residues[k]):
-                for other in self._beyond(k):
-                    if self.kinds[other] is not ResidueKind.CAP and self._site.get(other) != self._site[k]:
-                        faults.append(
-                            f"residue {self._label(k)} is bonded to {self._label(other)} by its backbone, which is not "
-                            "the peptide bond of a chain: remove that bond, or replace the residue"
-                        )
-        return faults
+        return [
+            f"residue {self._label(k)} is bonded to {self._label(other)} by its backbone, which is not the peptide "
+            "bond of a chain: remove that bond, or replace the residue"
+            for k, kind in enumerate(self.kinds)
+            if kind is ResidueKind.AMINO_ACID and has_backbone(self._residues[k])
+            for other in self._beyond(k)
+            if self.kinds[other] is not ResidueKind.CAP and self._site.get(other) != self._site[k]
+        ]
 
     def _label(self, k: int) -> str:
         residue = self._residues[k]

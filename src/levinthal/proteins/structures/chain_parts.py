@@ -80,7 +80,7 @@ def chain_parts(rows: Iterable[AtomRow]) -> ChainParts:
 
 def _stray_parts(parts: list[_Part]) -> dict[int, int]:
     """Return the parts that only have atoms of residues which the next part of the same chain has without them."""
-    moved = {}
+    moved: dict[int, int] = {}
     latest: dict[tuple[str, str, int], _Part] = {}
     for part in reversed(parts):
         into = latest.get(part.place)

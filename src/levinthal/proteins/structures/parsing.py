@@ -14,10 +14,10 @@ import gemmi
 from levinthal.errors import DataError
 from levinthal.proteins.structures.atom_rows import (
     checked_pdb_lines,
-    frames_behind_end,
     is_atom_line,
     rows_of_mmcif,
     rows_of_pdb,
+    without_end,
 )
 from levinthal.proteins.structures.chain_parts import ChainParts, chain_parts
 
@@ -100,8 +100,7 @@ def parse_structure(text: str, name: str | Path) -> tuple[gemmi.Structure, int]:
 
 
 def _of_pdb(text: str) -> tuple[gemmi.Structure, ChainParts, int]:
-    lines = checked_pdb_lines(text)
-    frames = frames_behind_end(lines)
+    lines, frames = without_end(checked_pdb_lines(text))
     rows = list(rows_of_pdb(lines))
     parts = chain_parts(rows)
     before = [None, *parts.of_atom]
@@ -111,7 +110,7 @@ def _of_pdb(text: str) -> tuple[gemmi.Structure, ChainParts, int]:
         for number, line in enumerate(lines, 1)
         if is_atom_line(line) or line[:3].upper() != "TER"
     ]
-    structure = gemmi.read_pdb_string("\n".join(kept), split_chain_on_ter=True)
+    structure = gemmi.read_pdb_string("\n".join([*kept, ""]), split_chain_on_ter=True)
     return structure, parts, len(structure) + frames
 
 
@@ -172,6 +171,6 @@ def _put_in_place(chain: gemmi.Chain, number: int | None, insertion: str) -> Non
 
 def _check_positions(model: gemmi.Model) -> None:
     for found in model.all():
-        if not max(map(abs, found.atom.pos.tolist())) < _FARTHEST_ANGSTROM:
+        if not all(abs(value) < _FARTHEST_ANGSTROM for value in found.atom.pos.tolist()):
             residue = f"{found.residue.name} {found.chain.name} {found.residue.seqid}"
             raise ValueError(f"the position of atom {found.atom.name} of residue {residue} is not a number")

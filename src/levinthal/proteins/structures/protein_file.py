@@ -59,11 +59,14 @@ class ProteinChain:
     residues : tuple of FileResidue
     is_ring : bool
         Whether the last residue's C is bonded to the first one's N.
+    copy : int
+        Counts chains of one name from 0.
     """
 
     name: str
     residues: tuple[FileResidue, ...]
     is_ring: bool
+    copy: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,10 +141,16 @@ def protein_of_text(text: str, name: str) -> ProteinFile:
         for k in part.members:
             residues[k].entity_type = _ENTITY_TYPES[built.kinds[k]]
             found.append(FileResidue(part.name, residues[k], built.kinds[k]))
+    names = [found[chain[0]].chain for chain in built.chains]
     return ProteinFile(
         name=name,
         chains=tuple(
-            ProteinChain(found[chain[0]].chain, tuple(found[k] for k in chain), number in built.rings)
+            ProteinChain(
+                names[number],
+                tuple(found[k] for k in chain),
+                number in built.rings,
+                names[:number].count(names[number]),
+            )
             for number, chain in enumerate(built.chains)
         ),
         others=tuple(each for each in found if each.kind not in IN_CHAIN),

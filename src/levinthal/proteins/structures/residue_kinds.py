@@ -12,9 +12,8 @@ import gemmi
 from levinthal.proteins.residues import HEAVY_ATOMS, RESIDUE_ALIASES, THREE_LETTER
 from levinthal.proteins.structures.backbone_chain import BACKBONE_ATOMS
 
-N_TERMINAL_CAPS = frozenset({"ACE", "FOR"})
-C_TERMINAL_CAPS = frozenset({"NME", "NMA", "NH2", "NHE"})
-CAPS = N_TERMINAL_CAPS | C_TERMINAL_CAPS
+CAPS = frozenset({"ACE", "FOR", "NME", "NMA", "NH2", "NHE"})
+"""Residues that end a chain without being amino acids."""
 
 _WATERS = frozenset(
     {"HOH", "WAT", "H2O", "DOD", "SOL", "TIP", "TP3", "TP4", "TP5", "T3P", "T4P", "SPC", "OH2", "TIP3", "TIP4", "TIP5"}
@@ -57,6 +56,21 @@ def is_amino_acid_name(name: str) -> bool:
     return standard_name(name) is not None or bool(gemmi.find_tabulated_residue(name).is_amino_acid())
 
 
+def is_selenomethionine(residue: gemmi.Residue) -> bool:
+    """Say whether a residue is methionine with the selenium that crystallographers bring in."""
+    return residue.name == "MSE" and residue.find_atom("SE", "*") is not None
+
+
+def made_methionine(residue: gemmi.Residue) -> gemmi.Residue:
+    """Return a copy of a selenomethionine with sulphur in place of the selenium."""
+    made = residue.clone()
+    made.name, made.het_flag = "MET", "A"
+    for atom in made:
+        if atom.name == "SE":
+            atom.name, atom.element = "SD", gemmi.Element("S")
+    return made
+
+
 def is_water(residue: gemmi.Residue) -> bool:
     """Say whether a residue is water, under the names of any program."""
     return residue.name in _WATERS or bool(residue.is_water())
@@ -83,7 +97,7 @@ def name_elements(residue: gemmi.Residue) -> None:
     """
     if is_amino_acid_name(residue.name) or residue.name in CAPS:
         for atom in residue:
-            if atom.name in _PROTEIN_ATOMS:
+            if atom.name in _PROTEIN_ATOMS and atom.element.name != "D":
                 atom.element = gemmi.Element(atom.name[0])
             elif residue.name in HEAVY_ATOMS and atom.name.lstrip("0123456789")[:1] in ("H", "D"):
                 atom.element = gemmi.Element(atom.name.lstrip("0123456789")[0])

@@ -102,8 +102,10 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
 
     with run.phase("prepare"):
         name, system, starts = _system(settings)
+        for warning in system.warnings:
+            run.warn(f"{name}: {warning}.")
         for note in system.notes:
-            print(f"{name}: {note}")
+            run.note(f"{name}: {note}.")
         wait([run.executor.submit(_import_engine) for _ in range(run.n_workers)])
     names = list(starts)
     chosen = [Start(name, starts[name]) for name in (names[k % len(names)] for k in range(settings.replicas))]

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from levinthal.proteins.structures.pdb_text import number_columns
 from levinthal.workloads.docking.molecules.atom_types import ELEMENTS
 from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
 from levinthal.workloads.docking.molecules.pose import superposed
@@ -60,11 +61,11 @@ def receptor_pdb(receptors: Sequence[Receptor]) -> str:
         ):
             parts = residue.split(" ")
             chain = parts[1] if len(parts) > 2 and parts[1] != "-" else "A"
-            digits = "".join(each for each in parts[-1] if each.isdigit())
+            number = number_columns(parts[-1])
             element = ELEMENTS.get(kind, "C").upper()
             shown = name[:4] if len(name) > 3 or len(element) > 1 else f" {name}"
             text.append(
-                f"ATOM  {serial % 100_000:>5} {shown:<4} {parts[0][:3]:>3} {chain[:1]}{digits[-4:]:>4}    "
+                f"ATOM  {serial % 100_000:>5} {shown:<4} {parts[0][:3]:>3} {chain[:1]}{number}   "
                 f"{x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00          {element:>2}"
             )
         text.append("ENDMDL")
