@@ -112,7 +112,7 @@ def test_a_letter_before_the_chain_is_not_another_chain(residues, tmp_path):
 def test_two_copies_under_one_chain_name_are_refused(residues, tmp_path):
     path = write(tmp_path, residues)
     path.write_text(path.read_text().replace("END\n", "TER\n") + pdb_lines(residues))
-    with pytest.raises(DataError, match="twice: remove one copy"):
+    with pytest.raises(DataError, match="ACE A 10 stands there twice, in one place: remove one copy"):
         from_pdb(path)
 
 

@@ -63,8 +63,10 @@ class ChainBuilding:
         Numbers of the residues of each chain, caps included.
     rings : set of int
         Chains whose last residue is bonded to their first.
+    repeated : list of str
+        Residues of one name and number that lie in one place, in words without the file's name.
     faults : list of str
-        In words, without the file's name.
+        What else makes it another molecule than it seems.
     """
 
     def __init__(self, residues: Sequence[gemmi.Residue], parts: Sequence[Part]) -> None:
@@ -84,7 +86,8 @@ class ChainBuilding:
         self.chains = self._joined()
         self._site = self._sites()
         self.rings = {self._site[i][0] for i, j in self._bonds if self._closes(i, j)}
-        self.faults = [*self._in_one_place(), *self._out_of_order(), *self._ends()]
+        self.repeated, overlaps = self._in_one_place()
+        self.faults = [*overlaps, *self._out_of_order(), *self._ends()]
 
     def _kind(self, k: int, possible: Collection[int]) -> ResidueKind:
         residue = self._residues[k]
@@ -174,13 +177,17 @@ class ChainBuilding:
         last = max(at for number, at in self._site.values() if number == chain)
         return chain == other and first == 0 and place == last > 1
 
-    def _in_one_place(self) -> list[str]:
-        return [
-            f"residues {self._label(a)} and {self._label(b)} lie in one place, as if one stands there twice: remove "
-            "one copy"
-            for a, b in self._heavy.in_one_place()
-            if self.kinds[a] in IN_CHAIN and self.kinds[b] in IN_CHAIN and self._site[a] != self._site[b]
-        ]
+    def _in_one_place(self) -> tuple[list[str], list[str]]:
+        """Return what lies in one place, in words: residues of one name and number, and others."""
+        same, others = [], []
+        for a, b in self._heavy.in_one_place():
+            if self.kinds[a] in IN_CHAIN and self.kinds[b] in IN_CHAIN and self._site[a] != self._site[b]:
+                one, other = self._label(a), self._label(b)
+                if one == other:
+                    same.append(f"residue {one} stands there twice, in one place: remove one copy")
+                else:
+                    others.append(f"residues {one} and {other} lie in one place: remove one of them")
+        return same, others
 
     def _out_of_order(self) -> list[str]:
         faults = []

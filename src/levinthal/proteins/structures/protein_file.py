@@ -119,7 +119,7 @@ def read_protein_file(path: str | Path) -> ProteinFile:
     Raises
     ------
     DataError
-        No such file, not a PDB or mmCIF file, a damaged one, one without atoms, or with an atom twice.
+        No such file, not a PDB or mmCIF file, a damaged one, one without atoms, or with an atom or a residue twice.
     """
     return protein_of_text(read_text(Path(path)), str(path))
 
@@ -136,6 +136,8 @@ def protein_of_text(text: str, name: str) -> ProteinFile:
     for residue in residues:
         name_elements(residue)
     built = ChainBuilding(residues, parts)
+    if built.repeated:
+        raise DataError(f"{name}: {built.repeated[0]}")
     found: list[FileResidue] = []
     for part in parts:
         for k in part.members:
