@@ -61,7 +61,11 @@ class CVAESettings(ImplementationSettings):
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         default=64, description="Frames of a training step; auto: the fastest for a frame of those that fit."
     )
-    epochs: int = Field(default=20, ge=1, description="Passes over the training frames.")
+    epochs: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        default=20,
+        description="Passes over the training frames; auto: until the held-out loss has stopped falling, which is the "
+        "default for frames of your own.",
+    )
     learning_rate: float = Field(default=1e-3, gt=0.0, description="Of RMSprop.")
     checkpoint_interval: int = Field(
         default=0, ge=0, description="Training steps between two states that levinthal resume goes on from; 0: none."
@@ -117,6 +121,14 @@ class CVAESettings(ImplementationSettings):
     def frames_are_given(self) -> bool:
         """Whether nothing is simulated."""
         return bool(self.trajectory or self.maps)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_frames_decide(cls, values: Any) -> Any:
+        """Train on frames of a person's own until the held-out loss says enough, where nothing says how long."""
+        if isinstance(values, Mapping) and "epochs" not in values and (values.get("trajectory") or values.get("maps")):
+            return {**values, "epochs": "auto"}
+        return values
 
     @model_validator(mode="after")
     def _fit_together(self) -> CVAESettings:
