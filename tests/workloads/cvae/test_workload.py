@@ -80,7 +80,7 @@ def test_a_users_trajectory_is_learned_and_its_states_are_found(levinthal, tmp_p
         "--precision", "fp32",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
-    assert "    estimate: training: at most " in done.stderr
+    assert "    estimate: training ends after " in done.stderr
     assert "no rule is broken" in levinthal("check", "r").stdout
     result = load_result(tmp_path / "r")
     (repeat,) = result.repeats

@@ -86,8 +86,8 @@ def _length(
     steps = limits.most_epochs * steps_per_epoch
     most_s = None if frames_per_s is None else steps * batch_size / frames_per_s
     run.estimate(
-        f"training: at most {limits.most_epochs:,} epochs ({steps:,} steps of {batch_size} frames), ended by "
-        f"{limits.patience} epochs without a lower held-out loss; set epochs=N for a length of your own",
+        f"training ends after {limits.patience} epochs without a lower held-out loss (with epochs=N after N), at the "
+        f"latest after {limits.most_epochs:,} epochs, {steps:,} steps of {batch_size} frames",
         duration_s=most_s,
     )
     return limits.most_epochs, limits.patience

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from levinthal.workloads.implementation import ImplementationSettings
 
+_OWN_MARGIN = 0.02
+
 
 class CVAESettings(ImplementationSettings):
     """Data, model and training; defaults are those of `tiny`."""
@@ -76,7 +78,8 @@ class CVAESettings(ImplementationSettings):
         default=0.1,
         ge=0.0,
         lt=1.0,
-        description="Gate: held-out bits per contact at least this share below the mean map.",
+        description="Gate: held-out bits per contact at least this share below the mean map; of frames of your own "
+        "the default is 0.02, a sanity check.",
     )
     deterministic: bool = Field(
         default=False, description="One thread and deterministic sums: the same seed gives the same last digit."
@@ -125,9 +128,13 @@ class CVAESettings(ImplementationSettings):
     @model_validator(mode="before")
     @classmethod
     def _own_frames_decide(cls, values: Any) -> Any:
-        """Train on frames of a person's own until the held-out loss says enough, where nothing says how long."""
-        if isinstance(values, Mapping) and "epochs" not in values and (values.get("trajectory") or values.get("maps")):
-            return {**values, "epochs": "auto"}
+        """Give frames of a person's own defaults of their own: trained on until the held-out loss says enough.
+
+        How much better than the mean map a model can be depends on how much the contacts vary; that it is better at all
+        says that it has learned.
+        """
+        if isinstance(values, Mapping) and (values.get("trajectory") or values.get("maps")):
+            return {"epochs": "auto", "margin": _OWN_MARGIN, **values}
         return values
 
     @model_validator(mode="after")
