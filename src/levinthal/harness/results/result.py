@@ -173,6 +173,14 @@ class Result(Record):
         Each metric over the repeats: `summary["training rate"]`, `summary["cells seen", {"policy": "dbscan"}]`.
     verdict : {"passed", "failed"}
         `passed` when every repeat that was asked for finished and met its gates.
+
+    Examples
+    --------
+    >>> import levinthal
+    >>> from levinthal.harness import Result
+    >>> result: Result = levinthal.run("cvae", size="smoke", settings={"epochs": 1}, out="smoke")
+    >>> result.size, len(result.repeats), result.summary["training rate"].unit
+    ('smoke', 1, 'frame/s')
     """
 
     schema_: Literal[2] = Field(default=2, alias="schema")

@@ -54,7 +54,7 @@ def learn(run: Run, settings: CVAESettings, model: CVAEModel, data: Features, ca
         phase.items = (history.epochs[-1].steps - history.resumed_at) * batch_size
     if history.best_epoch is not None:
         taken = len(history.epochs)
-        why = "its bound" if taken == epochs else f"{patience} epochs without a lower held-out loss"
+        why = "its bound" if taken == epochs else f"{patience} epochs in which the held-out loss fell no further"
         run.note(f"Training ended after {taken} epochs, by {why}; the weights are of epoch {history.best_epoch}.")
     if history.resumed_at:
         run.note(f"Training went on after step {history.resumed_at} of {total}, where an earlier try was killed.")
@@ -86,8 +86,8 @@ def _length(
     steps = limits.most_epochs * steps_per_epoch
     most_s = None if frames_per_s is None else steps * batch_size / frames_per_s
     run.estimate(
-        f"training ends after {limits.patience} epochs without a lower held-out loss (with epochs=N after N), at the "
-        f"latest after {limits.most_epochs:,} epochs, {steps:,} steps of {batch_size} frames",
+        f"training ends after {limits.patience} epochs in which the held-out loss falls no further (epochs=N: after "
+        f"N), at the latest after {limits.most_epochs:,} epochs, {steps:,} steps of {batch_size} frames",
         duration_s=most_s,
     )
     return limits.most_epochs, limits.patience

@@ -44,9 +44,13 @@ def test_it_ends_after_its_patience_with_the_weights_of_the_lowest_loss(few):
     losses = [epoch.validation.total for epoch in history.epochs]
     best = int(np.argmin(losses))
     assert history.best_epoch == best + 1
-    assert len(losses) == best + 1 + 6 < 200
+    counted, last = losses[0], 0
+    for number, loss in enumerate(losses):
+        if loss < counted - 0.01 * abs(loss):
+            counted, last = loss, number
+    assert len(losses) == last + 1 + 6 < 200
     assert evaluate(model, few[1], batch_size=10).total == pytest.approx(losses[best], rel=1e-6)
-    assert losses[-1] > losses[best]
+    assert best < len(losses) - 1
 
 
 def test_killed_at_any_epoch_it_ends_as_if_it_had_not_been(few, tmp_path):
@@ -80,7 +84,7 @@ def test_without_frames_to_evaluate_on_there_is_no_patience(few):
 def test_limits_count_steps_where_an_epoch_is_short_and_epochs_where_it_is_long():
     short, long = limits_of(2, None), limits_of(100_000, None)
     assert short.most_epochs > 1_000
-    assert short.patience > 50
+    assert short.patience >= 50
     assert (long.most_epochs, long.patience) == (20, 5)
     assert limits_of(2, steps_per_s=0.1).most_epochs < short.most_epochs  # a slow machine: minutes, not days
 

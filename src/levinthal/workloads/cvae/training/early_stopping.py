@@ -21,7 +21,9 @@ __all__ = ["EarlyStopping", "Limits", "limits_of"]
 _FORMAT = "levinthal.cvae.best/1"
 _BEST_FILE = "best.safetensors"
 _LEAST_EPOCHS, _MOST_STEPS, _MOST_S = 20, 6_000, 600.0
-_PATIENCE_EPOCHS, _PATIENCE_STEPS = 5, 150
+_PATIENCE_EPOCHS, _PATIENCE_STEPS = 5, 100
+_TOLERANCE = 0.01
+"""A loss that falls by less than this share of itself in all that time is not worth the wait."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Limits:
     most_epochs : int
         The bound.
     patience : int
-        Epochs in which the held-out loss may go without a new minimum.
+        Epochs in which the held-out loss may go without having fallen by one per cent.
     """
 
     most_epochs: int
@@ -65,7 +67,7 @@ class EarlyStopping:
     model : Module
         Being trained.
     patience : int
-        Epochs without a new minimum after which training ends.
+        Epochs after which training ends where the loss has not fallen by one per cent.
     folder : Path, optional
         Where the best weights are kept, for a training that is killed and goes on.
 
@@ -81,12 +83,14 @@ class EarlyStopping:
     best_epoch: int = 0
     _lowest: float = math.inf
     _epoch: int = 0
+    _counted: float = math.inf
+    _counted_epoch: int = 0
     _best: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
     @property
     def enough(self) -> bool:
         """Whether training is to end."""
-        return self._epoch - self.best_epoch >= self.patience
+        return self._epoch - self._counted_epoch >= self.patience
 
     def take_up(self, epochs: Sequence[Epoch]) -> None:
         """Go on where an earlier process was after these epochs."""
@@ -111,6 +115,8 @@ class EarlyStopping:
     def _is_best(self, epoch: Epoch) -> bool:
         self._epoch += 1
         loss = math.inf if epoch.validation is None else epoch.validation.total
+        if loss < self._counted - _TOLERANCE * abs(loss):
+            self._counted, self._counted_epoch = loss, self._epoch
         if loss >= self._lowest:
             return False
         self._lowest, self.best_epoch = loss, self._epoch
