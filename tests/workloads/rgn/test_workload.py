@@ -115,6 +115,7 @@ def test_untrained_weights_are_called_untrained(levinthal, tmp_path, queries):
     ("setting", "message"),
     [
         ("fasta=nowhere.fasta", "nowhere.fasta"),
+        ("fasta=dna.fasta", "line 1: gene is a nucleic acid"),
         ("data=nowhere", "neither a file nor a data set"),
         ("data=proteinnet-casp12", "levinthal data fetch proteinnet-casp12"),
         ("weights=nowhere.safetensors", "nowhere.safetensors"),
@@ -124,6 +125,7 @@ def test_untrained_weights_are_called_untrained(levinthal, tmp_path, queries):
 )
 def test_a_mistake_is_one_line(levinthal, tmp_path, setting, message, monkeypatch):
     monkeypatch.setenv("LEVINTHAL_DATA", str(tmp_path / "data"))
+    (tmp_path / "dna.fasta").write_text(">gene\nATGGCCATTGTAATGGGCCGCTGAAAGGGTGCCCGATAG\n")
     done = levinthal("run", "rgn", "--out", "a", "--set", setting)
     assert done.returncode == 2, done.stdout + done.stderr
     assert message in done.stderr.splitlines()[-1]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from levinthal.errors import UsageError
+from levinthal.harness.contract.device import resolve_device
 from levinthal.harness.contract.recording import Recording, hide_speed
 from levinthal.harness.contract.seeds import low_bits, seed_of
 from levinthal.harness.engines.contract import Engine
@@ -158,7 +158,7 @@ class Run(Recording):
             A device was asked for that this machine does not have.
         """
         if self._device is None:
-            self._device = _resolve_device(self._device_asked)
+            self._device = resolve_device(self._device_asked)
         return self._device
 
     def _open_engine(self) -> Engine:
@@ -199,12 +199,19 @@ class Run(Recording):
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def peaks(self) -> Peaks:
-        """Measure, once a repeat, what this machine can do at best (GEMM and copy rates); takes a few seconds."""
-        if self._peaks is None:
-            from levinthal.metrics.peaks import measure_peaks
+    def peaks(self, *, again: bool = False) -> Peaks:
+        """Measure, once a repeat, what this machine can do at best (GEMM and copy rates); takes a few seconds.
 
-            self._peaks = measure_peaks(self.device)
+        Parameters
+        ----------
+        again : bool
+            Measure once more and keep the better of each figure: something held the machine the first time.
+        """
+        if self._peaks is None or again:
+            from levinthal.metrics.peaks import better_peaks, measure_peaks
+
+            found = measure_peaks(self.device)
+            self._peaks = found if self._peaks is None else better_peaks(self._peaks, found)
         return self._peaks
 
     def duration_s(self, name: str, lane: str = "main") -> float:
@@ -347,21 +354,3 @@ class Run(Recording):
             import torch
 
             torch.cuda.synchronize(self._device)
-
-
-def _resolve_device(asked: str) -> str:
-    if asked == "cpu":
-        return asked
-    import torch
-
-    if asked == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    kind, _, number = asked.partition(":")
-    if kind != "cuda" or (number and not number.isdigit()):
-        raise UsageError(f"device {asked!r} is unknown: use auto, cpu, cuda or cuda:N")
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if count == 0:
-        raise UsageError(f"device {asked!r}: torch {torch.__version__} sees no GPU here: use --device cpu")
-    if number and int(number) >= count:
-        raise UsageError(f"device {asked!r}: torch sees {count} GPU(s), the last is cuda:{count - 1}")
-    return asked

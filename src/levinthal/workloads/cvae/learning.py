@@ -8,12 +8,11 @@ import numpy as np
 
 from levinthal.harness import Run
 from levinthal.harness.contract.run import OpenPhase
-from levinthal.metrics.peaks import Peaks
 from levinthal.proteins.contact_maps.maps import n_pairs
 from levinthal.workloads.cvae.calibration import Calibration
 from levinthal.workloads.cvae.data.features import Features
 from levinthal.workloads.cvae.evaluation.scores import bits_per_contact, mean_map_logits
-from levinthal.workloads.cvae.model.config import flops_per_frame
+from levinthal.workloads.cvae.model.config import SHORTEST_SAVES, flops_per_frame
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
 from levinthal.workloads.cvae.model.precision import Execution
@@ -23,7 +22,7 @@ from levinthal.workloads.cvae.training.history import Epoch, History
 from levinthal.workloads.cvae.training.loop import train
 from levinthal.workloads.cvae.training.settings import TrainingSettings
 from levinthal.workloads.training.checkpoint import ForeignCheckpointError, Keeping
-from levinthal.workloads.training.reporting import first_time, report_arithmetic, report_time_to_target
+from levinthal.workloads.training.reporting import Arithmetic, first_time, report_arithmetic, report_time_to_target
 
 TRAINING_FOLDER = "training"
 """Folder in `run.kept` of what a killed training goes on from."""
@@ -33,7 +32,7 @@ _LN2 = float(np.log(2.0))
 
 def learn(run: Run, settings: CVAESettings, model: CVAEModel, data: Features, calibration: Calibration) -> History:
     """Train the model in phase `train`, where a killed repeat left off if there is such a state, and report it."""
-    execution, peaks, batch_size = calibration
+    execution, batch_size = calibration
     source = data.source(data.split.train, settings.model_lag)
     batch_size = min(batch_size, len(source))
     steps_per_epoch = len(source) // batch_size
@@ -62,7 +61,7 @@ def learn(run: Run, settings: CVAESettings, model: CVAEModel, data: Features, ca
     reconstructions = [None if each.validation is None else each.validation.reconstruction for each in history.epochs]
     reached_s = first_time(clock_s, reconstructions, _target_nats(settings, data))
     _report_losses(run, history)
-    _report_speed(run, history, flops_per_frame(model.config), peaks)
+    _report_speed(run, history, flops_per_frame(model.config))
     report_time_to_target(run, reached_s, f"not reached in {len(history.epochs)} epochs")
     return history
 
@@ -146,8 +145,10 @@ def _report_losses(run: Run, history: History) -> None:
     run.gate("losses that are not finite", float(np.count_nonzero(~np.isfinite(losses))), at_most=0.0)
 
 
-def _report_speed(run: Run, history: History, flops_per_frame: int, peaks: Peaks) -> None:
+def _report_speed(run: Run, history: History, flops_per_frame: int) -> None:
     rate = history.frames_per_s
     run.metric("training rate", rate, unit="frame/s", better="higher")
-    report_arithmetic(run, "training", rate * flops_per_frame, peaks, history.execution.precision, "direct algorithm")
+    precision = history.execution.precision
+    done = Arithmetic("training", rate * flops_per_frame, precision, "direct algorithm", SHORTEST_SAVES)
+    report_arithmetic(run, [done])
     run.metric("data loading", history.loading_share, unit="1", better="lower")

@@ -22,6 +22,7 @@ from levinthal.workloads.cvae.calibration import calibrate
 from levinthal.workloads.cvae.data.features import Features, features_of_maps, features_of_trajectories
 from levinthal.workloads.cvae.data.frames import TrajectorySet, read_trajectories, simulate
 from levinthal.workloads.cvae.data.maps import SelectedMaps
+from levinthal.workloads.cvae.evaluation.answer import leave_weights
 from levinthal.workloads.cvae.evaluation.interpretation import embed_and_cluster, interpret, reconstruct_held_out
 from levinthal.workloads.cvae.inference import encode
 from levinthal.workloads.cvae.learning import TRAINING_FOLDER, advice_after, learn
@@ -62,6 +63,7 @@ class CVAEWorkload:
         calibration = calibrate(run, settings, model, len(data.split.train))
         history = learn(run, settings, model, data, calibration)
         batch_size = calibration.batch_size
+        leave_weights(run, settings, model, data.maps.n_residues, batch_size)
         latent = _infer(run, model, data, history.execution, batch_size)
         with run.phase("evaluate", items=len(data.split.test), doing="reconstructing held-out frames"):
             reconstruct_held_out(run, settings, model, data, latent, batch_size, advice_after(history))
@@ -109,8 +111,8 @@ def _prepare(run: Run, settings: CVAESettings) -> Features:
     if settings.maps:
         return features_of_maps(run, settings)
     trajectories = _trajectories(run, settings)
-    for note in trajectories.notes:
-        run.note(note)
+    for change in trajectories.notes:
+        run.warn(change)
     trajectories.report_as_dataset(run)
     data = features_of_trajectories(run, settings, trajectories)
     if not settings.frames_are_given:
