@@ -71,7 +71,10 @@ def test_synthetic_families_end_to_end_then_the_weights_predict_a_persons_sequen
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     told = " ".join(done.stdout.split())
-    assert "trained on synthetic proteins only" in told
+    assert done.stdout.splitlines()[1].startswith("  warning: The weights were trained on synthetic proteins only")
+    gates = repeat_of(tmp_path / "b").gates
+    assert [(gate.kind, gate.passed) for gate in gates] == [("sanity", True)] * 3
+    assert "no rule is broken" in levinthal("check", "b").stdout
     assert "1 of 2 sequences have no hit" in told
     folder = tmp_path / "b/repeats/000"
     rows = list(csv.DictReader((folder / "predictions.csv").open()))

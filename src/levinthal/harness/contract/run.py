@@ -45,11 +45,14 @@ class OpenPhase:
         How many items (frames, steps, poses) the phase worked through; may be set until it ends.
     total : int or None
         How many units of work it will take, for the progress display.
+    doing : str
+        What it is doing, in words, for the progress display; changed by `say`.
     """
 
     name: str
     items: int | None
     total: int | None
+    doing: str
     _run: Run
     _done: int = 0
     _shown_s: float = field(default=-math.inf)
@@ -60,7 +63,15 @@ class OpenPhase:
         now_s = time.perf_counter()
         if now_s - self._shown_s >= _PROGRESS_INTERVAL_S:
             self._shown_s = now_s
-            self._run._event("progress", phase=self.name, done=self._done, total=self.total)
+            self._show()
+
+    def say(self, doing: str) -> None:
+        """Say what it is doing now."""
+        self.doing = doing
+        self._show()
+
+    def _show(self) -> None:
+        self._run._event("progress", phase=self.name, done=self._done, total=self.total, doing=self.doing)
 
 
 class Run(Recording):
@@ -220,7 +231,7 @@ class Run(Recording):
 
     @contextmanager
     def phase(
-        self, name: str, *, items: int | None = None, total: int | None = None, lane: str = "main"
+        self, name: str, *, items: int | None = None, total: int | None = None, lane: str = "main", doing: str = ""
     ) -> Iterator[OpenPhase]:
         """Time a named part of the repeat, with the device synchronised at both ends.
 
@@ -234,13 +245,15 @@ class Run(Recording):
             Units of work for the progress display; call `advance` on the phase as they are done.
         lane : str
             The worker or device it runs on; phases on different lanes may overlap.
+        doing : str
+            What it is doing, in words, for whoever waits: `measuring the machine`.
 
         Yields
         ------
         OpenPhase
         """
-        opened = OpenPhase(name, items, total, self)
-        self._event("phase_start", phase=name, lane=lane)
+        opened = OpenPhase(name, items, total, doing, self)
+        self._event("phase_start", phase=name, lane=lane, doing=doing)
         self._synchronise()
         before = process_tree_usage()
         energy_before_j = self._meter.read_j()
@@ -314,6 +327,8 @@ class Run(Recording):
             artifacts=tuple(self._artifacts.values()),
             dataset=self._dataset,
             warnings=tuple(self._warnings),
+            estimates=tuple(self._estimates),
+            findings=tuple(self._findings),
             notes=tuple(self._notes),
             peaks=self._peaks,
             study=self._study,

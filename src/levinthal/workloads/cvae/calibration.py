@@ -41,7 +41,7 @@ def calibrate(run: Run, settings: CVAESettings, model: CVAEModel, n_frames: int)
     wanted = _FIRST_BATCH if settings.batch_size == "auto" else settings.batch_size
     batch_size = min(wanted, n_frames)
     model.memory = _memory_plan(settings, model.config, batch_size, run.device)
-    with run.phase("calibrate"):
+    with run.phase("calibrate", doing="what this machine can do, and the fastest way to compute"):
         run.peaks()
         if settings.deterministic:  # no choice by timing: the next run must compute in the same way
             bf16 = run.precision == "bf16"
@@ -67,7 +67,7 @@ def _memory_plan(settings: CVAESettings, config: CVAEConfig, batch_size: int, de
 
 
 def _search(run: Run, model: CVAEModel, execution: Execution, n_frames: int) -> int:
-    with run.phase("search batch size"):
+    with run.phase("search batch size", doing="training steps of growing batches"):
         found = search_batch_size(model, execution, most_frames=n_frames)
     for trial in found.trials:
         print(f"batch of {trial.batch_size}: {trial.frames_per_s:.1f} frames/s, {trial.peak_bytes / 2**20:.0f} MiB")

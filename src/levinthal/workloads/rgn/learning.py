@@ -58,7 +58,10 @@ def learn(run: Run, settings: RGNSettings, corpus: Corpus) -> Learned:
         return Learned(untrained, Provenance(), None)
     # Two threads of so small a network gain a fifth on an idle machine and lose fivefold beside a neighbour.
     alone = run.device == "cpu" and config.n_hidden <= _FEW_UNITS
-    with run.phase("train", total=settings.steps) as phase, on_threads(1 if alone else torch.get_num_threads()):
+    with (
+        run.phase("train", total=settings.steps, doing="the network") as phase,
+        on_threads(1 if alone else torch.get_num_threads()),
+    ):
 
         def on_step(_: Step) -> None:
             phase.advance()

@@ -56,7 +56,7 @@ class RGNWorkload:
         requests = read_requests(run, settings.fasta, settings.database) if settings.fasta else ()
         given = load_weights(settings.weights, device=run.device) if settings.weights else None
         corpus = None if given is not None and requests and not settings.data else _prepare(run, settings)
-        with run.phase("calibrate"):
+        with run.phase("calibrate", doing="what this machine can do at best"):
             run.peaks()
         if given is not None:
             learned = Learned(*given, None)
@@ -64,7 +64,8 @@ class RGNWorkload:
             assert corpus is not None
             learned = learn(run, settings, corpus)
         model, provenance, history = learned
-        run.note(warning_of(provenance))
+        say = run.warn if requests and not provenance.is_real else run.note
+        say(warning_of(provenance))
         if corpus is not None:
             measure_quality(run, settings, model, corpus, trained=provenance.steps > 0)
             _report_profiles(run, corpus)
@@ -96,7 +97,7 @@ class RGNWorkload:
 def _prepare(run: Run, settings: RGNSettings) -> Corpus:
     seed = run.seed_for("data", bits=31)
     if settings.data:
-        with run.phase("load") as phase:
+        with run.phase("load", doing="reading and checking the records") as phase:
             corpus = read_corpus(
                 settings.data,
                 thinning=settings.thinning,

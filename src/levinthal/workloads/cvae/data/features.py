@@ -215,13 +215,13 @@ def features_of_trajectories(run: Run, settings: CVAESettings, trajectories: Tra
     size = _map_size(settings, n_residues)
     pack_contacts(np.zeros((1, n_residues, 3), np.float32))  # compiled before the clock starts
     store = run.folder / "frames"
-    with run.phase("featurise", items=trajectories.n_frames):
+    with run.phase("featurise", items=trajectories.n_frames, doing="contact maps of the frames"):
         trajectories.store(store)
     stored = FrameStore(store)
     packed = stored.contacts
     lengths = tuple(len(each) for each in trajectories.frames)
     split = _split(run, lengths)
-    with run.phase("describe", items=trajectories.n_frames):
+    with run.phase("describe", items=trajectories.n_frames, doing="RMSD, contacts and helix of the frames"):
         coordinates = np.asarray(stored.coordinates_nm)
         properties = _properties(run, coordinates, trajectories.references)
         helical = properties["helical fraction"] >= _HELIX if trajectories.folds_as_helix else None
@@ -252,7 +252,7 @@ def features_of_maps(run: Run, settings: CVAESettings) -> Features:
     from levinthal.proteins.contact_maps.hdf5_reading import read_scalars_hdf5
 
     path = Path(settings.maps)
-    with run.phase("read") as phase:
+    with run.phase("read", doing=f"contact maps of {path.name}") as phase:
         read = read_contact_maps(path)
         scalars = read_scalars_hdf5(path, len(read.packed)) if is_hdf5(path) else {}
         phase.items = len(read.packed)
@@ -270,7 +270,7 @@ def features_of_maps(run: Run, settings: CVAESettings) -> Features:
     run.dataset(path.name, version="1", sha256=read.sha256(), synthetic=False)
     size = _map_size(settings, n_residues)
     split = _split(run, [len(packed)])
-    with run.phase("describe", items=len(packed)):
+    with run.phase("describe", items=len(packed), doing="a sample of pairs of residues"):
         n_contacts = np.bitwise_count(packed).sum(axis=1, dtype=np.float64)
         finite = {name: values for name, values in scalars.items() if np.isfinite(values).all()}
         return Features(

@@ -18,6 +18,7 @@ from levinthal.errors import DataError
 from levinthal.simulation.dynamics.frame_store import FrameWriter, StoreHeader
 from levinthal.simulation.dynamics.frames import Frames
 from levinthal.workloads.cvae.data.table import FrameTable
+from levinthal.workloads.pace import units_per_second
 
 if TYPE_CHECKING:
     from levinthal.harness import Run
@@ -29,6 +30,7 @@ _LEAST_FRAMES = 40
 _FS_PER_PS = 1e3
 _FEMTOSECONDS_PER_NANOSECOND = 1e6
 _SECONDS_PER_DAY = 86_400
+_TIMED_STEPS = 50
 # The made-up protein loses half of its native contacts within some 1,000 steps, more slowly the larger it is.
 _GO_KT_OVER_EPSILON = 1.3
 
@@ -121,7 +123,7 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
     """
     from levinthal.simulation.dynamics.ensemble import Chunk, Equilibration, Start, simulate_ensemble
 
-    with run.phase("prepare"):
+    with run.phase("prepare", doing="building the system, starting workers"):
         name, system, starts = _system(settings)
         for warning in system.warnings:
             run.warn(f"{name}: {warning}.")
@@ -130,9 +132,14 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
         wait([run.executor.submit(_import_engine) for _ in range(run.n_workers)])
     names = list(starts)
     chosen = [Start(name, starts[name]) for name in (names[k % len(names)] for k in range(settings.replicas))]
+    if not settings.residues and settings.system != FS_PEPTIDE:
+        _report_estimate(run, settings, system, chosen[0].positions_nm)
     n_chunks = settings.replicas * -(-settings.steps // settings.chunk_steps)
     with run.phase(
-        "simulate", items=settings.replicas * (settings.steps // settings.frame_interval), total=n_chunks
+        "simulate",
+        items=settings.replicas * (settings.steps // settings.frame_interval),
+        total=n_chunks,
+        doing=f"{settings.replicas} trajectories of {settings.steps:,} steps",
     ) as phase:
         lanes: dict[int, str] = {}
         clock_offset_s = time.time() - time.perf_counter()
@@ -183,6 +190,37 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
         ca_records=_ca_records(system),
         folds_as_helix=not settings.residues and settings.system == FS_PEPTIDE,
     )
+
+
+def _report_estimate(
+    run: Run, settings: CVAESettings, system: MolecularSystem, start_nm: npt.NDArray[np.floating]
+) -> None:
+    """Say how many steps and frames of a person's own protein will be simulated and how long that takes here."""
+    with run.phase("estimate", doing="a second of this system on every worker"):
+        timed = [
+            run.executor.submit(_steps_per_second, system, start_nm, settings.platform) for _ in range(run.n_workers)
+        ]
+        rate = min(each.result() for each in timed)
+    n_steps = settings.equilibration_steps + settings.steps
+    rounds = -(-settings.replicas // min(run.n_workers, settings.replicas))
+    run.estimate(
+        f"{settings.replicas} trajectories of {n_steps:,} steps ({1e-6 * system.timestep_fs * n_steps:.3g} ns), "
+        f"{settings.replicas * (settings.steps // settings.frame_interval):,} frames in all, at {rate:,.0f} steps/s a "
+        "core; training comes on top",
+        duration_s=rounds * n_steps / rate,
+    )
+
+
+def _steps_per_second(system: MolecularSystem, start_nm: npt.NDArray[np.floating], platform: str) -> float:
+    from levinthal.simulation.dynamics.replica import advance, start_replica
+
+    state = start_replica(system, start_nm, 0, platform=platform)
+
+    def simulate(n_steps: int) -> None:
+        nonlocal state
+        state, _ = advance(system, state, n_steps, 0, frame_interval=n_steps, platform=platform)
+
+    return units_per_second(simulate, _TIMED_STEPS)
 
 
 def _ca_records(system: MolecularSystem) -> tuple[str, ...]:

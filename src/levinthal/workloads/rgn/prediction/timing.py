@@ -55,7 +55,7 @@ def measure_time(run: Run, settings: RGNSettings, model: RGNModel, targets: Targ
     """Predict each target against the clock, alone and all together, and return its operations; phase `time`."""
     features = [each for _, each in targets.proteins]
     moved_nm = lower_precision(model, features)
-    with run.phase("time", items=len(features), total=len(features)) as phase:
+    with run.phase("time", items=len(features), total=len(features), doing="predictions by length") as phase:
         timings = []
         for sequence, each in targets.proteins:
             timings.append(time_target(model, sequence, each, run.folder, timings=settings.timings))
