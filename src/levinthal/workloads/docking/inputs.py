@@ -26,6 +26,7 @@ from levinthal.workloads.docking.preparation.library import (
     read_library,
 )
 from levinthal.workloads.docking.preparation.receptor_cleaning import listed
+from levinthal.workloads.docking.preparation.sources import names_file, source_of
 from levinthal.workloads.docking.settings import DockingSettings
 
 _EMBEDDED = "t4-lysozyme-l99a-p-xylene"
@@ -106,6 +107,7 @@ def read_inputs(run: Run, settings: DockingSettings) -> Inputs:
         notes=_notes(receptor, ligand, len(receptors)),
         warnings=(
             *_of_receptors([receptor, *others], box),
+            *_of_pocket(settings.pocket),
             *_of_ligand(ligand),
             *library.warnings,
         ),
@@ -209,6 +211,12 @@ def _of_receptors(receptors: Sequence[Receptor], box: Box) -> list[str]:
                 f"{listed(removed)}. A receptor in PDBQT is taken as it is."
             )
     return warnings
+
+
+def _of_pocket(pocket: str) -> list[str]:
+    """Say which of several molecules marks the pocket."""
+    count = source_of(Path(pocket)).n_records if names_file(pocket) else 1
+    return [f"Pocket {Path(pocket).name}: the first of {count} molecules marks it."] if count > 1 else []
 
 
 def _of_ligand(ligand: Ligand | None) -> list[str]:
