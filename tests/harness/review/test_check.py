@@ -85,9 +85,9 @@ def test_each_kind_of_tampering_is_named(levinthal, honest, tmp_path, change, ru
 @pytest.mark.parametrize(
     ("added", "says"),
     [
-        ([("repeat_start", 1)], "repeat 1 went on after its end"),
+        ([("repeat_start", 1)], "repeat 1 was started twice"),
+        ([("note", 1)], "repeat 1 went on after its end"),
         ([("repeat_stop", 0)], "repeat 0 was stopped twice"),
-        ([("repeat_start", 7), ("repeat_start", 7)], "repeat 7 was started twice"),
         ([("repeat_start", 7), ("run_resumed", None), ("repeat_start", 7), ("repeat_stop", 7)], ""),
     ],
 )

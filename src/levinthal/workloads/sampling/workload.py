@@ -148,5 +148,5 @@ def _measure(run: Run, study: StudyResult, *, spread: bool) -> list[PolicyCompar
     run.gate("campaigns without a frame", float(sum(not outcome.n_frames for outcome in every)), at_most=0.0)
     divergence = {cost: study.divergences(cost) for cost in study.budgets}
     comparisons = compare_all(study, divergence, run.seed_for("bootstrap", bits=31))
-    report_study(run, study, comparisons, divergence["core-seconds"], spread=spread)
+    report_study(run, study, comparisons, divergence[study.cost], spread=spread)
     return comparisons
