@@ -46,7 +46,7 @@ def obtain_policy(run: Run, settings: DockingSettings, problems: Sequence[Proble
     reach = float(np.mean([RandomRestarts().search(each).energies_kcal_mol[0] for each in problems]))
     environment = DockingEnvironment(problems, max(1, settings.environments // len(problems)), episode)
     cpu_before_s = process_tree_usage().cpu_s
-    with run.phase("train", total=settings.training_steps) as phase:
+    with run.phase("train", total=settings.training_steps, doing="the search policy on this pocket") as phase:
         training, resumed_at = _train(run, settings, environment, phase)
         phase.items = sum(each.frames for each in training.history[resumed_at:])
     cpu_s = process_tree_usage().cpu_s - cpu_before_s
