@@ -155,7 +155,9 @@ def _notes(topology: str, residues: ResidueSelection, found: Sequence[Trajectory
         if each.n_made_whole
     ]
     if residues.left_out:
-        notes.append(f"{topology}: {', '.join(residues.left_out)} is alone and was left out as not part of a chain.")
+        notes.append(
+            f"{topology}: {', '.join(residues.left_out)} left out: alone and so not part of a chain, or without N or C."
+        )
     return notes
 
 

@@ -65,6 +65,8 @@ class SamplingWorkload:
             )
             if system.molecule is not None:
                 wait([run.executor.submit(_import_engine) for _ in range(run.n_workers)])
+        for warning in system.warnings:
+            run.warn(warning)
         for note in system.notes:
             run.note(note)
         run.dataset(system.name, version=system.version, sha256=system.dynamics.sha256, synthetic=system.synthetic)

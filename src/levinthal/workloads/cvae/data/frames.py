@@ -125,8 +125,7 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
 
     with run.phase("prepare", doing="building the system, starting workers"):
         name, system, starts = _system(settings)
-        if system.notes and settings.system != FS_PEPTIDE:
-            run.warn(f"{name} was prepared for simulation: {'; '.join(system.notes)}.")
+        _say_how_prepared(run, name, system)
         wait([run.executor.submit(_import_engine) for _ in range(run.n_workers)])
     names = list(starts)
     chosen = [Start(name, starts[name]) for name in (names[k % len(names)] for k in range(settings.replicas))]
@@ -224,6 +223,13 @@ def _steps_per_second(system: MolecularSystem, start_nm: npt.NDArray[np.floating
 def _ca_records(system: MolecularSystem) -> tuple[str, ...]:
     atoms = [line for line in system.topology_pdb.splitlines() if line.startswith(("ATOM", "HETATM"))]
     return tuple(atoms[index] for index in system.ca_indices)
+
+
+def _say_how_prepared(run: Run, name: str, system: MolecularSystem) -> None:
+    for warning in system.warnings:
+        run.warn(f"{name}: {warning}.")
+    for note in system.notes:
+        run.note(f"{name}: {note}.")
 
 
 def _system(settings: CVAESettings) -> tuple[str, MolecularSystem, Mapping[str, npt.NDArray[np.floating]]]:
