@@ -19,6 +19,7 @@ from levinthal.workloads.docking.search.agent.checkpoint import load_policy
 from levinthal.workloads.docking.settings import DockingSettings
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.training.reporting import report_peak_memory
+from levinthal.workloads.training.resuming import end_training
 
 
 class DockingWorkload:
@@ -53,3 +54,4 @@ class DockingWorkload:
         if inputs.ligand is not None:
             redock(run, settings, inputs, inputs.ligand)
         report_peak_memory(run)
+        end_training(run, settings.checkpoint_interval)
