@@ -11,9 +11,10 @@ from levinthal.harness.results.store import load_result
 posebusters = pytest.importorskip("posebusters")
 pytestmark = pytest.mark.slow
 
+JE2 = "CC1(C)SCN(C1C(=O)NCc1ccccc1C)C(=O)C(O)C(Cc1ccccc1)NC(=O)c1cccc(O)c1C"
 COMPLEXES = {
     "1iep": ("1iep_receptorH.pdb", "1iep_ligand.sdf", ""),
-    "1kzk": ("1kzk-receptor.pdbqt", "1kzk-je2.pdbqt", "CC1(C)SCN(C1C(=O)NCc1ccccc1C)C(=O)C(O)C(Cc1ccccc1)NC(=O)c1cccc(O)c1C"),
+    "1kzk": ("1kzk-receptor.pdbqt", "1kzk-je2.pdbqt", JE2),
     "1oyt": ("1oyt-receptor.pdbqt", "1oyt-fsn.pdbqt", "NC(=N)c1ccc(cc1)C1C2C(C3CCCN13)C(=O)N(Cc1ccc(F)cc1)C2=O"),
     "1w2g": ("1w2g-receptor.pdbqt", "1w2g-thm.pdbqt", "Cc1cn([C@H]2C[C@H](O)[C@@H](CO)O2)c(=O)[nH]c1=O"),
     "2br1": ("2br1-receptor.pdbqt", "2br1-pfp.pdbqt", "COc1ccc(cc1)-c1oc2ncnc(NCCO)c2c1-c1ccc(OC)cc1"),
@@ -40,7 +41,8 @@ def test_files_open_in_other_programs(levinthal, tmp_path, shared_data, code):
     assert all(gate.kind == "sanity" and gate.passed for gate in repeat.gates)
     files = tmp_path / "a/repeats/000"
     poses = list(Chem.SDMolSupplier(str(files / "poses.sdf"), removeHs=False))
-    assert poses and all(poses)
+    assert poses
+    assert all(poses)
     assert all(atom.GetNumImplicitHs() == 0 for pose in poses for atom in pose.GetAtoms())
     if template:
         expected = Chem.MolFromSmiles(template)
