@@ -51,7 +51,7 @@ def main(folder: Path, index: int) -> None:
     failure: str | None = None
     events.append("repeat_start", repeat=index, seed=run.seed)
     try:
-        with run.phase("load"):
+        with run.phase("load", doing="the workload and its libraries"):
             workload = load_workload(plan.workload)
             settings = workload.Settings.model_validate(plan.settings)
         if plan.study is None:

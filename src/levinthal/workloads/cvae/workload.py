@@ -63,7 +63,8 @@ class CVAEWorkload:
         calibration = calibrate(run, settings, model, len(data.split.train))
         history = learn(run, settings, model, data, calibration)
         batch_size = calibration.batch_size
-        leave_weights(run, settings, model, data.maps.n_residues, batch_size)
+        n_residues, epochs = data.maps.n_residues, len(history.epochs)
+        leave_weights(run, settings, model, n_residues, epochs=epochs, batch_size=batch_size)
         latent = _infer(run, model, data, history.execution, batch_size)
         with run.phase("evaluate", items=len(data.split.test), doing="reconstructing held-out frames"):
             reconstruct_held_out(run, settings, model, data, latent, batch_size, advice_after(history))
