@@ -7,6 +7,7 @@ import csv
 import pytest
 from rdkit import Chem
 
+from carried import crystal_complex
 from levinthal.errors import DataError, UsageError
 from levinthal.harness.contract.settings import make_settings
 from levinthal.harness.results.labels import find_figure
@@ -72,12 +73,11 @@ def test_the_embedded_complex_end_to_end(levinthal, tmp_path):
     assert any("not trained here" in note for note in again.notes)
 
 
-def test_a_persons_own_complex_and_conformation(levinthal, tmp_path, shared_data):
-    folder = shared_data / "complexes/1iep"
+def test_a_persons_own_complex_and_conformation(levinthal, tmp_path):
+    receptor, ligand = crystal_complex()
     done = levinthal(
-        "run", "docking", *QUICK, "--out", "a", "--set", f"receptor={folder}/1iep_receptor.pdbqt",
-        "--set", f"ligand={folder}/1iep_ligand.pdbqt",
-    )  # fmt: skip
+        "run", "docking", *QUICK, "--out", "a", "--set", f"receptor={receptor}", "--set", f"ligand={ligand}"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     repeat = repeat_of(tmp_path / "a")
     assert not repeat.gates  # gates are set for what is known
