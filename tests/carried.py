@@ -12,10 +12,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from levinthal.datasets.structures import REAL_STRUCTURES, real_structure
 
 ROOT = Path(__file__).resolve().parents[1]
+
+NEED_SHARED_DATA: pytest.StashKey[list[str]] = pytest.StashKey()
+"""Where pytest's configuration keeps the names of the tests collected that ask for `shared_data`."""
 
 PROTEINS = {
     "villin": ("pdbfixer", "tests/data/test.pdb"),

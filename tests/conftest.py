@@ -11,12 +11,24 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from carried import shared_folder
+from carried import NEED_SHARED_DATA, shared_folder
 from probes import probe_environment
 
 # Neighbours on a shared machine slow examples down; that is not a failure.
 settings.register_profile("levinthal", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("levinthal")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Note which tests of `make test` are skipped where there is no shared data."""
+    config.stash[NEED_SHARED_DATA] = [
+        item.nodeid
+        for item in items
+        if isinstance(item, pytest.Function)
+        and "shared_data" in item.fixturenames
+        and item.get_closest_marker("slow") is None
+    ]
 
 
 @pytest.fixture(scope="session")

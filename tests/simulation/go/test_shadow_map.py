@@ -38,7 +38,7 @@ def test_contacts_are_those_of_smog(shared_data):
 
 
 def test_without_shadow_it_is_the_plain_cutoff_map():
-    residues, _ = read_heavy_atoms(protein("human-dhfr"))
+    residues, _ = read_heavy_atoms(protein("villin"))
     atoms = [np.array(list(residue.atoms.values())) for residue in residues]
     expected = {
         (i, j)
@@ -46,7 +46,7 @@ def test_without_shadow_it_is_the_plain_cutoff_map():
         for j in range(i + 4, len(atoms))
         if np.linalg.norm(atoms[i][:, None] - atoms[j][None], axis=-1).min() <= 0.6
     }
-    assert len(expected) > 500
+    assert len(expected) > 80
     assert pairs(residues, radius_nm=0) == expected
 
 

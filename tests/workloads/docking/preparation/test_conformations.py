@@ -158,7 +158,7 @@ def test_given_conformations_are_matched_by_name(lysozyme):
 
 
 def test_snapshots_of_dynamics_move_the_pocket_alone():
-    receptor = prepare_receptor(protein("villin"))
+    receptor = prepare_receptor(protein("villin-n68h"))
     box = Box.around(receptor.coordinates_angstrom[:40], 0.0)
     settings = DynamicsSettings(equilibration_ps=0.4, duration_ps=1.2, snapshots_per_conformation=4)
     found = simulate_pocket(receptor, box, 2, 3, settings)
