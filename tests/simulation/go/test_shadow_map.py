@@ -32,13 +32,13 @@ def pairs(residues, **options):
 
 def test_contacts_are_those_of_smog(shared_data):
     for structure, contacts in (("ci2_2ci2_adj", "ci2_2ci2_shadow_CA"), ("ci2_1YPA_I", "ci2_1YPA_I_CA")):
-        residues, _ = read_heavy_atoms(shared_data / "md" / f"{structure}.pdb")
+        residues, _, _ = read_heavy_atoms(shared_data / "md" / f"{structure}.pdb")
         rows = np.loadtxt(shared_data / "md" / f"{contacts}.contacts", dtype=int)
         assert pairs(residues) == {(min(i, j) - 1, max(i, j) - 1) for i, j in rows[:, [1, 3]].tolist()}
 
 
 def test_without_shadow_it_is_the_plain_cutoff_map():
-    residues, _ = read_heavy_atoms(protein("villin"))
+    residues, _, _ = read_heavy_atoms(protein("villin"))
     atoms = [np.array(list(residue.atoms.values())) for residue in residues]
     expected = {
         (i, j)
@@ -102,14 +102,14 @@ def pdb_lines(residues):
 
 def test_a_written_structure_reads_back(tmp_path):
     residues = three_helix_residues()
-    read, notes = read_heavy_atoms(written(tmp_path, pdb_lines(residues)))
-    assert notes == ()
+    read, notes, warnings = read_heavy_atoms(written(tmp_path, pdb_lines(residues)))
+    assert notes == warnings == ()
     assert [(r.name, r.chain, r.number) for r in read] == [(r.name, r.chain, r.number) for r in residues]
     for before, after in zip(residues, read, strict=True):
         assert before.atoms.keys() == after.atoms.keys()
         np.testing.assert_allclose(list(after.atoms.values()), list(before.atoms.values()), atol=1e-4)
     water = "HETATM 9999  O   HOH W 900       0.000   0.000   0.000  1.00  0.00           O"
-    _, notes = read_heavy_atoms(written(tmp_path, [*pdb_lines(residues), water]))
+    _, notes, _ = read_heavy_atoms(written(tmp_path, [*pdb_lines(residues), water]))
     assert notes == ("removed 1 x HOH",)
 
 
@@ -144,7 +144,7 @@ def test_an_unknown_amino_acid_and_a_missing_file_are_named(tmp_path):
 
 
 def test_the_first_model_is_taken(tmp_path):
-    residues, notes = read_heavy_atoms(villin_models(tmp_path))
+    residues, notes, _ = read_heavy_atoms(villin_models(tmp_path))
     assert len(residues) == 36
     assert residues == read_heavy_atoms(protein("villin"))[0]
     assert notes == ("model 1 of 12 taken",)

@@ -39,9 +39,11 @@ class DockingWorkload:
             torch.set_num_threads(1)
         if settings.policy:
             load_policy(settings.policy)  # a mistake is reported before anything long begins
-        with run.phase("prepare") as phase:
+        with run.phase("prepare", doing="molecules, pocket and its conformations") as phase:
             inputs = read_inputs(run, settings)
             phase.items = len(inputs.receptors)
+        for sentence in inputs.warnings:
+            run.warn(sentence)
         for sentence in inputs.notes:
             run.note(sentence)
         run.dataset(inputs.name, version="1", sha256=inputs.sha256, synthetic=False)
