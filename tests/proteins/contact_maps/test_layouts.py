@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,11 +55,13 @@ def test_lists_are_read_under_either_name(tmp_path, packed, dense, name, triangl
     np.testing.assert_array_equal(found.packed, packed)
 
 
-@pytest.mark.parametrize("shape", [(N, N), (N, N, 1), (1, N, N), (N + 1, N + 1), (N + 3, N + 3, 1)])
+@pytest.mark.parametrize(
+    "shape", [(N, N), (N, N, 1), (1, N, N), (N + 1, N + 1), (N + 3, N + 3, 1), (N * N,), (N * N, 1)]
+)
 @pytest.mark.parametrize("kind", ["u1", "?", "f4", "i8"])
 @pytest.mark.parametrize("diagonal", [True, False])
 def test_dense_arrays_are_read_and_padding_is_left_out(tmp_path, packed, dense, shape, kind, diagonal):
-    side = max(shape)
+    side = math.isqrt(math.prod(shape))
     maps = np.zeros((FRAMES, side, side), kind)
     maps[:, :N, :N] = dense if diagonal else dense * ~np.eye(N, dtype=bool)
     with h5py.File(tmp_path / "a.h5", "w") as file:

@@ -339,10 +339,11 @@ class Run(Recording):
     def close(self) -> None:
         """Shut the executor down; tasks that have not begun are dropped."""
         if self._engine is not None:
-            if self._executor is not None:
-                self._executor.shutdown(wait=True, cancel_futures=True)
-            self._engine.close()
-            self._executor = self._engine = None
+            with self.phase("close", doing="ending the workers"):
+                if self._executor is not None:
+                    self._executor.shutdown(wait=True, cancel_futures=True)
+                self._engine.close()
+                self._executor = self._engine = None
 
     def _keep_phase(self, phase: Phase) -> None:
         self._phases.append(phase)

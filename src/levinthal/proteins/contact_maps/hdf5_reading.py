@@ -5,8 +5,8 @@ Two layouts are read, under the name `contact_map` or `contact_maps`:
 - lists of variable length, one a frame: the rows of all contacts, then their columns, numbered from 0 (`hdf5`), or
   a group with such lists `row` and `col`, DeepDriveMD's older form. One triangle is enough, two must agree, and no
   pair is listed twice. Nothing but our attribute says how many residues there are: else the largest index counts;
-- dense arrays of 0 and 1, (frames, n, n) with or without an axis of one channel, as the first CVAEs of contact maps
-  kept them. Rows and columns at the end without a contact in any frame are padding.
+- dense arrays of 0 and 1, (frames, n, n) with or without an axis of one channel, or (frames, n * n), as the first CVAEs
+  of contact maps kept them. Rows and columns at the end without a contact in any frame are padding.
 
 Lists of numbers have many other meanings (flattened maps, indices from 1 on, flat indices). What tells these apart is
 the chain: bonded residues touch, so that each residue is in contact with one next to it in some frame. Other data sets
@@ -15,6 +15,7 @@ with a number for each frame (`rmsd`, `fnc`) are read by `read_scalars_hdf5`.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,9 @@ def read_contact_maps_hdf5(path: str | Path) -> ContactMaps:
     path = Path(path)
     with opened(path) as file:
         name, node = _find(file, path)
-        if _is_dense(node):
-            return _checked_chain(_read_dense(node, name, path), path)
+        side = _side(node)
+        if side is not None:
+            return _checked_chain(_read_dense(node, side, name, path), path)
         frames = contact_lists(node, name, path)
         if frames.n_frames == 0:
             raise DataError(f"{path}: {name} has no frames")
@@ -89,16 +91,18 @@ def _find(file: Any, path: Path) -> tuple[str, Any]:
     return next(iter(found.items()))
 
 
-def _is_dense(node: Any) -> bool:
+def _side(node: Any) -> int | None:
+    """Return the rows of the maps of a dense array, flat or square, with or without a channel; None of others."""
     h5py = h5py_module()
-    if not isinstance(node, h5py.Dataset) or node.dtype.kind not in "biuf" or node.ndim not in (3, 4):
-        return False
+    if not isinstance(node, h5py.Dataset) or node.dtype.kind not in "biuf" or node.ndim not in (2, 3, 4):
+        return None
     sides = [side for side in node.shape[1:] if side != 1]
-    return len(sides) == 2 and sides[0] == sides[1] >= LEAST_RESIDUES
+    side = math.isqrt(sides[0]) if len(sides) == 1 else max(sides, default=0)
+    return side if math.prod(sides) == side**2 and side >= LEAST_RESIDUES else None
 
 
-def _read_dense(node: Any, name: str, path: Path) -> ContactMaps:
-    n_frames, side = node.shape[0], max(node.shape[1:])
+def _read_dense(node: Any, side: int, name: str, path: Path) -> ContactMaps:
+    n_frames = node.shape[0]
     if n_frames == 0:
         raise DataError(f"{path}: {name} has no frames")
     if side > MAX_RESIDUES:

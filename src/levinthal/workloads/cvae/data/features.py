@@ -213,7 +213,8 @@ def features_of_trajectories(run: Run, settings: CVAESettings, trajectories: Tra
     n_residues = trajectories.n_residues
     _check_clusters(settings, trajectories.n_frames)
     size = _map_size(settings, n_residues)
-    pack_contacts(np.zeros((1, n_residues, 3), np.float32))  # compiled before the clock starts
+    with run.phase("compile", doing="the loop that makes contact maps"):
+        pack_contacts(np.zeros((1, n_residues, 3), np.float32))
     store = run.folder / "frames"
     with run.phase("featurise", items=trajectories.n_frames, doing="contact maps of the frames"):
         trajectories.store(store)

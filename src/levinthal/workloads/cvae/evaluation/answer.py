@@ -33,12 +33,14 @@ _MOST_TOLD = 8
 _IN_NM = ("RMSD to ", "radius of gyration")
 
 
-def leave_weights(run: Run, settings: CVAESettings, model: CVAEModel, n_residues: int, batch_size: int) -> None:
-    """Leave the trained model as a file that `levinthal.sampling.CVAE.load` reads."""
+def leave_weights(
+    run: Run, settings: CVAESettings, model: CVAEModel, n_residues: int, *, epochs: int, batch_size: int
+) -> None:
+    """Leave the model, trained for so many epochs, as a file that `levinthal.sampling.CVAE.load` reads."""
     trained = CVAE.of_model(
         model,
         n_residues=n_residues,
-        epochs=settings.epochs,
+        epochs=epochs,
         batch_size=batch_size,
         learning_rate=settings.learning_rate,
         deterministic=settings.deterministic,
