@@ -54,4 +54,7 @@ def test_files_open_in_other_programs(levinthal, tmp_path, shared_data, code):
     failed = [column for column in report.columns if not bool(report.iloc[0][column])]
     assert not [each for each in failed if "loaded" in each or "sanit" in each or "bond" in each or "distance" in each]
     rows = (files / "contacts.csv").read_text().splitlines()
-    assert len(rows) > 8
+    if code == "1kzk":  # its file calls all atoms LIG 1
+        assert any("contacts cannot be told by residue" in words for words in repeat.warnings)
+    else:
+        assert len(rows) > 8
