@@ -35,6 +35,7 @@ from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.search.outcome import SearchOutcome
 from levinthal.workloads.docking.search.rescoring import polish
 from levinthal.workloads.docking.settings import DockingSettings
+from levinthal.workloads.pace import estimate_after
 from levinthal.workloads.training.reporting import first_time, report_time_to_target
 
 
@@ -60,10 +61,15 @@ def obtain_policy(run: Run, settings: DockingSettings, problems: Sequence[Proble
     training = Training.start(policy, how)
     environment = DockingEnvironment(problems, max(1, settings.environments // len(problems)), episode)
     cpu_before_s = process_tree_usage().cpu_s
+    what = f"training of the policy, {settings.training_steps:,} updates"
+    tell = estimate_after(run, 2, settings.training_steps, what)
     with run.phase("train", total=settings.training_steps, doing="the search policy on this pocket") as phase:
-        train(
-            training, environment, how, seed=run.seed_for("training", bits=31), on_iteration=lambda _: phase.advance()
-        )
+
+        def updated(_: Training) -> None:
+            phase.advance()
+            tell()
+
+        train(training, environment, how, seed=run.seed_for("training", bits=31), on_iteration=updated)
         phase.items = sum(each.frames for each in training.history)
     cpu_s = process_tree_usage().cpu_s - cpu_before_s
     _report(run, settings, training.history, reach, cpu_s)
@@ -207,10 +213,12 @@ def _dock(
             if each.ranked:
                 each.search.warm_up(problem)
     outcomes: dict[Contender, list[SearchOutcome]] = {each: [] for each in contenders}
+    tell = estimate_after(run, 1, len(seeds), f"docking by {len(contenders)} searches, {len(seeds)} runs each")
     with run.phase("dock", items=total, total=total) as phase:
         for number, seed in enumerate(seeds, 1):
             for each in contenders:
                 phase.say(f"{each.shown}, run {number} of {len(seeds)}")
                 outcomes[each].append(each.search.search(problem, seed=seed))
                 phase.advance()
+            tell()
     return outcomes
