@@ -107,10 +107,11 @@ def start_run(
         machine=describe_machine(),
         software=software(),
     )
-    with claim(folder):
+    with claim(folder) as lock:
+        make_run_folder(folder)  # nobody has begun a run here meanwhile
         write_plan(plan, folder)
         try:
-            return _execute(plan, folder, watcher)
+            return _execute(plan, folder, watcher, lock)
         except UsageError:
             if not finished_repeats(plan, folder):  # nothing was computed: leave the user's --out free for the next try
                 _clear(folder, made)
@@ -143,7 +144,7 @@ def resume_run(folder: Path, watcher: Watcher | None = None) -> Result:
     """
     folder = folder.absolute()
     plan = read_plan(folder)
-    with claim(folder):
+    with claim(folder) as lock:
         if (folder / RESULT_FILE).exists():
             return load_result(folder)
         version = load_workload(plan.workload).version
@@ -159,10 +160,10 @@ def resume_run(folder: Path, watcher: Watcher | None = None) -> Result:
                     "resume it there, or run it again here"
                 )
         _check_device(plan.device)
-        return _execute(plan, folder, watcher, resumed=True)
+        return _execute(plan, folder, watcher, lock, resumed=True)
 
 
-def _execute(plan: Plan, folder: Path, watcher: Watcher | None, *, resumed: bool = False) -> Result:
+def _execute(plan: Plan, folder: Path, watcher: Watcher | None, lock: int, *, resumed: bool = False) -> Result:
     events = EventLog(folder / EVENTS_FILE)
     if resumed:
         events.append("run_resumed")
@@ -185,7 +186,7 @@ def _execute(plan: Plan, folder: Path, watcher: Watcher | None, *, resumed: bool
         with _stoppable():
             for index in range(len(plan.seeds)):
                 if index not in finished_repeats(plan, folder):
-                    run_repeat(plan, folder, index, events, watcher)
+                    run_repeat(plan, folder, index, events, watcher, lock)
     except KeyboardInterrupt:
         events.append("run_interrupted")
         raise Interrupted(folder, len(finished_repeats(plan, folder)), len(plan.seeds)) from None
