@@ -19,6 +19,7 @@ from levinthal.proteins.structures.residue_kinds import (
     ion_element,
     is_amino_acid_name,
     is_water,
+    standard_name,
 )
 
 IN_CHAIN = frozenset({ResidueKind.AMINO_ACID, ResidueKind.CAP})
@@ -65,6 +66,8 @@ class ChainBuilding:
         Chains whose last residue is bonded to their first.
     repeated : list of str
         Residues of one name and number that lie in one place, in words without the file's name.
+    alone : list of int
+        Residues counted as part of a chain that are bonded to nothing in it.
     faults : list of str
         What else makes it another molecule than it seems.
     """
@@ -86,8 +89,12 @@ class ChainBuilding:
         self.chains = self._joined()
         self._site = self._sites()
         self.rings = {self._site[i][0] for i, j in self._bonds if self._closes(i, j)}
+        self.alone = [
+            k for k, kind in enumerate(self.kinds)
+            if kind is ResidueKind.AMINO_ACID and self._bonds and not {k} & (self._before.keys() | self._after.keys())
+        ]  # fmt: skip
         self.repeated, overlaps = self._in_one_place()
-        self.faults = [*overlaps, *self._out_of_order(), *self._ends()]
+        self.faults = [*overlaps, *self._out_of_order(), *self._ends(), *self._isopeptides()]
 
     def _kind(self, k: int, possible: Collection[int]) -> ResidueKind:
         residue = self._residues[k]
@@ -174,8 +181,7 @@ class ChainBuilding:
         if i not in self._site or j not in self._site:
             return False
         (chain, place), (other, first) = self._site[i], self._site[j]
-        last = max(at for number, at in self._site.values() if number == chain)
-        return chain == other and first == 0 and place == last > 1
+        return chain == other and first == 0 and place == self._site[self.chains[chain][-1]][1] > 1
 
     def _in_one_place(self) -> tuple[list[str], list[str]]:
         """Return what lies in one place, in words: residues of one name and number, and others."""
@@ -211,6 +217,17 @@ class ChainBuilding:
             if kind is ResidueKind.AMINO_ACID and has_backbone(self._residues[k])
             for other in self._beyond(k)
             if self.kinds[other] is not ResidueKind.CAP and self._site.get(other) != self._site[k]
+        ]
+
+    def _isopeptides(self) -> list[str]:
+        """Name lysines whose side chain is bonded to another amino acid, as in rings closed by side chains."""
+        return [
+            f"residue {self._label(k)} is bonded to {self._label(other)} by its NZ, which closes a ring or joins two "
+            "chains: no such bond is kept, give a protein without it"
+            for k, kind in enumerate(self.kinds)
+            if kind is ResidueKind.AMINO_ACID and standard_name(self._residues[k].name) == "LYS"
+            for other in self._heavy.bonded_to(k, "NZ")
+            if self.kinds[other] is ResidueKind.AMINO_ACID and self._label(other) != self._label(k)
         ]
 
     def _label(self, k: int) -> str:

@@ -12,7 +12,7 @@ import torch
 
 from levinthal.harness import Run, Settings
 from levinthal.harness.contract.workload import MainFigure
-from levinthal.workloads.docking.inputs import read_inputs
+from levinthal.workloads.docking.inputs import read_inputs, with_library
 from levinthal.workloads.docking.redocking.redock import redock
 from levinthal.workloads.docking.screening.run import screen_library
 from levinthal.workloads.docking.search.agent.checkpoint import load_policy
@@ -43,6 +43,7 @@ class DockingWorkload:
         with run.phase("prepare", doing="molecules, pocket and its conformations") as phase:
             inputs = read_inputs(run, settings)
             phase.items = len(inputs.receptors)
+        inputs = with_library(run, settings, inputs)
         for sentence in inputs.warnings:
             run.warn(sentence)
         for sentence in inputs.notes:
