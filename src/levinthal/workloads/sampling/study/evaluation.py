@@ -9,10 +9,10 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from levinthal.arrays import Doubles, Integers
-from levinthal.errors import DataError
 from levinthal.simulation.analysis.coverage import states_visited_curve
 from levinthal.simulation.analysis.divergence import jensen_shannon_nats
 from levinthal.simulation.analysis.markov import markov_model_of_counts, transition_counts
+from levinthal.workloads.sampling.study.guard import attempt
 from levinthal.workloads.sampling.study.outcome import Outcome
 
 Cost: TypeAlias = Literal["core-seconds", "steps"]
@@ -92,8 +92,8 @@ def divergences(outcome: Outcome, reference: Doubles, lag: int, cost: Cost, budg
     counts = np.bincount(outcome.cell[:n_frames], minlength=len(reference))
     if not n_frames:
         return math.nan, math.nan
-    try:
-        reweighted = jensen_shannon_nats(reweighted_populations(outcome, len(reference), lag, n_frames), reference)
-    except DataError:
-        reweighted = math.nan
-    return jensen_shannon_nats(counts, reference), reweighted
+    plain, _ = attempt(lambda: jensen_shannon_nats(counts, reference))
+    reweighted, _ = attempt(
+        lambda: jensen_shannon_nats(reweighted_populations(outcome, len(reference), lag, n_frames), reference)
+    )
+    return math.nan if plain is None else plain, math.nan if reweighted is None else reweighted

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from levinthal.arrays import Doubles, Integers, Mask, Singles
+from levinthal.errors import DataError
 from levinthal.files.writing import whole_file
 from levinthal.simulation.analysis.entropy import configurational_entropy
 from levinthal.workloads.sampling.record.reader import CampaignRecord
+from levinthal.workloads.sampling.study.guard import attempt
 from levinthal.workloads.sampling.study.spending import Interval, Spending, intervals_of, spending_of
 from levinthal.workloads.sampling.systems.system import System
 
@@ -22,18 +24,31 @@ if TYPE_CHECKING:
 
 
 _MOST_FRAMES = 1000
+_CARBON_AMU = 12.011
 _BOLTZMANN_KJ_MOL_K = 0.00831446261815324
+ENTROPY = "configurational entropy"
+
+T = TypeVar("T")
 
 
-def entropies(frames: Singles, molecule: MolecularSystem | None) -> tuple[float, float, int]:
-    """Return Schlitter's and the quasi-harmonic entropy of the CA atoms, each with the mass it is simulated with."""
-    if molecule is None or frames.ndim != 3 or len(frames) < 3 or frames.shape[1] < 3:
-        return float("nan"), float("nan"), 0
-    masses, _ = _masses(molecule.system_xml)
+def entropies(frames: Singles, system: System) -> tuple[float, float, int]:
+    """Return Schlitter's and the quasi-harmonic entropy of the CA atoms, each with the mass of its element.
+
+    Raises
+    ------
+    DataError
+        The system has no atoms with masses, or there are too few frames.
+    """
+    molecule = system.molecule
+    if molecule is None:
+        raise DataError("the system has no atoms")
+    if system.reduced_units:
+        raise DataError("beads in reduced units have no mass in amu and no temperature in kelvin")
+    if frames.ndim != 3 or len(frames) < 3 or frames.shape[1] < 3:
+        raise DataError("it takes three frames of three CA atoms or more")
     chosen = np.unique(np.linspace(0, len(frames) - 1, _MOST_FRAMES).astype(np.int64))
-    found = configurational_entropy(
-        np.asarray(frames[chosen], np.float64), masses[list(molecule.ca_indices)], molecule.temperature_k
-    )
+    masses = np.full(frames.shape[1], _CARBON_AMU)
+    found = configurational_entropy(np.asarray(frames[chosen], np.float64), masses, molecule.temperature_k)
     return found.schlitter_j_mol_k, found.quasi_harmonic_j_mol_k, len(chosen)
 
 
@@ -90,6 +105,8 @@ class Outcome:
         Entropies of the frames seen, J/mol/K, from at most 1,000 spread evenly; NaN for what has no atoms.
     entropy_frames : int
         How many that were.
+    withheld : dict of str to str
+        Why a figure is not there, by its name.
     spending : Spending
         Where the time went.
     intervals : tuple of Interval
@@ -114,6 +131,7 @@ class Outcome:
     schlitter: float
     quasi_harmonic: float
     entropy_frames: int
+    withheld: dict[str, str]
     spending: Spending
     intervals: tuple[Interval, ...] = field(repr=False)
 
@@ -156,7 +174,17 @@ def outcome_of(record: CampaignRecord, system: System, policy: str, replica: int
     for chunk in record.chunks:
         if chunk.first_step == 0 and chunk.parent_frame is not None:
             parents[chunk.segment] = chunk.parent_frame
-    schlitter, quasi_harmonic, n_used = entropies(frames, system.molecule)
+    withheld: dict[str, str] = {}
+
+    def made(name: str, make: Callable[[], T], otherwise: T) -> T:
+        found, why = attempt(make)
+        if found is None:
+            withheld[name] = why
+        return otherwise if found is None else found
+
+    nan = float("nan")
+    schlitter, quasi_harmonic, n_used = made(ENTROPY, lambda: entropies(frames, system), (nan, nan, 0))
+    spending = spending_of(record.chunks, record.decisions, record.models, n_workers)
     return Outcome(
         policy=policy,
         replica=replica,
@@ -172,12 +200,13 @@ def outcome_of(record: CampaignRecord, system: System, policy: str, replica: int
         n_models=len(record.models),
         n_failures=len(record.failures),
         n_quarantined=sum(failure.kind == "quarantined" for failure in record.failures),
-        kinetic_ratio=kinetic_ratio(states, system.molecule),
+        kinetic_ratio=made("kinetic temperature", lambda: kinetic_ratio(states, system.molecule), nan),
         schlitter=schlitter,
         quasi_harmonic=quasi_harmonic,
         entropy_frames=n_used,
-        spending=spending_of(record.chunks, record.decisions, record.models, n_workers),
-        intervals=intervals_of(record, n_workers),
+        withheld=withheld,
+        spending=spending,
+        intervals=made("timeline", lambda: intervals_of(record, n_workers), ()),
     )
 
 

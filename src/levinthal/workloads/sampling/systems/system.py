@@ -42,6 +42,8 @@ class System:
         The exact stationary distribution over the cells, where it is known.
     target : ndarray or None
         A frame that the event looks like, for the directed track.
+    reduced_units : bool
+        Whether the molecule's masses and temperature are in reduced units, as of beads.
     notes : tuple of str
         What a reader of the figures must know.
     """
@@ -56,6 +58,7 @@ class System:
     reference_dynamics: Dynamics | None = None
     stationary: Doubles | None = None
     target: Floats | None = None
+    reduced_units: bool = False
     notes: tuple[str, ...] = ()
 
 
