@@ -290,6 +290,7 @@ class Run(Recording):
             comparisons=tuple(self._comparisons) if passed else (),
             artifacts=tuple(self._artifacts.values()),
             dataset=self._dataset,
+            warnings=tuple(self._warnings),
             notes=tuple(self._notes),
             peaks=self._peaks,
             study=self._study,

@@ -21,8 +21,8 @@ class Workload(Protocol):
     between repeats: everything it needs comes from `run` and `settings`, everything it measures goes to `run`.
 
     It may have an attribute `main_figures`, a sequence of `MainFigure`: of all that it measures, what the terminal
-    prints at the end of a run, the most telling first. Those that a run did not measure are passed over, and five are
-    printed; without it the first five.
+    prints at the end of a run and the report opens with, the most telling first. Those that a run did not measure are
+    passed over, and five are shown; without it the first five.
 
     Attributes
     ----------
