@@ -73,6 +73,31 @@ def test_a_study_on_the_exact_chain_with_a_plug_ins_policy(levinthal, tmp_path):
     assert "smaller</span>" in page
 
 
+def test_what_fails_costs_nothing_that_was_measured(levinthal, tmp_path):
+    """A policy that breaks down in some campaigns, and a learner that breaks down when all is done."""
+    done = levinthal(
+        "run", "sampling", "--out", "a", "--seed", "3", "--engine", "local:2", *CHAIN, *UNCHECKED,
+        "--set", "learner=brittle", "--set", "policies=plain,lof,moody", "--set", "replicas=6",
+        "--set", "steps=6000", "--set", "first_training_frames=50",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    repeat = repeat_of(tmp_path / "a")
+    missing, latent = repeat.warnings
+    n_failed = int(missing.split()[0])
+    assert 0 < n_failed < 6
+    assert "ZeroDivisionError: division by zero (levinthal_probe_sampling.py, line" in missing
+    assert missing.split(";")[0] in " ".join(done.stdout.split())
+    assert latent.startswith("latent.svg: missing")
+    compared = {(each.name, each.candidate): each for each in repeat.comparisons if each.labels["cost"] == "step"}
+    assert compared["greater", "lof"].n == 6
+    assert compared["greater", "moody"].n == 6 - n_failed
+    assert figure(repeat, "cells seen", policy="moody") > 0
+    (score,) = (each for each in repeat.metrics if each.name == "VAMP-2 of the latent space")
+    assert "SVD did not converge" in score.reason
+    assert {"coverage.svg", "lineage.svg", "decisions_lof.csv"} <= {each.name for each in repeat.artifacts}
+
+
 def test_the_same_seed_makes_the_same_decisions(levinthal, tmp_path):
     """A Go model with the CVAE, in deterministic mode: also the structures are the same to the last digit."""
     left = []

@@ -79,7 +79,10 @@ def _paired(baseline: Values, candidate: Values, *, zeros: bool = False) -> tupl
 
 def _of_logs(numerator: Doubles, denominator: Doubles) -> LogRatio:
     """Return the mean of log-ratios of pairs."""
-    logs = np.log(numerator / denominator)
+    with np.errstate(over="ignore", under="ignore", divide="ignore"):
+        logs = np.log(numerator / denominator)
+    if not np.isfinite(logs).all():  # a quotient is beyond the range of numbers, its logarithm is not
+        logs = np.log(numerator) - np.log(denominator)
 
     def log_ratio(pairs: Integers) -> tuple[Doubles, Doubles]:
         chosen = logs[pairs]
@@ -300,7 +303,8 @@ def faster(
         rates = _of_means((arrived[1], 1), (waited[1], -1), (arrived[0], -1), (waited[0], 1))
         (value, low, high), interval = _bootstrap(rates, n, confidence, seed), _interval_of(n)
     else:
-        value, low, high = _ratio_of_rates(*(n - each for each in missed), *map(float, map(np.sum, waited)), confidence)
+        counts, spent = [n - each for each in missed], [float(each.sum()) for each in waited]
+        value, low, high = _ratio_of_rates(counts[0], counts[1], spent[0], spent[1], confidence)
         interval = "exact of Poisson counts"
     method = f"arrivals per budget spent waiting, {interval} over pairs"
     return PolicyRatio(name, value, low, high, confidence, n, *missed, _judged(low, high, *words), method)

@@ -60,6 +60,7 @@ def outcome(cells, *, core_s=None, segment=None, parents=(-1,), arrived=(), poli
         schlitter=math.nan,
         quasi_harmonic=math.nan,
         entropy_frames=0,
+        withheld={"configurational entropy": "the system has no atoms"},
         spending=NO_SPENDING,
         intervals=(Interval("simulate", "here:1", 1.0, 2.0, 3),),
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 
 import numpy as np
 
+from levinthal.arrays import Doubles
 from levinthal.harness import Run
 from levinthal.harness.results.labels import Label
 from levinthal.harness.results.result import CANNOT_TELL, Better, Kind, Terms
@@ -18,10 +21,13 @@ from levinthal.workloads.sampling.study.evaluation import (
     first_arrival,
     unbroken_runs,
 )
-from levinthal.workloads.sampling.study.outcome import Outcome
+from levinthal.workloads.sampling.study.guard import attempt
+from levinthal.workloads.sampling.study.outcome import ENTROPY, Outcome
+from levinthal.workloads.sampling.study.reference import Reference
 from levinthal.workloads.sampling.study.result import Divergences, StudyResult
 
 _CURVE_POINTS = 100
+_NO_FIGURE = "no campaign has such a figure"
 _SHARES = ("simulate", "train", "infer", "select", "record", "transfer", "wait")
 
 
@@ -59,24 +65,36 @@ class _Policy:
     run: Run
     name: str
 
+    side: Sequence[Outcome]
+
     def median(
         self,
         name: str,
-        values: Iterable[float],
+        of: Callable[[Outcome], float],
         unit: str,
         better: Better,
         kind: Kind = "quality",
         *,
-        reason: str = "no campaign has such a figure",
+        reason: str = _NO_FIGURE,
         **labels: Label,
     ) -> None:
+        values, why = self._of_each(of)
         finite = [value for value in values if np.isfinite(value)]
         median = float(np.median(finite)) if finite else None
         more = {"policy": self.name, **labels}
-        self.run.metric(name, median, unit=unit, better=better, kind=kind, reason=reason, labels=more)
+        self.run.metric(name, median, unit=unit, better=better, kind=kind, reason=why or reason, labels=more)
 
-    def samples(self, name: str, values: Iterable[float], unit: str, **labels: Label) -> None:
-        self.run.samples(name, values, unit=unit, labels={"policy": self.name, **labels})
+    def samples(self, name: str, of: Callable[[Outcome], float], unit: str, **labels: Label) -> None:
+        self.run.samples(name, self._of_each(of)[0], unit=unit, labels={"policy": self.name, **labels})
+
+    def _of_each(self, of: Callable[[Outcome], float]) -> tuple[list[float], str]:
+        """Return a figure of each campaign, NaN where it cannot be made, and the last reason why."""
+        values, why = [], ""
+        for outcome in self.side:
+            value, failed = attempt(partial(of, outcome))
+            values.append(np.nan if value is None else value)
+            why = failed or why
+        return values, why
 
 
 def report_study(
@@ -100,76 +118,111 @@ def report_study(
     run.study(study.plan)
     report_ratios(run, comparisons, study.baseline, study.controls)
     _report_found(run, study, divergence)
-    _report_costs(run, study.outcomes, spread=spread)
+    _report_costs(run, study, spread=spread)
     report_comparisons(run, comparisons, study.controls)
+    _report_failures(run, study)
+    _report_reference(run, study.reference)
     for policy, declared in study.declared.items():
         if declared.wants_target:
             run.note(f"The policy {policy} is given the target: do not compare it with policies that are not.")
 
 
+def _report_reference(run: Run, reference: Reference | None) -> None:
+    """Record on how much a simulated reference rests."""
+    model = None if reference is None else reference.model
+    if reference is None or model is None:
+        return
+    halves = reference.halves_nats
+    run.metric("round trips of the reference", model.n_round_trips, unit="1", better="higher", kind="quality")
+    run.metric("divergence of the reference's halves", halves, unit="nat", better="lower", kind="quality")
+    run.note(
+        f"The reference comes from a reversible Markov model of {model.n_coarse} coarse states at a lag of "
+        f"{model.chosen.lag_frames} frames (Chapman-Kolmogorov {model.chosen.chapman_kolmogorov:.2g}), with "
+        f"{model.n_round_trips:g} round trips; {100 * model.share_of_transitions_outside:.2g} % of the transitions lie "
+        f"outside it. It is known to about {halves / 4:.2g} nats: a smaller divergence says nothing."
+    )
+
+
+def _report_failures(run: Run, study: StudyResult) -> None:
+    """Say first which campaigns are missing: pairs with them are left out."""
+    for policy in study.declared:
+        failed = [each for each in study.failures if each.policy == policy]
+        if failed:
+            which = ", ".join(str(each.replica) for each in failed)
+            run.warn(
+                f"{len(failed)} of {study.n_replicas} campaigns of {policy} failed (replica {which}) and are in no "
+                f"figure: {failed[0].reason}; `levinthal resume` tries them again."
+            )
+
+
 def _report_found(run: Run, study: StudyResult, divergence: Divergences) -> None:
     """Record what each policy found, at the budget of core-seconds."""
-    budget, stationary = study.budgets["core-seconds"], study.system.stationary
+    budget, reference = study.budgets["core-seconds"], study.reference
     grid = np.linspace(0.0, budget, _CURVE_POINTS)
     for name, side in study.outcomes.items():
-        policy = _Policy(run, name)
+        policy = _Policy(run, name, side)
         curves = [coverage_curve(outcome, "core-seconds", grid) for outcome in side]
         run.curve("cells seen", grid, np.mean(curves, axis=0), x_name="core-seconds of a campaign",
                   x_unit="core-second", unit="cell", labels={"policy": name})  # fmt: skip
-        policy.median("cells seen", [coverage_at(each, "core-seconds", budget) for each in side], "1", "higher")
-        if stationary is not None:
-            masses = [float(stationary[np.unique(outcome.cell)].sum()) for outcome in side]
-            policy.median("stationary mass covered", masses, "1", "higher")
+        policy.median("cells seen", lambda each: coverage_at(each, "core-seconds", budget), "1", "higher")
+        if reference is not None:
+            policy.median("stationary mass covered", partial(_mass_covered, reference.populations), "1", "higher")
         if study.system.observables.event:
-            _report_event(policy, side, budget)
+            _report_event(policy, budget)
         if divergence:
-            plain, reweighted = zip(*divergence[name], strict=True)
-            policy.median("divergence", plain, "nat", "lower", weighting="none")
-            policy.median("divergence", reweighted, "nat", "lower", weighting="Markov state model")
-        if study.system.molecule is not None and np.isfinite(side[0].schlitter):
-            entropy = "configurational entropy"
-            policy.median(entropy, [each.schlitter for each in side], "J/mol/K", "higher", estimate="Schlitter")
-            harmonic = [each.quasi_harmonic for each in side]
-            policy.median(entropy, harmonic, "J/mol/K", "higher", estimate="quasi-harmonic")
+            for k, weighting in enumerate(("none", "Markov state model")):
+                of = partial(_divergence, divergence[name], k)
+                policy.median("divergence", of, "nat", "lower", weighting=weighting)
+        why = next((each.withheld[ENTROPY] for each in side if ENTROPY in each.withheld), "")
+        for estimate, value in (("Schlitter", "schlitter"), ("quasi-harmonic", "quasi_harmonic")):
+            policy.median(ENTROPY, attrgetter(value), "J/mol/K", "higher", reason=why or _NO_FIGURE, estimate=estimate)
 
 
-def _report_event(policy: _Policy, side: Sequence[Outcome], budget: float) -> None:
-    arrivals = [first_arrival(outcome, "core-seconds") for outcome in side]
-    policy.samples("spent before the event", arrivals, "core-second")
-    policy.median(
-        "campaigns that met the event", [float(np.mean([each <= budget for each in arrivals]))], "1", "higher"
-    )
-    recurrence = []
-    for outcome in side:
-        marks = [outcome.arrived[frames] for frames in unbroken_runs(outcome)]
-        recurrence.append(mean_recurrence(marks, outcome.frame_interval).value)
-    policy.median("recurrence of the event", recurrence, "step", "lower", reason="it came back in no simulation")
+def _divergence(known: Mapping[int, tuple[float, float]], which: int, outcome: Outcome) -> float:
+    return known[outcome.replica][which]
 
 
-def _report_costs(run: Run, outcomes: Mapping[str, Sequence[Outcome]], *, spread: bool) -> None:
+def _mass_covered(stationary: Doubles, outcome: Outcome) -> float:
+    return float(stationary[np.unique(outcome.cell)].sum())
+
+
+def _recurrence_steps(outcome: Outcome) -> float:
+    marks = [outcome.arrived[frames] for frames in unbroken_runs(outcome)]
+    return mean_recurrence(marks, outcome.frame_interval).value
+
+
+def _report_event(policy: _Policy, budget: float) -> None:
+    policy.samples("spent before the event", lambda each: first_arrival(each, "core-seconds"), "core-second")
+    met = [first_arrival(each, "core-seconds") <= budget for each in policy.side]
+    policy.run.metric("campaigns that met the event", float(np.mean(met)), unit="1", better="higher", kind="quality",
+                      labels={"policy": policy.name})  # fmt: skip
+    policy.median("recurrence of the event", _recurrence_steps, "step", "lower", reason="it came back in no simulation")
+
+
+def _report_costs(run: Run, study: StudyResult, *, spread: bool) -> None:
     """Record where the core-seconds of each policy went, and how promptly it acted on how old a model."""
-    for name, side in outcomes.items():
-        policy, spent = _Policy(run, name), [outcome.spending for outcome in side]
-        rates = [outcome.n_steps / outcome.spending.total for outcome in side]
-        policy.median("simulation rate", rates, "step/core-second", "higher", "speed")
-        simulating = [each.simulate / each.total for each in spent]
-        policy.median("share of the core-seconds", simulating, "1", "higher", "speed", share="simulate")
+    for name, side in study.outcomes.items():
+        policy = _Policy(run, name, side)
+        policy.median("simulation rate", lambda each: each.n_steps / each.spending.total, "step/core-second", "higher",
+                      "speed")  # fmt: skip
+        policy.median("share of the core-seconds", lambda each: each.spending.simulate / each.spending.total, "1",
+                      "higher", "speed", share="simulate")  # fmt: skip
         for share in _SHARES:
-            policy.samples("core-seconds spent", [getattr(each, share) for each in spent], "core-second", share=share)
+            policy.samples("core-seconds spent", attrgetter(f"spending.{share}"), "core-second", share=share)
         if spread:
             for clock, busy in (("wall", "busy_share"), ("processor", "busy_cpu_share")):
-                shares = [getattr(each, busy) for each in spent]
-                policy.median("simulation cores busy", shares, "1", "higher", "speed", clock=clock)
-            policy.median("queue time", [1e3 * each.queue_s for each in spent], "ms", "lower", "speed")
+                policy.median("simulation cores busy", attrgetter(f"spending.{busy}"), "1", "higher", "speed",
+                              clock=clock)  # fmt: skip
+            policy.median("queue time", lambda each: 1e3 * each.spending.queue_s, "ms", "lower", "speed")
         if not any(outcome.n_restarts for outcome in side):
             continue
-        policy.samples("restarts", [outcome.n_restarts for outcome in side], "1")
-        policy.median("cull latency", [1e3 * each.cull_latency_s for each in spent], "ms", "lower", "speed")
+        policy.samples("restarts", attrgetter("n_restarts"), "1")
+        policy.median("cull latency", lambda each: 1e3 * each.spending.cull_latency_s, "ms", "lower", "speed")
         if any(outcome.n_models for outcome in side):
-            policy.samples("models", [outcome.n_models for outcome in side], "1")
-            unseen = [each.frames_unseen_by_model for each in spent]
+            policy.samples("models", attrgetter("n_models"), "1")
+            unseen = attrgetter("spending.frames_unseen_by_model")
             policy.median("frames that the model had not seen", unseen, "frame", "lower", "speed")
-    every = [outcome for side in outcomes.values() for outcome in side]
+    every = [outcome for side in study.outcomes.values() for outcome in side]
     failed = sum(outcome.n_failures for outcome in every)
     if failed:
         given_up = sum(outcome.n_quarantined for outcome in every)

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ from levinthal.workloads.sampling.record.reader import DATABASE, CampaignRecord
 from levinthal.workloads.sampling.study.guard import reason_of
 from levinthal.workloads.sampling.study.outcome import Outcome, load_outcome, outcome_of, save_outcome
 from levinthal.workloads.sampling.study.tasks import CampaignTask
-
 
 _FAILURE = "failure.json"
 
@@ -204,7 +204,7 @@ def over_workers(
     outcomes = []
     how = {"make_executor": make_executor, "make_learner_executor": make_learner_executor}
     for task in tasks:
-        outcome = read_campaign(_kept(task, lambda task=task: _do(task, **how)))
+        outcome = read_campaign(_kept(task, partial(_do, task, **how)))
         outcomes.append(outcome)
         on_outcome(outcome)
     return outcomes

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from levinthal.errors import DataError
 from levinthal.harness.study import pairs_along
-from levinthal.simulation.analysis.ratios import PolicyRatio, better, effective_sampling, faster, greater
+from levinthal.simulation.analysis.ratios import PolicyRatio, better, faster, greater
 from levinthal.workloads.sampling.study.evaluation import (
     Cost,
     budget_to_cover,
     coverage_at,
     first_arrival,
 )
+from levinthal.workloads.sampling.study.guard import attempt
 from levinthal.workloads.sampling.study.outcome import Outcome
 from levinthal.workloads.sampling.study.result import POLICY, Divergences, StudyResult
 
@@ -41,13 +41,12 @@ class PolicyComparison:
 
 def _ratio(make: Callable[[], PolicyRatio | str]) -> tuple[PolicyRatio | None, str]:
     """Return a ratio, or why there is none."""
-    try:
-        made = make()
-    except DataError as error:
-        return None, str(error)
+    made, why = attempt(make)
+    if made is None:
+        return None, why
     if isinstance(made, str):
         return None, made
-    return (made, "") if math.isfinite(made.value) else (None, made.method)
+    return (None, made.method) if math.isnan(made.value) else (made, "")
 
 
 def compare_policies(
@@ -84,6 +83,9 @@ def compare_policies(
         Of the bootstrap.
     """
     before, after = outcomes[baseline], outcomes[candidate]
+    if not before:
+        names, why = ("effective sampling", "faster", "greater", "better"), "no pair of campaigns was done"
+        return [PolicyComparison(name, candidate, baseline, cost, budget, None, why) for name in names]
     level = int(np.median([coverage_at(outcome, cost, budget) for outcome in before]))
 
     def within(price_of: Callable[[Outcome], float], side: Sequence[Outcome]) -> list[float]:
@@ -94,7 +96,10 @@ def compare_policies(
         def price(outcome: Outcome) -> float:
             return budget_to_cover(outcome, cost, level)
 
-        return effective_sampling(within(price, before), within(price, after), budget, seed=seed)
+        words = ("more effective", "less effective")
+        return faster(
+            within(price, before), within(price, after), budget, name="effective sampling", words=words, seed=seed
+        )
 
     def faster_event() -> PolicyRatio | str:
         def price(outcome: Outcome) -> float:
@@ -146,22 +151,29 @@ def compare_all(study: StudyResult, divergence: Mapping[Cost, Divergences], seed
         for each in pairs_along(study.plan, study.at_points(), POLICY, other)
     }
     for cost, budget in study.budgets.items():
-        reweighted = {policy: [pair[1] for pair in pairs] for policy, pairs in divergence[cost].items()}
         done: set[tuple[str, str]] = set()
         for candidate in study.outcomes:
             for other in others:
                 if candidate == study.baseline or (candidate, other) not in pairs or (other, candidate) in done:
                     continue
                 done.add((candidate, other))
-                after, before = zip(*pairs[candidate, other], strict=True)
+                sides = {
+                    candidate: [mine for mine, _ in pairs[candidate, other]],
+                    other: [theirs for _, theirs in pairs[candidate, other]],
+                }
+                known = divergence[cost]
                 found += compare_policies(
-                    {candidate: after, other: before},
+                    sides,
                     candidate,
                     other,
                     cost,
                     budget,
                     event=study.system.observables.event,
-                    reweighted=reweighted or None,
+                    reweighted={
+                        policy: [known[policy][each.replica][1] for each in side] for policy, side in sides.items()
+                    }
+                    if known
+                    else None,
                     seed=seed,
                 )
     return found

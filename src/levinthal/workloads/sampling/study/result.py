@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
+from levinthal.errors import DataError, SimulationError
 from levinthal.harness.study import Axis, Drawing, Point, StudyPlan
 from levinthal.workloads.sampling.policies.registry import Declared
+from levinthal.workloads.sampling.study.campaigns import CampaignFailure
 from levinthal.workloads.sampling.study.evaluation import Cost, common_budget, divergences
 from levinthal.workloads.sampling.study.outcome import Outcome
+from levinthal.workloads.sampling.study.reference import Reference
 from levinthal.workloads.sampling.study.settings import CampaignSettings, ComparisonSettings
 from levinthal.workloads.sampling.systems.system import System
 
 POLICY, _REPLICA = "policy", "replica"
-Divergences: TypeAlias = Mapping[str, Sequence[tuple[float, float]]]
+Divergences: TypeAlias = Mapping[str, Mapping[int, tuple[float, float]]]
+"""To the reference, of frames as they come and reweighted, by policy and replica."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,14 +30,20 @@ class StudyResult:
     system : System
         What was sampled.
     outcomes : mapping of str to sequence of Outcome
-        By policy, replicas in order.
+        By policy, those of its replicas that were done, in order; a policy without any is not among them.
+    failures : tuple of CampaignFailure
+        The campaigns that could not be done.
+    n_frameless : int
+        Campaigns that were done without a frame; they are not among the outcomes.
+    n_replicas : int
+        How many of each policy there were to be.
     declared : mapping of str to Declared
         What each policy says of itself.
     baseline : str
         What other policies are compared with.
     budgets : mapping of str to float
         What each campaign had, by cost.
-    reference : ndarray, shape (n_cells,), or None
+    reference : Reference or None
         Populations to compare with.
     lag : int
         Of Markov state models, in frames.
@@ -44,10 +51,13 @@ class StudyResult:
 
     system: System
     outcomes: Mapping[str, Sequence[Outcome]]
+    failures: tuple[CampaignFailure, ...]
+    n_frameless: int
+    n_replicas: int
     declared: Mapping[str, Declared]
     baseline: str
     budgets: Mapping[Cost, float]
-    reference: npt.NDArray[np.float64] | None
+    reference: Reference | None
     lag: int
 
     @property
@@ -63,22 +73,23 @@ class StudyResult:
     @property
     def plan(self) -> StudyPlan:
         """The study as a grid."""
-        return study_plan(list(self.outcomes), max(map(len, self.outcomes.values())), self.baseline)
+        return study_plan(list(self.declared), self.n_replicas, self.baseline)
 
     def at_points(self) -> dict[Point, Outcome]:
-        """Return the outcome of each point of the grid."""
-        return {
-            point: self.outcomes[str(point[POLICY])][int(point[_REPLICA])]
-            for point in self.plan.points()
-            if int(point[_REPLICA]) < len(self.outcomes[str(point[POLICY])])
-        }
+        """Return the outcome of each point of the grid whose campaign was done."""
+        found = {(policy, each.replica): each for policy, side in self.outcomes.items() for each in side}
+        keys = {point: (str(point[POLICY]), int(point[_REPLICA])) for point in self.plan.points()}
+        return {point: found[key] for point, key in keys.items() if key in found}
 
     def divergences(self, cost: Cost) -> Divergences:
         """Return the divergences of all campaigns to the reference at the end of the budget; empty without it."""
         if self.reference is None:
             return {}
         return {
-            policy: [divergences(each, self.reference, self.lag, cost, self.budgets[cost]) for each in side]
+            policy: {
+                each.replica: divergences(each, self.reference.populations, self.lag, cost, self.budgets[cost])
+                for each in side
+            }
             for policy, side in self.outcomes.items()
         }
 
@@ -101,17 +112,42 @@ def study_plan(policies: Sequence[str], n_replicas: int, baseline: str) -> Study
 
 def study_result(
     system: System,
-    outcomes: Sequence[Outcome],
+    found: Sequence[Outcome | CampaignFailure],
     declared: Mapping[str, Declared],
-    reference: npt.NDArray[np.float64] | None,
+    reference: Reference | None,
     campaign: CampaignSettings,
     comparison: ComparisonSettings,
 ) -> StudyResult:
-    """Put the outcomes of a study together by policy, at the budgets that its settings ask for."""
+    """Put the campaigns of a study together by policy, at the budgets that its settings ask for.
+
+    Raises
+    ------
+    DataError, SimulationError
+        No campaign could be done, or none has a frame; the reason is that of the first.
+    """
+    failures = tuple(each for each in found if isinstance(each, CampaignFailure))
+    outcomes = [each for each in found if isinstance(each, Outcome) and each.n_frames]
+    if not outcomes and not failures:
+        raise SimulationError("no campaign has a frame: give it a larger budget, or shorter chunks")
+    if not outcomes:
+        kind = DataError if failures[0].mistake else SimulationError
+        raise kind(f"no campaign could be done; the first, of {failures[0].policy}: {failures[0].reason}")
     by_policy = {policy: [each for each in outcomes if each.policy == policy] for policy in declared}
+    by_policy = {policy: side for policy, side in by_policy.items() if side}
     steps = 0.0 if campaign.core_seconds else campaign.steps
     budgets: dict[Cost, float] = {
         "core-seconds": common_budget(outcomes, "core-seconds", campaign.core_seconds),
         "steps": common_budget(outcomes, "steps", steps),
     }
-    return StudyResult(system, by_policy, declared, comparison.baseline, budgets, reference, comparison.lag)
+    return StudyResult(
+        system,
+        by_policy,
+        failures,
+        len(found) - len(failures) - len(outcomes),
+        comparison.replicas,
+        declared,
+        comparison.baseline,
+        budgets,
+        reference,
+        comparison.lag,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ class System:
         The same with the native structure among its starts, for reference populations.
     stationary : ndarray of float64, shape (n_cells,), or None
         The exact stationary distribution over the cells, where it is known.
+    event_population : float
+        The exact stationary probability of the event; NaN where it is not known.
     target : ndarray or None
         A frame that the event looks like, for the directed track.
     reduced_units : bool
@@ -57,6 +60,7 @@ class System:
     molecule: MolecularSystem | None = None
     reference_dynamics: Dynamics | None = None
     stationary: Doubles | None = None
+    event_population: float = math.nan
     target: Floats | None = None
     reduced_units: bool = False
     notes: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ def _make(request: SystemRequest) -> System:
             landscape.chain.embedding, target, ("deviation from native (nm)", "twist"), "the native basin is reached"
         ),
         stationary=landscape.stationary,
+        event_population=float(landscape.stationary[target].sum()),
         target=landscape.chain.embedding[landscape.native].mean(axis=0),
         notes=("The system is a made-up Markov chain whose populations and passage times are known exactly.",),
     )
