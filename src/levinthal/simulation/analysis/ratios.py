@@ -7,7 +7,7 @@ ratio is above 1 where the candidate is ahead. There is no published definition;
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -15,21 +15,22 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from levinthal.arrays import Doubles, Integers
+from levinthal.arrays import Doubles
 from levinthal.errors import DataError
-from levinthal.simulation.analysis.intervals import exponential
+from levinthal.simulation.analysis.pair_bootstrap import (
+    bootstrap,
+    exponentials,
+    interval_of,
+    log_of_levels,
+    log_of_means,
+    log_of_rates,
+)
 
 Values: TypeAlias = Sequence[float] | npt.NDArray[np.floating[Any]]
 
 CANNOT_TELL = "can't tell"
-_RESAMPLES = 9999
-# So few pairs have too few different resamples; their interval is Student's.
-_BOOTSTRAP_FROM_PAIRS = 8
 # Of so few events a resample often has none; their interval is that of Poisson counts.
-_BOOTSTRAP_FROM_EVENTS = 5
-
-LogRatio: TypeAlias = Callable[[Integers], tuple[Doubles, Doubles]]
-"""Takes pairs, shape (..., n), and returns logarithms of the ratio and their standard errors, shape (...)."""
+LEAST_EVENTS = 5
 
 
 @dataclass(frozen=True)
@@ -77,60 +78,6 @@ def _paired(baseline: Values, candidate: Values, *, zeros: bool = False) -> tupl
     return b, c
 
 
-def _of_logs(numerator: Doubles, denominator: Doubles) -> LogRatio:
-    """Return the mean of log-ratios of pairs."""
-    with np.errstate(over="ignore", under="ignore", divide="ignore"):
-        logs = np.log(numerator / denominator)
-    if not np.isfinite(logs).all():  # a quotient is beyond the range of numbers, its logarithm is not
-        logs = np.log(numerator) - np.log(denominator)
-
-    def log_ratio(pairs: Integers) -> tuple[Doubles, Doubles]:
-        chosen = logs[pairs]
-        return chosen.mean(axis=-1), chosen.std(axis=-1, ddof=1) / math.sqrt(len(logs))
-
-    return log_ratio
-
-
-def _of_means(*factors: tuple[Doubles, int]) -> LogRatio:
-    """Return the logarithm of a product of powers of means, its error by the delta method."""
-
-    def log_ratio(pairs: Integers) -> tuple[Doubles, Doubles]:
-        value, influence = np.zeros(pairs.shape[:-1]), np.zeros(pairs.shape)
-        for values, power in factors:
-            chosen = values[pairs]
-            mean = chosen.mean(axis=-1)
-            value = value + power * np.log(mean)
-            influence = influence + power * chosen / mean[..., None]
-        return value, influence.std(axis=-1, ddof=1) / math.sqrt(pairs.shape[-1])
-
-    return log_ratio
-
-
-def _bootstrap(log_ratio: LogRatio, n: int, confidence: float, seed: int) -> tuple[float, float, float]:
-    """Return a ratio and its studentised bootstrap interval over pairs (Hall, Ann. Stat. 16:927, 1988).
-
-    Of fewer than 8 pairs the interval is Student's, of fewer than 3 there is none.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if n < 3:
-            return exponential(float(log_ratio(np.tile(np.arange(n), 2))[0])), math.nan, math.nan
-        value, error = (float(x) for x in log_ratio(np.arange(n)))
-        if error < 1e-12:
-            return (exponential(value),) * 3
-        tail = (1.0 - confidence) / 2.0
-        low, high = (-float(special.stdtrit(n - 1, 1.0 - tail)), float(special.stdtrit(n - 1, 1.0 - tail)))
-        if n >= _BOOTSTRAP_FROM_PAIRS:
-            values, errors = log_ratio(np.random.default_rng(seed).integers(0, n, (_RESAMPLES, n)))
-            usable = errors > 1e-3 * error  # a resample of equal pairs has no spread to divide by
-            if usable.any():
-                low, high = np.quantile((values[usable] - value) / errors[usable], [tail, 1.0 - tail])
-    return exponential(value), exponential(value - float(high) * error), exponential(value - float(low) * error)
-
-
-def _interval_of(n_pairs: int) -> str:
-    return "studentised bootstrap" if n_pairs >= _BOOTSTRAP_FROM_PAIRS else "Student t"
-
-
 def _judged(low: float, high: float, ahead: str, behind: str) -> str:
     if low > 1.0:
         return ahead
@@ -174,16 +121,16 @@ def ratio_of_levels(
     if not (np.isfinite(top).all() and np.isfinite(bottom).all()):
         raise DataError(f"{name}: a value is infinite; a ratio of levels needs finite ones")
     if top.all() and bottom.all():
-        found, what = _of_logs(top, bottom), "geometric mean over pairs, {} of log-ratios"
+        found, what = log_of_levels(top, bottom), "geometric mean over pairs, {} of log-ratios"
     elif top.any() and bottom.any():
-        found, what = _of_means((top, 1), (bottom, -1)), "ratio of means, {} over pairs"
+        found, what = log_of_means((top, 1), (bottom, -1)), "ratio of means, {} over pairs"
     elif not top.any() and not bottom.any():
         raise DataError(f"{name}: neither of both found anything")
     else:
         value, word = (0.0, words[1]) if bottom.any() else (math.inf, words[0])
         return PolicyRatio(name, value, value, value, confidence, n, 0, 0, word, "one side found nothing at all")
-    value, low, high = _bootstrap(found, n, confidence, seed)
-    method = what.format(_interval_of(n))
+    value, low, high = exponentials(bootstrap(found, n, confidence, seed))
+    method = what.format(interval_of(n))
     return PolicyRatio(name, value, low, high, confidence, n, 0, 0, _judged(low, high, *words), method)
 
 
@@ -297,20 +244,18 @@ def faster(
     if missed == (n, n):
         nothing = (math.nan,) * 3
         return PolicyRatio(name, *nothing, confidence, n, n, n, CANNOT_TELL, "no replica of either arrived")
-    waited = [np.minimum(each, budget) for each in (b, c)]
-    arrived = [np.asarray(each <= budget, np.float64) for each in (b, c)]
-    if n - max(missed) >= _BOOTSTRAP_FROM_EVENTS:
-        rates = _of_means((arrived[1], 1), (waited[1], -1), (arrived[0], -1), (waited[0], 1))
-        (value, low, high), interval = _bootstrap(rates, n, confidence, seed), _interval_of(n)
+    if n - max(missed) >= LEAST_EVENTS:
+        value, low, high = exponentials(bootstrap(log_of_rates(b, c, budget), n, confidence, seed))
+        interval = interval_of(n)
     else:
-        counts, spent = [n - each for each in missed], [float(each.sum()) for each in waited]
-        value, low, high = _ratio_of_rates(counts[0], counts[1], spent[0], spent[1], confidence)
+        counts, spent = [n - each for each in missed], [float(np.minimum(each, budget).sum()) for each in (b, c)]
+        value, low, high = _ratiolog_of_rates(counts[0], counts[1], spent[0], spent[1], confidence)
         interval = "exact of Poisson counts"
     method = f"arrivals per budget spent waiting, {interval} over pairs"
     return PolicyRatio(name, value, low, high, confidence, n, *missed, _judged(low, high, *words), method)
 
 
-def _ratio_of_rates(
+def _ratiolog_of_rates(
     n_baseline: int, n_candidate: int, waited_baseline: float, waited_candidate: float, confidence: float
 ) -> tuple[float, float, float]:
     """Return the ratio of two Poisson rates, candidate / baseline, and its exact interval.

@@ -25,6 +25,7 @@ class SamplingSettings(ComparisonSettings, CampaignSettings, SystemSettings, Imp
             "steps": 4_000,
             "first_training_frames": 60,
             "learner": "pca",
+            "all_atom_step_ms": 2.1,
         },
         "tiny": {},
         "small": {

@@ -39,7 +39,7 @@ class SamplingWorkload:
     """Adaptive sampling steered by a model: restart policies against plain simulation at equal cost."""
 
     name: ClassVar[str] = "sampling"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Settings: ClassVar[type[Settings]] = SamplingSettings
     main_figures: ClassVar[tuple[MainFigure, ...]] = ("cells seen", "campaigns that met the event", "divergence")
 
@@ -68,9 +68,11 @@ class SamplingWorkload:
         if comparison.exact_replicas:
             _check_metrics(run, comparison.exact_replicas)
         reference = _reference(run, comparison, system, campaign.frame_interval)
+        price_s = _price_s(run, comparison, system) if len(policies) > 1 else None
         outcomes = _sample(run, tasks, on_cores=on_cores)
         with run.phase("measure"):
-            study = study_result(system, outcomes, declared_policies(tasks), reference, campaign, comparison)
+            declared = declared_policies(tasks)
+            study = study_result(system, outcomes, declared, reference, campaign, comparison, price_s)
             comparisons = _measure(run, study, spread=not on_cores)
         with run.phase("present"):
             present(run, study, comparisons, campaign, comparison.best_structures)
@@ -114,6 +116,23 @@ def _reference(run: Run, settings: ComparisonSettings, system: System, frame_int
         return exact
     with run.phase("reference", items=settings.reference_steps, total=WALKS) as phase:
         return simulated_reference(system, settings.reference_steps, frame_interval, run.executor, phase.advance)
+
+
+def _price_s(run: Run, settings: ComparisonSettings, system: System) -> float | None:
+    """Return what an all-atom step costs here; nothing where that is what is simulated."""
+    if system.molecule is not None and not system.reduced_units:
+        return None
+    if settings.all_atom_step_ms:
+        return 1e-3 * settings.all_atom_step_ms
+    from levinthal.workloads.sampling.study.price import all_atom_step_s
+
+    with run.phase("price"):
+        price_s, why = attempt(lambda: run.executor.submit(all_atom_step_s).result())
+    if price_s is None:
+        run.warn(f"Steps could not be priced as all-atom ones, and are compared by their own cost alone: {why}.")
+        return None
+    run.metric("all-atom step", 1e3 * price_s, unit="core-ms", better="lower", labels={"system": "Fs peptide"})
+    return price_s
 
 
 def _sample(run: Run, tasks: Sequence[CampaignTask], *, on_cores: bool) -> list[Outcome | CampaignFailure]:

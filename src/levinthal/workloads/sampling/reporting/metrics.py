@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 
 import numpy as np
 
-from levinthal.arrays import Doubles
 from levinthal.harness import Run
 from levinthal.harness.results.labels import Label
-from levinthal.harness.results.result import CANNOT_TELL, Better, Kind, Terms
-from levinthal.simulation.analysis.first_passage import mean_recurrence
-from levinthal.workloads.sampling.study.comparison import PolicyComparison
+from levinthal.harness.results.result import Better, Kind
+from levinthal.workloads.sampling.reporting.verdicts import report_comparisons, report_ratios
+from levinthal.workloads.sampling.study.comparison import RECURRENCE_ERROR, RMSD, PolicyComparison
 from levinthal.workloads.sampling.study.evaluation import (
     coverage_at,
     coverage_curve,
     first_arrival,
-    unbroken_runs,
+    mass_at,
+    nearest_nm,
+    recurrence_error,
+    recurrence_steps,
 )
 from levinthal.workloads.sampling.study.guard import attempt
 from levinthal.workloads.sampling.study.outcome import ENTROPY, Outcome
@@ -27,6 +29,7 @@ from levinthal.workloads.sampling.study.reference import Reference
 from levinthal.workloads.sampling.study.result import Divergences, StudyResult
 
 _CURVE_POINTS = 100
+_RMSD_QUANTILES = {"lowest": 0.0, "lowest tenth": 0.1, "median": 0.5}
 _NO_FIGURE = "no campaign has such a figure"
 _SHARES = ("simulate", "train", "infer", "select", "record", "transfer", "wait")
 
@@ -166,9 +169,13 @@ def _report_found(run: Run, study: StudyResult, divergence: Divergences) -> None
                   x_unit="core-second", unit="cell", labels={"policy": name})  # fmt: skip
         policy.median("cells seen", lambda each: coverage_at(each, "core-seconds", budget), "1", "higher")
         if reference is not None:
-            policy.median("stationary mass covered", partial(_mass_covered, reference.populations), "1", "higher")
+            of = partial(mass_at, cost="core-seconds", budget=budget, populations=reference.populations)
+            policy.median("stationary mass covered", of, "1", "higher")
         if study.system.observables.event:
-            _report_event(policy, budget)
+            _report_event(policy, budget, reference)
+        axis = getattr(study.system.observables, "rmsd_axis", None)
+        if axis is not None:
+            _report_rmsd(policy, budget, axis)
         if divergence:
             for k, weighting in enumerate(("none", "Markov state model")):
                 of = partial(_divergence, divergence[name], k)
@@ -182,21 +189,30 @@ def _divergence(known: Mapping[int, tuple[float, float]], which: int, outcome: O
     return known[outcome.replica][which]
 
 
-def _mass_covered(stationary: Doubles, outcome: Outcome) -> float:
-    return float(stationary[np.unique(outcome.cell)].sum())
-
-
-def _recurrence_steps(outcome: Outcome) -> float:
-    marks = [outcome.arrived[frames] for frames in unbroken_runs(outcome)]
-    return mean_recurrence(marks, outcome.frame_interval).value
-
-
-def _report_event(policy: _Policy, budget: float) -> None:
+def _report_event(policy: _Policy, budget: float, reference: Reference | None) -> None:
     policy.samples("spent before the event", lambda each: first_arrival(each, "core-seconds"), "core-second")
     met = [first_arrival(each, "core-seconds") <= budget for each in policy.side]
     policy.run.metric("campaigns that met the event", float(np.mean(met)), unit="1", better="higher", kind="quality",
                       labels={"policy": policy.name})  # fmt: skip
-    policy.median("recurrence of the event", _recurrence_steps, "step", "lower", reason="it came back in no simulation")
+    # a property of the system: which way it goes is not better; how well it is known is
+    policy.samples("recurrence of the event", recurrence_steps, "step")
+    why, known = "the event's population is not known: set reference_steps", reference
+    if known is not None and known.event_population > 0.0:
+        of, why = partial(recurrence_error, event_population=known.event_population), "it came back in no simulation"
+    else:
+        of = partial(recurrence_error, event_population=np.nan)
+    policy.median(RECURRENCE_ERROR, of, "1", "lower", reason=why)
+
+
+def _report_rmsd(policy: _Policy, budget: float, axis: int) -> None:
+    """Record how near to the native structure each policy came, and how its frames are spread."""
+    for statistic, quantile in _RMSD_QUANTILES.items():
+        of = partial(nearest_nm, cost="core-seconds", budget=budget, axis=axis, quantile=quantile)
+        policy.median(RMSD, of, "nm", "lower", statistic=statistic)
+    every = np.sort(np.concatenate([each.values[:, axis] for each in policy.side]).astype(np.float64))
+    grid = np.linspace(0.0, float(every[-1]), _CURVE_POINTS)
+    policy.run.curve("frames that are nearer", grid, np.searchsorted(every, grid, side="right") / len(every),
+                     x_name=RMSD, x_unit="nm", unit="1", labels={"policy": policy.name})  # fmt: skip
 
 
 def _report_costs(run: Run, study: StudyResult, *, spread: bool) -> None:
@@ -228,61 +244,4 @@ def _report_costs(run: Run, study: StudyResult, *, spread: bool) -> None:
         given_up = sum(outcome.n_quarantined for outcome in every)
         run.note(
             f"{failed} chunks failed and were made again; {given_up} states were given up and their walkers went on."
-        )
-
-
-def report_ratios(run: Run, comparisons: Sequence[PolicyComparison], baseline: str, controls: Collection[str]) -> None:
-    """Record the ratios to the baseline at equal core-seconds as figures, those of controls last."""
-    for each in sorted(comparisons, key=lambda each: each.candidate in controls):
-        if each.baseline == baseline and each.cost == "core-seconds":
-            run.metric(
-                each.name,
-                None if each.ratio is None else each.ratio.value,
-                unit="1",
-                better="higher",
-                reason=each.reason,
-                labels={"policy": each.candidate, "baseline": each.baseline, "cost": each.unit},
-            )
-
-
-def report_comparisons(run: Run, comparisons: Sequence[PolicyComparison], controls: Collection[str]) -> None:
-    """Record every ratio, and say in words what must not be overlooked."""
-    for each in comparisons:
-        ratio, method = each.ratio, ""
-        if ratio is not None:
-            missed = ratio.n_missed_baseline, ratio.n_missed_candidate
-            late = "; within the budget {} of {} and {} of {} did not arrive"
-            method = ratio.method + late.format(missed[0], each.baseline, missed[1], each.candidate) * any(missed)
-        run.comparison(
-            each.name,
-            candidate=each.candidate,
-            baseline=each.baseline,
-            terms=Terms(amount=each.budget, unit=each.cost),
-            value=None if ratio is None else ratio.value,
-            interval=None if ratio is None else (ratio.low, ratio.high),
-            n=0 if ratio is None else ratio.n_pairs,
-            verdict=CANNOT_TELL if ratio is None else ratio.verdict,
-            method=method,
-            reason=each.reason,
-            labels={"cost": each.unit},
-        )
-    _report_controls(run, comparisons, controls)
-
-
-def _report_controls(run: Run, comparisons: Sequence[PolicyComparison], controls: Collection[str]) -> None:
-    """Say plainly where a policy gave nothing over a control."""
-    for each in comparisons:
-        if each.baseline not in controls or each.candidate in controls:
-            continue
-        ratio = each.ratio
-        if each.cost != "core-seconds" or each.name != "effective sampling" or ratio is None:
-            continue
-        if ratio.verdict != CANNOT_TELL and ratio.value > 1.0:
-            continue
-        alike = ratio.verdict == CANNOT_TELL
-        compared, how = ("as well as", "cannot be told from") if alike else ("better than", "is behind")
-        limits = f", 95 % interval {ratio.low:.2g} to {ratio.high:.2g}" if np.isfinite(ratio.low) else ""
-        run.note(
-            f"The control {each.baseline} does {compared} {each.candidate}: in effective sampling at equal "
-            f"core-seconds {each.candidate} {how} the control ({ratio.value:.2g}{limits})."
         )

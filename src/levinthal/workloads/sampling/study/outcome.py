@@ -93,8 +93,8 @@ class Outcome:
         Cell of the frozen discretisation, and unbroken trajectory.
     arrived : ndarray of bool, shape (n_frames,)
         Whether the event is met.
-    core_s : ndarray of float64, shape (n_frames,)
-        Core-seconds the campaign had spent when it had the frame.
+    core_s, simulate_s : ndarray of float64, shape (n_frames,)
+        Core-seconds the campaign had spent when it had the frame, and how many of them in simulation.
     parents : ndarray of int64, shape (n_segments,)
         Frame that each segment went on from, -1 at a walker's start.
     n_restarts, n_models, n_failures, n_quarantined : int
@@ -122,6 +122,7 @@ class Outcome:
     segment: Integers
     arrived: Mask
     core_s: Doubles
+    simulate_s: Doubles
     parents: Integers
     n_restarts: int
     n_models: int
@@ -134,6 +135,8 @@ class Outcome:
     withheld: dict[str, str]
     spending: Spending
     intervals: tuple[Interval, ...] = field(repr=False)
+    all_atom_step_s: float = float("nan")
+    """Core-seconds of an all-atom step on this machine, where steps are priced so; not kept."""
 
     @property
     def n_frames(self) -> int:
@@ -195,6 +198,7 @@ def outcome_of(record: CampaignRecord, system: System, policy: str, replica: int
         segment=record.per_frame("segment"),
         arrived=observed.arrived,
         core_s=np.repeat(np.maximum.accumulate([chunk.core_s for chunk in record.chunks]), counts),
+        simulate_s=np.repeat(np.cumsum([chunk.cpu_s for chunk in record.chunks]), counts),
         parents=parents,
         n_restarts=sum(decision.frame is not None for decision in record.decisions),
         n_models=len(record.models),
@@ -212,7 +216,7 @@ def outcome_of(record: CampaignRecord, system: System, policy: str, replica: int
 
 # On disk: arrays and plain numbers, nothing that is executed when it is read.
 
-_ARRAYS = ("values", "cell", "segment", "arrived", "core_s", "parents")
+_ARRAYS = ("values", "cell", "segment", "arrived", "core_s", "simulate_s", "parents")
 
 
 def save_outcome(outcome: Outcome, path: Path) -> None:
@@ -220,7 +224,7 @@ def save_outcome(outcome: Outcome, path: Path) -> None:
     plain: dict[str, Any] = {
         each.name: getattr(outcome, each.name)
         for each in fields(outcome)
-        if each.name not in (*_ARRAYS, "spending", "intervals")
+        if each.name not in (*_ARRAYS, "spending", "intervals", "all_atom_step_s")
     }
     plain |= {
         "spending": asdict(outcome.spending),

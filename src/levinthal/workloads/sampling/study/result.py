@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from levinthal.errors import DataError, SimulationError
@@ -117,8 +117,11 @@ def study_result(
     reference: Reference | None,
     campaign: CampaignSettings,
     comparison: ComparisonSettings,
+    all_atom_step_s: float | None = None,
 ) -> StudyResult:
     """Put the campaigns of a study together by policy, at the budgets that its settings ask for.
+
+    Where a price of an all-atom step is given, campaigns are compared at equal core-seconds of that kind, too.
 
     Raises
     ------
@@ -127,6 +130,8 @@ def study_result(
     """
     failures = tuple(each for each in found if isinstance(each, CampaignFailure))
     outcomes = [each for each in found if isinstance(each, Outcome) and each.n_frames]
+    if all_atom_step_s is not None:
+        outcomes = [replace(each, all_atom_step_s=all_atom_step_s) for each in outcomes]
     if not outcomes and not failures:
         raise SimulationError("no campaign has a frame: give it a larger budget, or shorter chunks")
     if not outcomes:
@@ -139,6 +144,8 @@ def study_result(
         "core-seconds": common_budget(outcomes, "core-seconds", campaign.core_seconds),
         "steps": common_budget(outcomes, "steps", steps),
     }
+    if all_atom_step_s is not None:
+        budgets["all-atom core-seconds"] = common_budget(outcomes, "all-atom core-seconds")
     return StudyResult(
         system,
         by_policy,
