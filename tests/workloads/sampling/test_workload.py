@@ -23,7 +23,7 @@ CHAIN = (
     "--set", "system=landscape", "--set", "learner=coordinates", "--set", "chunk_steps=200",
     "--set", "frame_interval=10",
 )  # fmt: skip
-UNCHECKED = ("--set", "exact_replicas=0")
+UNCHECKED = ("--set", "exact_replicas=0", "--set", "all_atom_step_ms=2")
 
 
 def repeat_of(folder):
@@ -45,13 +45,24 @@ def test_a_study_on_the_exact_chain_with_a_plug_ins_policy(levinthal, tmp_path):
     assert done.returncode == 0, done.stderr
     repeat = repeat_of(tmp_path / "a")
     assert repeat.dataset.synthetic
-    compared = {(each.name, each.candidate, each.baseline, each.labels["cost"]): each for each in repeat.comparisons}
-    assert len(compared) == 4 * 2 * (3 + 2)  # ratios, costs, three policies against plain and two against random
-    greater = compared["greater", "back-to-the-first", "random", "step"]
+    compared = {(str(each), each.candidate, each.baseline): each for each in repeat.comparisons}
+    # ratios, costs, three policies against plain and two against random; those of the paper against plain alone
+    assert len(compared) == len(repeat.comparisons) == 6 * 3 * (3 + 2) + 4 * 3
+    assert figure(repeat, "all-atom step", system="Fs peptide") > 0.1
+    greater = compared["greater (cost step)", "back-to-the-first", "random"]
     assert greater.verdict == "smaller"
     assert greater.high < 1.0
     assert greater.n == 4
-    assert all(each.value is not None for each in repeat.comparisons if each.name in ("better", "greater"))
+    for each in repeat.comparisons:
+        if each.name in ("better", "greater", "cells seen", "RMSD to native"):
+            assert each.value is not None
+        if each.name == "configurational entropy":
+            assert each.reason == "the system has no atoms"
+    assert str(compared["greater (cost all-atom core-second)", "dbscan", "plain"].terms).endswith(
+        "all-atom core-seconds each"
+    )
+    lowest = figure(repeat, "RMSD to native", policy="plain", statistic="lowest")
+    assert 0.02 <= lowest < figure(repeat, "RMSD to native", policy="plain", statistic="median") < 1.0
     text = " ".join(done.stdout.split())
     assert "greater (cost step), back-to-the-first / random, 12,000 steps each" in text
     assert "made-up Markov chain" in text
@@ -168,6 +179,7 @@ def test_one_campaign_has_all_workers_and_trains_beside_them(levinthal, tmp_path
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        (("temperature=0.65", "reference_steps=80000"), "does not hold: "),
         (("system=nowhere.pdb",), "nowhere.pdb"),
         (("options=dbscan.outlier=3",), "did you mean outliers?"),
         (("deterministic=true", "core_seconds=3"), "core-seconds are not the same twice"),
