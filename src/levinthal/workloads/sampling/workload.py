@@ -19,11 +19,14 @@ from levinthal.harness.contract.workload import MainFigure
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.sampling.reporting.artifacts import present
 from levinthal.workloads.sampling.reporting.metrics import report_study, report_timeline
+from levinthal.workloads.sampling.reporting.verdicts import report_shares
 from levinthal.workloads.sampling.settings import SamplingSettings
+from levinthal.workloads.sampling.study.answer import answer_of
 from levinthal.workloads.sampling.study.campaigns import CampaignFailure, over_workers, run_on_cores
 from levinthal.workloads.sampling.study.comparison import PolicyComparison, compare_all
 from levinthal.workloads.sampling.study.guard import attempt
 from levinthal.workloads.sampling.study.outcome import Outcome
+from levinthal.workloads.sampling.study.possible import shares_of
 from levinthal.workloads.sampling.study.reference import WALKS, Reference, exact_reference, simulated_reference
 from levinthal.workloads.sampling.study.result import StudyResult, study_result
 from levinthal.workloads.sampling.study.settings import ComparisonSettings
@@ -41,7 +44,12 @@ class SamplingWorkload:
     name: ClassVar[str] = "sampling"
     version: ClassVar[int] = 2
     Settings: ClassVar[type[Settings]] = SamplingSettings
-    main_figures: ClassVar[tuple[MainFigure, ...]] = ("cells seen", "campaigns that met the event", "divergence")
+    main_figures: ClassVar[tuple[MainFigure, ...]] = (
+        "share of the possible",
+        "cells seen",
+        "campaigns that met the event",
+        "divergence",
+    )
 
     def run(self, run: Run, settings: SamplingSettings) -> None:
         """Sample by every policy, compare, and show what was found."""
@@ -51,15 +59,9 @@ class SamplingWorkload:
         on_cores = campaign.on_cores(len(policies) * comparison.replicas)
         with run.phase("prepare"):
             system = make_system(sampled, _platform(run, sampled.platform), run.folder)
-            tasks = campaign_tasks(
-                campaign,
-                policies,
-                system,
-                run.kept / "campaigns",
-                seeds_of(run.seed_for, comparison.replicas),
-                1 if on_cores else run.n_workers,
-                "cpu" if on_cores else run.device,
-            )
+            how = (run.kept / "campaigns", seeds_of(run.seed_for, comparison.replicas))
+            n_workers, device = (1, "cpu") if on_cores else (run.n_workers, run.device)
+            campaign_tasks(campaign, policies, system, *how, n_workers, device)  # mistakes are told before all else
             if system.molecule is not None:
                 wait([run.executor.submit(_import_engine) for _ in range(run.n_workers)])
         for note in system.notes:
@@ -68,6 +70,8 @@ class SamplingWorkload:
         if comparison.exact_replicas:
             _check_metrics(run, comparison.exact_replicas)
         reference = _reference(run, comparison, system, campaign.frame_interval)
+        answer = answer_of(system, reference)
+        tasks = campaign_tasks(campaign, policies, system, *how, n_workers, device, answer)
         price_s = _price_s(run, comparison, system) if len(policies) > 1 else None
         outcomes = _sample(run, tasks, on_cores=on_cores)
         with run.phase("measure"):
@@ -160,6 +164,8 @@ def _measure(run: Run, study: StudyResult, *, spread: bool) -> list[PolicyCompar
         run.gate("deviation of the kinetic temperature", float(np.mean(kinetic)), at_most=_KINETIC_TOLERANCE)
     run.gate("campaigns without a frame", float(study.n_frameless), at_most=0.0)
     divergence = {cost: study.divergences(cost) for cost in study.budgets}
-    comparisons = compare_all(study, divergence, run.seed_for("bootstrap", bits=31))
+    seed = run.seed_for("bootstrap", bits=31)
+    comparisons = compare_all(study, divergence, seed)
+    report_shares(run, shares_of(study, divergence, seed), study.baseline)
     report_study(run, study, comparisons, divergence["core-seconds"], spread=spread)
     return comparisons

@@ -10,6 +10,7 @@ from levinthal.harness import Run
 from levinthal.harness.results.result import CANNOT_TELL, Terms
 from levinthal.simulation.analysis.ratios import PolicyRatio
 from levinthal.workloads.sampling.study.comparison import THREE, PolicyComparison
+from levinthal.workloads.sampling.study.possible import PolicyShare
 
 
 def report_ratios(run: Run, comparisons: Sequence[PolicyComparison], baseline: str, controls: Collection[str]) -> None:
@@ -90,3 +91,26 @@ def _shown(each: PolicyComparison) -> str:
     assert ratio is not None
     limits = f" [{ratio.low:.2g}, {ratio.high:.2g}]" if np.isfinite(ratio.low) else ""
     return f"{each.words} {ratio.value:.2g}{limits}, {ratio.verdict}"
+
+
+def report_shares(run: Run, shares: Sequence[PolicyShare], baseline: str) -> None:
+    """Record what share of the possible each policy reaches, and say it of each in a sentence."""
+    for each in shares:
+        labels = {"policy": each.policy, "ratio": each.name, "cost": each.cost.removesuffix("s"), **each.labels}
+        share, told = each.share, each.told
+        reason = "" if told else share.method
+        run.metric("share of the possible", share.value if told else None, unit="1", better="higher", kind="quality",
+                   reason=reason, labels=labels)  # fmt: skip
+        if told:
+            limits = (share.value, share.low, share.high)
+            run.samples("share of the possible and its limits", limits, unit="1", labels=labels)
+    for policy in dict.fromkeys(each.policy for each in shares):
+        own = [each for each in shares if each.policy == policy and each.cost == "core-seconds"]
+        said = "; ".join(map(_share_shown, own))
+        run.note(f"{policy} between {baseline} (0) and those who know the answer (1), at equal core-seconds: {said}.")
+
+
+def _share_shown(each: PolicyShare) -> str:
+    if not each.told:
+        return f"{each.words} not told ({each.share.method})"
+    return f"{each.words} {each.share.value:.2f} [{each.share.low:.2f}, {each.share.high:.2f}]"

@@ -66,9 +66,15 @@ class StudyResult:
         return tuple(policy for policy in self.outcomes if self.declared[policy].is_control)
 
     @property
+    def ceilings(self) -> tuple[str, ...]:
+        """The policies that know the answer and show what is possible."""
+        return tuple(policy for policy in self.outcomes if self.declared[policy].is_ceiling)
+
+    @property
     def leader(self) -> str:
-        """The policy that the pictures of a single campaign are of: the first that is not a control."""
-        return next((policy for policy in self.outcomes if policy not in self.controls), list(self.outcomes)[-1])
+        """The policy that the pictures of a single campaign are of: the first that is neither control nor ceiling."""
+        aside = (*self.controls, *self.ceilings)
+        return next((policy for policy in self.outcomes if policy not in aside), list(self.outcomes)[-1])
 
     @property
     def plan(self) -> StudyPlan:
