@@ -19,7 +19,6 @@ from levinthal.harness.contract.workload import MainFigure
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.sampling.reporting.artifacts import present
 from levinthal.workloads.sampling.reporting.metrics import report_study, report_timeline
-from levinthal.workloads.sampling.reporting.verdicts import report_shares
 from levinthal.workloads.sampling.settings import SamplingSettings
 from levinthal.workloads.sampling.study.answer import answer_of
 from levinthal.workloads.sampling.study.campaigns import CampaignFailure, over_workers, run_on_cores
@@ -165,7 +164,9 @@ def _measure(run: Run, study: StudyResult, *, spread: bool) -> list[PolicyCompar
     run.gate("campaigns without a frame", float(study.n_frameless), at_most=0.0)
     divergence = {cost: study.divergences(cost) for cost in study.budgets}
     seed = run.seed_for("bootstrap", bits=31)
-    comparisons = compare_all(study, divergence, seed)
-    report_shares(run, shares_of(study, divergence, seed), study.baseline)
-    report_study(run, study, comparisons, divergence["core-seconds"], spread=spread)
-    return comparisons
+    comparisons, why = attempt(lambda: compare_all(study, divergence, seed))
+    shares, _ = attempt(lambda: shares_of(study, divergence, seed))
+    if comparisons is None:
+        run.warn(f"the comparisons of policies: missing, all else stands; {why}.")
+    report_study(run, study, comparisons or [], shares or [], divergence["core-seconds"], spread=spread)
+    return comparisons or []

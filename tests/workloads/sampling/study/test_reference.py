@@ -15,7 +15,7 @@ from levinthal.simulation.analysis.divergence import jensen_shannon_nats
 from levinthal.workloads.sampling.settings import SamplingSettings
 from levinthal.workloads.sampling.study import walks as module
 from levinthal.workloads.sampling.study.reference import exact_reference, simulated_reference
-from levinthal.workloads.sampling.study.walks import WalkTask, content_key, make_walk
+from levinthal.workloads.sampling.study.walks import WalkTask, content_key, make_walk, shipped_folder
 from levinthal.workloads.sampling.systems.system import make_system
 
 
@@ -113,6 +113,25 @@ def test_the_exact_event_is_that_of_long_walks(name):
     system = system_of(system=name)
     task = WalkTask(system.dynamics, system.observables, 0, 40_000, 100, None, "0" * 64)
     assert exact_reference(system).event_population == pytest.approx(make_walk(task).arrived.mean(), abs=0.05)
+
+
+def test_the_reference_of_small_is_shipped_and_holds(monkeypatch, tmp_path):
+    monkeypatch.setenv("LEVINTHAL_DATA", str(tmp_path))
+    settings = make_settings(SamplingSettings, "small", {})
+    system = make_system(settings.split()[0])
+    key, _ = content_key(system.reference_dynamics, system.observables, settings.frame_interval)
+    if not shipped_folder(key).is_dir():
+        pytest.skip("this version of OpenMM writes another system: its walks are simulated")
+    monkeypatch.setattr(system.reference_dynamics.__class__, "advance", lambda *_: pytest.fail("it was simulated"))
+    found = simulated_reference(
+        system, settings.reference_steps, settings.frame_interval, InlineExecutor(), lambda: None
+    )
+    assert found.model.n_round_trips >= 50
+    assert found.model.share_of_transitions_outside < 0.01
+    assert found.model.chosen.holds
+    assert found.halves_nats < 0.01
+    assert 0.01 < found.event_population < 0.1
+    assert not list(tmp_path.iterdir())
 
 
 def test_there_is_no_exact_event_where_none_was_declared():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -27,8 +27,10 @@ class Answer:
         Takes frames and their full states; returns the cell of each and its coordinates, shapes (n,) and (n, 2).
     populations : ndarray of float64, shape (n_cells,), or None
         Of the reference.
-    passage_steps : ndarray of float64, shape (n_cells,), or None
-        Mean steps from each cell to the event, of exact chains.
+    event_cells : ndarray of int64
+        Cells that meet the event; empty where that is not a matter of cells.
+    passage : callable or None
+        Takes cells; returns the mean steps from every cell until one of them is seen, of exact chains.
     rmsd_axis : int or None
         Which coordinate is the RMSD to the native structure.
     """
@@ -36,7 +38,8 @@ class Answer:
     n_cells: int
     observe: Callable[[npt.NDArray[np.float32], Doubles], tuple[Integers, Doubles]]
     populations: Doubles | None = None
-    passage_steps: Doubles | None = None
+    event_cells: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+    passage: Callable[[Integers], Doubles] | None = None
     rmsd_axis: int | None = None
 
 

@@ -31,7 +31,7 @@ from levinthal.workloads.sampling.reporting.structures import (
 )
 from levinthal.workloads.sampling.study.comparison import PolicyComparison
 from levinthal.workloads.sampling.study.evaluation import reweighted_populations, unbroken_runs
-from levinthal.workloads.sampling.study.guard import attempt
+from levinthal.workloads.sampling.study.guard import attempt, attempt_all
 from levinthal.workloads.sampling.study.outcome import Outcome
 from levinthal.workloads.sampling.study.result import StudyResult
 from levinthal.workloads.sampling.study.settings import CampaignSettings
@@ -103,14 +103,7 @@ def present(
         "the decisions": lambda: _report_decisions(run, outcomes),
         "the structures": lambda: _write_structures(run, system, CampaignRecord(folder), first, best_structures),
     }
-    for name, make in made.items():
-        _, why = attempt(make)
-        if why:
-            _say_missing(run, name, why)
-
-
-def _say_missing(run: Run, name: str, why: str) -> None:
-    run.warn(f"{name}: missing from what is left to look at, all figures stand; {why}.")
+    attempt_all(run, made)
 
 
 def _free_energies(study: StudyResult) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -152,7 +145,7 @@ def _show_latent(run: Run, campaign: CampaignSettings, label: str, record: Campa
         labels={"policy": outcome.policy, "learner": campaign.learner, "lag": _LATENT_LAG_FRAMES},
     )  # fmt: skip
     if latent is None:
-        _say_missing(run, "latent.svg", why)
+        run.warn(f"latent.svg: missing, all else stands; {why}.")
         return
     restarts = np.array([d.frame for d in record.decisions if d.frame is not None and d.frame >= 0], np.int64)
     dots = run.seed_for("dots", bits=31)

@@ -12,7 +12,7 @@ import numpy as np
 from levinthal.harness import Run
 from levinthal.harness.results.labels import Label
 from levinthal.harness.results.result import Better, Kind
-from levinthal.workloads.sampling.reporting.verdicts import report_comparisons, report_ratios
+from levinthal.workloads.sampling.reporting.verdicts import report_comparisons, report_ratios, report_shares
 from levinthal.workloads.sampling.study.comparison import RECURRENCE_ERROR, RMSD, PolicyComparison
 from levinthal.workloads.sampling.study.evaluation import (
     coverage_at,
@@ -23,8 +23,9 @@ from levinthal.workloads.sampling.study.evaluation import (
     recurrence_error,
     recurrence_steps,
 )
-from levinthal.workloads.sampling.study.guard import attempt
+from levinthal.workloads.sampling.study.guard import attempt, attempt_all
 from levinthal.workloads.sampling.study.outcome import ENTROPY, Outcome
+from levinthal.workloads.sampling.study.possible import PolicyShare
 from levinthal.workloads.sampling.study.reference import Reference
 from levinthal.workloads.sampling.study.result import Divergences, StudyResult
 
@@ -67,7 +68,6 @@ class _Policy:
 
     run: Run
     name: str
-
     side: Sequence[Outcome]
 
     def median(
@@ -101,9 +101,15 @@ class _Policy:
 
 
 def report_study(
-    run: Run, study: StudyResult, comparisons: Sequence[PolicyComparison], divergence: Divergences, *, spread: bool
+    run: Run,
+    study: StudyResult,
+    comparisons: Sequence[PolicyComparison],
+    shares: Sequence[PolicyShare],
+    divergence: Divergences,
+    *,
+    spread: bool,
 ) -> None:
-    """Record what a study found, in figures and in words.
+    """Record what a study found, in figures and in words; a part that fails is named and costs no other.
 
     Parameters
     ----------
@@ -113,21 +119,36 @@ def report_study(
         All campaigns.
     comparisons : sequence of PolicyComparison
         Of its policies.
+    shares : sequence of PolicyShare
+        What each reaches of the possible; empty where no ceiling takes part.
     divergence : mapping of str to sequence of (float, float)
         To the reference at equal core-seconds, as frames come and reweighted; empty where there is none.
     spread : bool
         Whether each campaign had all workers, which then may have idled, and chunks waited for them.
     """
     run.study(study.plan)
-    report_ratios(run, comparisons, study.baseline, study.controls)
-    _report_found(run, study, divergence)
-    _report_costs(run, study, spread=spread)
-    report_comparisons(run, comparisons, study.controls)
     _report_failures(run, study)
-    _report_reference(run, study.reference)
+    parts: dict[str, Callable[[], None]] = {
+        "the reference": lambda: _report_reference(run, study.reference),
+        "the shares of the possible": lambda: report_shares(run, shares, study.baseline),
+        "the ratios": lambda: report_ratios(run, comparisons, study.baseline, study.controls),
+    }
+    for name in study.outcomes:
+        parts[f"figures of {name}"] = partial(_report_found, run, study, name, divergence.get(name))
+        parts[f"costs of {name}"] = partial(_report_costs, run, name, study.outcomes[name], spread=spread)
+    parts["the comparisons"] = lambda: report_comparisons(run, comparisons, study.controls)
+    attempt_all(run, parts)
+    every = [outcome for side in study.outcomes.values() for outcome in side]
+    failed = sum(outcome.n_failures for outcome in every)
+    if failed:
+        given_up = sum(outcome.n_quarantined for outcome in every)
+        run.note(
+            f"{failed} chunks failed and were made again; {given_up} states were given up and their walkers went on."
+        )
     for policy, declared in study.declared.items():
-        if declared.wants_target:
-            run.note(f"The policy {policy} is given the target: do not compare it with policies that are not.")
+        if declared.wants_target or declared.wants_answer:
+            given = "target" if declared.wants_target else "answer"
+            run.note(f"The policy {policy} is given the {given}: do not compare it with policies that are not.")
 
 
 def _report_reference(run: Run, reference: Reference | None) -> None:
@@ -158,31 +179,29 @@ def _report_failures(run: Run, study: StudyResult) -> None:
             )
 
 
-def _report_found(run: Run, study: StudyResult, divergence: Divergences) -> None:
-    """Record what each policy found, at the budget of core-seconds."""
-    budget, reference = study.budgets["core-seconds"], study.reference
-    grid = np.linspace(0.0, budget, _CURVE_POINTS)
-    for name, side in study.outcomes.items():
-        policy = _Policy(run, name, side)
-        curves = [coverage_curve(outcome, "core-seconds", grid) for outcome in side]
-        run.curve("cells seen", grid, np.mean(curves, axis=0), x_name="core-seconds of a campaign",
-                  x_unit="core-second", unit="cell", labels={"policy": name})  # fmt: skip
-        policy.median("cells seen", lambda each: coverage_at(each, "core-seconds", budget), "1", "higher")
-        if reference is not None:
-            of = partial(mass_at, cost="core-seconds", budget=budget, populations=reference.populations)
-            policy.median("stationary mass covered", of, "1", "higher")
-        if study.system.observables.event:
-            _report_event(policy, budget, reference)
-        axis = getattr(study.system.observables, "rmsd_axis", None)
-        if axis is not None:
-            _report_rmsd(policy, budget, axis)
-        if divergence:
-            for k, weighting in enumerate(("none", "Markov state model")):
-                of = partial(_divergence, divergence[name], k)
-                policy.median("divergence", of, "nat", "lower", weighting=weighting)
-        why = next((each.withheld[ENTROPY] for each in side if ENTROPY in each.withheld), "")
-        for estimate, value in (("Schlitter", "schlitter"), ("quasi-harmonic", "quasi_harmonic")):
-            policy.median(ENTROPY, attrgetter(value), "J/mol/K", "higher", reason=why or _NO_FIGURE, estimate=estimate)
+def _report_found(run: Run, study: StudyResult, name: str, known: Mapping[int, tuple[float, float]] | None) -> None:
+    """Record what a policy found, at the budget of core-seconds."""
+    side, budget, reference = study.outcomes[name], study.budgets["core-seconds"], study.reference
+    policy, grid = _Policy(run, name, side), np.linspace(0.0, budget, _CURVE_POINTS)
+    curves = [coverage_curve(outcome, "core-seconds", grid) for outcome in side]
+    run.curve("cells seen", grid, np.mean(curves, axis=0), x_name="core-seconds of a campaign",
+              x_unit="core-second", unit="cell", labels={"policy": name})  # fmt: skip
+    policy.median("cells seen", lambda each: coverage_at(each, "core-seconds", budget), "1", "higher")
+    if reference is not None:
+        of = partial(mass_at, cost="core-seconds", budget=budget, populations=reference.populations)
+        policy.median("stationary mass covered", of, "1", "higher")
+    if study.system.observables.event:
+        _report_event(policy, budget, reference)
+    axis = getattr(study.system.observables, "rmsd_axis", None)
+    if axis is not None:
+        _report_rmsd(policy, budget, axis)
+    if known is not None:
+        for k, weighting in enumerate(("none", "Markov state model")):
+            of = partial(_divergence, known, k)
+            policy.median("divergence", of, "nat", "lower", weighting=weighting)
+    why = next((each.withheld[ENTROPY] for each in side if ENTROPY in each.withheld), "")
+    for estimate, value in (("Schlitter", "schlitter"), ("quasi-harmonic", "quasi_harmonic")):
+        policy.median(ENTROPY, attrgetter(value), "J/mol/K", "higher", reason=why or _NO_FIGURE, estimate=estimate)
 
 
 def _divergence(known: Mapping[int, tuple[float, float]], which: int, outcome: Outcome) -> float:
@@ -215,33 +234,25 @@ def _report_rmsd(policy: _Policy, budget: float, axis: int) -> None:
                      x_name=RMSD, x_unit="nm", unit="1", labels={"policy": policy.name})  # fmt: skip
 
 
-def _report_costs(run: Run, study: StudyResult, *, spread: bool) -> None:
-    """Record where the core-seconds of each policy went, and how promptly it acted on how old a model."""
-    for name, side in study.outcomes.items():
-        policy = _Policy(run, name, side)
-        policy.median("simulation rate", lambda each: each.n_steps / each.spending.total, "step/core-second", "higher",
-                      "speed")  # fmt: skip
-        policy.median("share of the core-seconds", lambda each: each.spending.simulate / each.spending.total, "1",
-                      "higher", "speed", share="simulate")  # fmt: skip
-        for share in _SHARES:
-            policy.samples("core-seconds spent", attrgetter(f"spending.{share}"), "core-second", share=share)
-        if spread:
-            for clock, busy in (("wall", "busy_share"), ("processor", "busy_cpu_share")):
-                policy.median("simulation cores busy", attrgetter(f"spending.{busy}"), "1", "higher", "speed",
-                              clock=clock)  # fmt: skip
-            policy.median("queue time", lambda each: 1e3 * each.spending.queue_s, "ms", "lower", "speed")
-        if not any(outcome.n_restarts for outcome in side):
-            continue
-        policy.samples("restarts", attrgetter("n_restarts"), "1")
-        policy.median("cull latency", lambda each: 1e3 * each.spending.cull_latency_s, "ms", "lower", "speed")
-        if any(outcome.n_models for outcome in side):
-            policy.samples("models", attrgetter("n_models"), "1")
-            unseen = attrgetter("spending.frames_unseen_by_model")
-            policy.median("frames that the model had not seen", unseen, "frame", "lower", "speed")
-    every = [outcome for side in study.outcomes.values() for outcome in side]
-    failed = sum(outcome.n_failures for outcome in every)
-    if failed:
-        given_up = sum(outcome.n_quarantined for outcome in every)
-        run.note(
-            f"{failed} chunks failed and were made again; {given_up} states were given up and their walkers went on."
-        )
+def _report_costs(run: Run, name: str, side: Sequence[Outcome], *, spread: bool) -> None:
+    """Record where the core-seconds of a policy went, and how promptly it acted on how old a model."""
+    policy = _Policy(run, name, side)
+    policy.median("simulation rate", lambda each: each.n_steps / each.spending.total, "step/core-second", "higher",
+                  "speed")  # fmt: skip
+    policy.median("share of the core-seconds", lambda each: each.spending.simulate / each.spending.total, "1",
+                  "higher", "speed", share="simulate")  # fmt: skip
+    for share in _SHARES:
+        policy.samples("core-seconds spent", attrgetter(f"spending.{share}"), "core-second", share=share)
+    if spread:
+        for clock, busy in (("wall", "busy_share"), ("processor", "busy_cpu_share")):
+            policy.median("simulation cores busy", attrgetter(f"spending.{busy}"), "1", "higher", "speed",
+                          clock=clock)  # fmt: skip
+        policy.median("queue time", lambda each: 1e3 * each.spending.queue_s, "ms", "lower", "speed")
+    if not any(outcome.n_restarts for outcome in side):
+        return
+    policy.samples("restarts", attrgetter("n_restarts"), "1")
+    policy.median("cull latency", lambda each: 1e3 * each.spending.cull_latency_s, "ms", "lower", "speed")
+    if any(outcome.n_models for outcome in side):
+        policy.samples("models", attrgetter("n_models"), "1")
+        unseen = attrgetter("spending.frames_unseen_by_model")
+        policy.median("frames that the model had not seen", unseen, "frame", "lower", "speed")

@@ -40,7 +40,7 @@ def report_comparisons(run: Run, comparisons: Sequence[PolicyComparison], contro
             missed = ratio.n_missed_baseline, ratio.n_missed_candidate
             late = "; within the budget {} of {} and {} of {} did not arrive"
             method = ratio.method + late.format(missed[0], each.baseline, missed[1], each.candidate) * any(missed)
-            if np.isinf(ratio.value):
+            if not np.isfinite(ratio.value):
                 reason = f"the baseline found nothing: {ratio.verdict}, at least {ratio.low:.3g} times"
         run.comparison(
             each.name,
@@ -50,7 +50,7 @@ def report_comparisons(run: Run, comparisons: Sequence[PolicyComparison], contro
             value=None if ratio is None else ratio.value,
             interval=None if ratio is None else (ratio.low, ratio.high),
             n=0 if ratio is None else ratio.n_pairs,
-            verdict=CANNOT_TELL if ratio is None else ratio.verdict,
+            verdict=CANNOT_TELL if ratio is None or not np.isfinite(ratio.value) else ratio.verdict,
             method=method,
             reason=reason,
             labels={"cost": each.unit, **each.labels},
@@ -104,10 +104,12 @@ def report_shares(run: Run, shares: Sequence[PolicyShare], baseline: str) -> Non
         if told:
             limits = (share.value, share.low, share.high)
             run.samples("share of the possible and its limits", limits, unit="1", labels=labels)
+    # a chain's or a bead's step costs less than looking at the answer: by their core-seconds nobody would know more
+    cost = next((each.cost for each in shares if each.cost.startswith("all-atom")), "core-seconds")
     for policy in dict.fromkeys(each.policy for each in shares):
-        own = [each for each in shares if each.policy == policy and each.cost == "core-seconds"]
+        own = [each for each in shares if each.policy == policy and each.cost == cost]
         said = "; ".join(map(_share_shown, own))
-        run.note(f"{policy} between {baseline} (0) and those who know the answer (1), at equal core-seconds: {said}.")
+        run.note(f"{policy} between {baseline} (0) and those who know the answer (1), at equal {cost}: {said}.")
 
 
 def _share_shown(each: PolicyShare) -> str:

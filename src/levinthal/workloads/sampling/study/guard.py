@@ -6,13 +6,21 @@ A full disk and an interruption are not failures of an analysis: they end the re
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from levinthal.errors import Interrupted, LevinthalError, WriteError
 
 T = TypeVar("T")
+
+
+class Warned(Protocol):
+    """Where a warning is said, as a `Run`."""
+
+    def warn(self, sentence: str) -> None:
+        """Say what is missing."""
+        ...
 
 
 def reason_of(error: Exception) -> str:
@@ -23,6 +31,14 @@ def reason_of(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}{': ' * bool(text)}{text}{where}"
+
+
+def attempt_all(run: Warned, parts: Mapping[str, Callable[[], object]]) -> None:
+    """Do each of some parts of a report; what fails is named with the reason and costs no other."""
+    for name, make in parts.items():
+        _, why = attempt(make)
+        if why:
+            run.warn(f"{name}: missing, all else stands; {why}.")
 
 
 def attempt(make: Callable[[], T]) -> tuple[T | None, str]:

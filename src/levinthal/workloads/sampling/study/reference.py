@@ -23,7 +23,7 @@ from levinthal.simulation.analysis.coarse_model import (
     coarse_model,
 )
 from levinthal.simulation.analysis.divergence import jensen_shannon_nats
-from levinthal.workloads.sampling.study.walks import Walk, WalkTask, content_key, make_walk
+from levinthal.workloads.sampling.study.walks import Walk, WalkTask, content_key, kept_folder, make_walk
 from levinthal.workloads.sampling.systems.system import System
 
 WALKS = 8
@@ -86,7 +86,7 @@ def simulated_reference(
     """
     dynamics = system.reference_dynamics or system.dynamics
     key, named = content_key(dynamics, system.observables, frame_interval)
-    folder = data_folder() / "references" / key[:24] if named else None
+    folder = kept_folder(data_folder(), key) if named else None
     n_frames = max(n_steps // (WALKS * frame_interval), 1)
     futures = {}
     for number in range(WALKS):

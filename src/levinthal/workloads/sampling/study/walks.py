@@ -1,7 +1,8 @@
 """Long plain simulations for a reference, kept in the user's cache: asked for longer, they go on where they ended.
 
 What is kept is named by the content of all that decides it (dynamics, starts, observables, frame interval), never by
-the seed of a run: a reference belongs to the system. Files are plain arrays; one that is damaged is made again.
+the seed of a run: a reference belongs to the system. Files are plain arrays; one that is damaged is made again. The
+walks of `small` are shipped.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from levinthal.workloads.sampling.systems.observables import Observables
 Cells: TypeAlias = npt.NDArray[np.int32]
 
 _FORMAT = "levinthal reference walk 1"
+SHIPPED = Path(__file__).with_name("references")
+"""Walks that come with the package, in folders named as those of the cache are."""
+_NAME_DIGITS = 24
 _FRAMES_AT_ONCE = 500
 _PARTS_BETWEEN_FILES = 20
 
@@ -65,7 +69,7 @@ class WalkTask:
     n_frames, frame_interval : int
         Frames wanted, and steps between them.
     folder : Path or None
-        Where walks of this content are kept.
+        Where walks of this content are kept; None where they are not.
     key : str
         Digest of that content.
     """
@@ -84,6 +88,16 @@ def content_key(dynamics: Dynamics, observables: Observables, frame_interval: in
     digest = hashlib.sha256(f"{_FORMAT} {dynamics.sha256} {frame_interval}".encode())
     whole = _add(digest, observables)
     return digest.hexdigest(), whole
+
+
+def kept_folder(data: Path, key: str) -> Path:
+    """Return the folder of the walks of some content in the data folder."""
+    return data / "references" / key[:_NAME_DIGITS]
+
+
+def shipped_folder(key: str) -> Path:
+    """Return where walks of some content are if they come with the package."""
+    return SHIPPED / key[:_NAME_DIGITS]
 
 
 def _add(digest: Any, value: Any) -> bool:
@@ -107,8 +121,10 @@ def make_walk(task: WalkTask) -> Walk:
 
     It is made in whole pieces, which are kept as it grows.
     """
-    file = task.folder / f"walk-{task.number}.npz" if task.folder is not None else None
-    walk = _read(file, task) if file is not None else None
+    name = f"walk-{task.number}.npz"
+    file = task.folder / name if task.folder is not None else None
+    kept = [] if file is None else [_read(each / name, task) for each in (file.parent, shipped_folder(task.key))]
+    walk = max((each for each in kept if each is not None), key=len, default=None)
     if walk is None:
         seed = chunk_seed(int(task.key[:7], 16), task.number, -1)
         walk = Walk(np.empty(0, np.int32), np.empty(0, np.bool_), task.dynamics.start(task.number, seed))

@@ -12,7 +12,8 @@ from levinthal.plugins import check_values
 from levinthal.workloads.sampling.policies.answering import Answered, AnsweredSettings
 from levinthal.workloads.sampling.policies.view import Answer
 
-_STRATEGIES = ("passage", "target", "mass", "cells")
+_STRATEGIES = ("passage", "target", "states", "cells")
+_LEAST_MASS = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,9 +22,10 @@ class OracleSettings(AnsweredSettings):
 
     Attributes
     ----------
-    strategy : {"passage", "target", "mass", "cells"}
-        Restart where the event is soonest in the mean (of an exact chain), nearest to the native structure, in the
-        cell whose stationary mass was seen least for its size, or in that seen least among those that hold some.
+    strategy : {"passage", "target", "states", "cells"}
+        Restart where the event is soonest in the mean (of an exact chain); nearest to the native structure; where the
+        cells with more than 1 % of the mass that were not seen yet are soonest in the mean (of an exact chain), and
+        when all were, in the cell seen least; or always in the cell seen least.
     """
 
     strategy: str = "cells"
@@ -42,35 +44,40 @@ class OraclePolicy(Answered):
     name = "oracle"
     is_control, is_ceiling = False, True
     Settings = OracleSettings
-    settings: OracleSettings
+
+    def __init__(self, settings: OracleSettings) -> None:
+        super().__init__(settings)
+        self.strategy = settings.strategy
+        self._known: dict[bytes, Doubles] = {}
 
     @staticmethod
     def strategies(answer: Answer) -> tuple[str, ...]:
         """Return the strategies that an answer allows."""
         known = {
-            "passage": answer.passage_steps is not None,
+            "passage": answer.passage is not None and len(answer.event_cells) > 0,
             "target": answer.rmsd_axis is not None,
-            "mass": answer.populations is not None,
-            "cells": answer.populations is not None,
+            "states": answer.passage is not None and answer.populations is not None,
+            "cells": True,
         }
-        return tuple(name for name, allowed in known.items() if allowed)
+        return tuple(name for name in _STRATEGIES if known[name])
 
     def scores(self, answer: Answer, counts: Integers) -> Doubles:
         """Put first what the strategy likes most."""
-        strategy = self.settings.strategy
-        if strategy not in self.strategies(answer):
-            raise UsageError(f"policy oracle cannot restart by {strategy} here: the system's answer does not tell it")
-        if answer.passage_steps is not None and strategy == "passage":
-            return np.asarray(-answer.passage_steps[self.cell], np.float64)
-        if answer.rmsd_axis is not None and strategy == "target":
+        if self.strategy not in self.strategies(answer):
+            raise UsageError(f"policy oracle cannot restart by {self.strategy}: the system's answer does not tell it")
+        if answer.rmsd_axis is not None and self.strategy == "target":
             return np.asarray(-self.values[:, answer.rmsd_axis], np.float64)
-        assert answer.populations is not None
-        populations = answer.populations
-        if strategy == "mass":
-            return np.asarray((populations / np.maximum(counts, 1))[self.cell], np.float64)
-        held = populations > _LEAST_SHARE * populations.max()
-        return np.asarray(np.where(held, -counts, -np.inf)[self.cell], np.float64)
+        wanted = np.empty(0, np.int64)
+        if self.strategy == "passage":
+            wanted = answer.event_cells
+        elif self.strategy == "states" and answer.populations is not None:
+            wanted = np.flatnonzero((answer.populations > _LEAST_MASS) & (counts == 0))
+        if answer.passage is None or not len(wanted):
+            return np.asarray(-counts[self.cell], np.float64)
+        key = wanted.tobytes()
+        if key not in self._known:
+            self._known = {key: answer.passage(wanted)}
+        return np.asarray(-self._known[key][self.cell], np.float64)
 
 
-_LEAST_SHARE = 1e-3
 POLICY = OraclePolicy
