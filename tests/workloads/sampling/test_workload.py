@@ -87,9 +87,10 @@ def test_a_study_on_the_exact_chain_with_a_plug_ins_policy(levinthal, tmp_path):
 def test_what_fails_costs_nothing_that_was_measured(levinthal, tmp_path):
     """A policy that breaks down in some campaigns, and a learner that breaks down when all is done."""
     done = levinthal(
-        "run", "sampling", "--out", "a", "--seed", "3", "--engine", "local:2", *CHAIN, *UNCHECKED,
-        "--set", "learner=brittle", "--set", "policies=plain,lof,moody", "--set", "replicas=6",
-        "--set", "steps=6000", "--set", "first_training_frames=50",
+        "run", "sampling", "--out", "a", "--seed", "3", "--engine", "local:2", *UNCHECKED,
+        "--set", "system=landscape", "--set", "learner=brittle", "--set", "policies=plain,lof,moody",
+        "--set", "replicas=6", "--set", "steps=6000", "--set", "first_training_frames=50",
+        "--set", "chunk_steps=200", "--set", "frame_interval=10",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stdout + done.stderr

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy import special
 
-from levinthal.arrays import Doubles, Integers
+from levinthal.arrays import Doubles
 from levinthal.errors import DataError
 from levinthal.simulation.analysis.intervals import Estimate, unknown
 from levinthal.simulation.analysis.pair_bootstrap import (
     LogRatio,
-    bootstrap,
-    interval_of,
     log_of_levels,
     log_of_means,
     log_of_rates,
@@ -64,8 +63,7 @@ def share_of_possible(
     Returns
     -------
     share : Estimate
-        NaN with the reason as its method where it is not told. Its interval is the studentised bootstrap of the
-        quotient of log-ratios over pairs.
+        NaN with the reason as its method where it is not told. Its interval is Fieller's.
     ceiling : PolicyRatio or None
         The ceiling over the baseline, None where there is none.
 
@@ -107,12 +105,27 @@ def share_of_possible(
         top, bottom = (of, base) if gain.kind == "higher" else (base, of)
         return log_of_levels(top, bottom) if all(each.all() for each in sides) else log_of_means((top, 1), (bottom, -1))
 
-    over, under = log_of(candidate), log_of(ceiling)
+    limits = _fieller(log_of(candidate), log_of(ceiling), len(base), confidence)
+    return Estimate(*limits, confidence, "quotient of log-ratios, Fieller's interval, Student t over pairs"), best
 
-    def share(pairs: Integers) -> tuple[Doubles, Doubles]:
-        (top, each_top), (bottom, each_bottom) = over(pairs), under(pairs)
-        quotient = top / bottom
-        return quotient, (each_top - quotient[..., None] * each_bottom) / bottom[..., None]
 
-    value, low, high = bootstrap(share, len(base), confidence, seed)
-    return Estimate(value, low, high, confidence, f"quotient of log-ratios, {interval_of(len(base))} over pairs"), best
+def _fieller(over: LogRatio, under: LogRatio, n: int, confidence: float) -> tuple[float, float, float]:
+    """Return a quotient of two means and its limits (Fieller, J. R. Stat. Soc. B 16:175, 1954).
+
+    They hold every share s for which the mean of what pairs add to top - s bottom is compatible with none; NaN where
+    the bottom itself is not surely other than 0.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        (top, each_top), (bottom, each_bottom) = over(np.arange(n)), under(np.arange(n))
+        value = float(top / bottom)
+    if n < 3 or not math.isfinite(value):
+        return value, math.nan, math.nan
+    squared_t = float(special.stdtrit(n - 1, 0.5 + confidence / 2.0)) ** 2
+    (var_top, cov), (_, var_bottom) = np.cov(each_top, each_bottom) / n
+    a = float(bottom**2 - squared_t * var_bottom)
+    b = float(top * bottom - squared_t * cov)
+    c = float(top**2 - squared_t * var_top)
+    root = b**2 - a * c
+    if a <= 0.0 or root < 0.0:
+        return value, math.nan, math.nan
+    return value, (b - math.sqrt(root)) / a, (b + math.sqrt(root)) / a
