@@ -391,8 +391,9 @@ def hold_ratios(case: Case, budget: int, studies: int, pool_size: int) -> dict[s
         policy: [campaign(case, policy, seed, budget) for seed in range(pool_size)]
         for policy in ("classical", "least counts")
     }
-    blind = [replace(one, first_passage_steps=math.inf, states_steps=math.inf, covered_mass=float(case.stationary.min()))
-             for one in pool["classical"]]  # fmt: skip
+    nothing_seen = {"first_passage_steps": math.inf, "states_steps": math.inf}
+    nothing_seen["covered_mass"] = float(case.stationary.min())
+    blind = [replace(one, **nothing_seen) for one in pool["classical"]]
     print(f"\n{case.name}: {budget} steps, {studies} studies of {REPLICAS} pairs from pools of {pool_size} campaigns, "
           f"{time.perf_counter() - began:.0f} s")  # fmt: skip
     print(f"{'ratio':16} {'null told apart':>16} {'truth':>7} {'held':>9} {'sees nothing':>24}")

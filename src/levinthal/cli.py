@@ -19,6 +19,7 @@ from levinthal.commands.listing import list_installed, settings
 from levinthal.commands.new import new
 from levinthal.commands.results import check, compare, report
 from levinthal.commands.run import resume, run
+from levinthal.commands.streams import endure_readers_that_go_away
 from levinthal.commands.study import scale, study
 from levinthal.errors import Interrupted, LevinthalError
 
@@ -50,6 +51,7 @@ app.add_typer(data, name="data")
 
 def main() -> None:
     """Run the command line; a user's mistake is one line and exit status 2."""
+    endure_readers_that_go_away()
     warnings.showwarning = _show_warning
     try:
         app()
@@ -65,9 +67,8 @@ def main() -> None:
         sys.exit(130)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # the reader of a pipe went away: `levinthal compare A B | head`
-        sys.stderr.close()
-        sys.exit(0)
+    finally:
+        sys.stdout.flush()
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

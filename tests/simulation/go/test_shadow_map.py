@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from scipy.optimize import brentq
 from scipy.spatial.transform import Rotation
 
 from levinthal.errors import DataError
+from levinthal.simulation.go.go_model import go_model
 from levinthal.simulation.go.heavy_atoms import read_heavy_atoms
 from levinthal.simulation.go.ideal_fold import three_helix_residues
 from levinthal.simulation.go.shadow_map import shadow_map
@@ -34,14 +37,14 @@ def pairs(residues, **options):
     [("ci2_2ci2_adj.pdb", "ci2_2ci2_shadow_CA.contacts"), ("ci2_1YPA_I.pdb", "ci2_1YPA_I_CA.contacts")],
 )
 def test_contacts_are_those_of_smog(shared_data, structure, contacts):
-    residues, _ = read_heavy_atoms(shared_data / "md" / structure)
+    residues, _, _ = read_heavy_atoms(shared_data / "md" / structure)
     rows = np.loadtxt(shared_data / "md" / contacts, dtype=int)
     expected = {(min(i, j) - 1, max(i, j) - 1) for i, j in rows[:, [1, 3]].tolist()}
     assert pairs(residues) == expected
 
 
 def test_without_shadow_it_is_the_plain_cutoff_map(shared_data):
-    residues, _ = read_heavy_atoms(shared_data / "md" / "ci2_2ci2_adj.pdb")
+    residues, _, _ = read_heavy_atoms(shared_data / "md" / "ci2_2ci2_adj.pdb")
     atoms = [np.array(list(residue.atoms.values())) for residue in residues]
     expected = {
         (i, j)
@@ -105,14 +108,14 @@ def pdb_lines(residues):
 
 def test_a_written_structure_reads_back(tmp_path):
     residues = three_helix_residues()
-    read, notes = read_heavy_atoms(written(tmp_path, pdb_lines(residues)))
-    assert notes == ()
+    read, notes, warnings = read_heavy_atoms(written(tmp_path, pdb_lines(residues)))
+    assert notes == warnings == ()
     assert [(r.name, r.chain, r.number) for r in read] == [(r.name, r.chain, r.number) for r in residues]
     for before, after in zip(residues, read, strict=True):
         assert before.atoms.keys() == after.atoms.keys()
         np.testing.assert_allclose(list(after.atoms.values()), list(before.atoms.values()), atol=1e-4)
     water = "HETATM 9999  O   HOH W 900       0.000   0.000   0.000  1.00  0.00           O"
-    _, notes = read_heavy_atoms(written(tmp_path, [*pdb_lines(residues), water]))
+    _, notes, _ = read_heavy_atoms(written(tmp_path, [*pdb_lines(residues), water]))
     assert notes == ("removed 1 x HOH",)
 
 
@@ -146,7 +149,39 @@ def test_an_unknown_amino_acid_and_a_missing_file_are_named(tmp_path):
         read_heavy_atoms(tmp_path / "absent.pdb")
 
 
+def test_copies_under_one_chain_name_have_contacts_within_and_between(tmp_path):
+    one = three_helix_residues()
+    beads = np.array([residue.atoms["CA"] for residue in one])
+    shift = np.ptp(beads[:, 0]) + 0.3
+    other = [
+        replace(residue, atoms={atom: (x + shift, y, z) for atom, (x, y, z) in residue.atoms.items()}, copy=1)
+        for residue in one
+    ]
+    alone = pairs(one)
+    n = len(one)
+    expected = alone | {(i + n, j + n) for i, j in alone}
+    read, _, _ = read_heavy_atoms(written(tmp_path, [*pdb_lines(one), "TER", *pdb_lines(other)]))
+    assert [residue.copy for residue in read] == [0] * n + [1] * n
+    found = pairs(read)
+    within = {(i, j) for i, j in found if (i < n) == (j < n)}
+    assert within <= expected
+    assert len(within) >= len(expected) - 3  # a few are shaded by the other copy
+    assert any(i < n <= j for i, j in found)
+    assert go_model(read).system.topology_pdb.count("TER") == 2
+
+
+def test_a_modified_residue_goes_by_its_parent_and_is_said(tmp_path):
+    for record in ("ATOM  ", "HETATM"):
+        lines = [
+            f"{record}{line[6:]}".replace("GLU A   5", "CGU A   5") if "GLU A   5" in line else line
+            for line in pdb_lines(three_helix_residues())
+        ]
+        read, _, warnings = read_heavy_atoms(written(tmp_path, lines))
+        assert read[4].name == "GLU"
+        assert warnings == ("CGU A 5 taken for GLU",)
+
+
 def test_the_first_model_is_taken(shared_data):
-    residues, notes = read_heavy_atoms(shared_data / "md" / "1FME-folded.pdb")
+    residues, notes, _ = read_heavy_atoms(shared_data / "md" / "1FME-folded.pdb")
     assert len(residues) == 28
     assert notes == ("model 1 of 34 taken",)

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from levinthal.errors import Interrupted, ResultError, UsageError
+from levinthal.harness.contract.device import resolve_device
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.settings import division_of, make_settings
 from levinthal.harness.engines.open import parse_engine
@@ -86,7 +87,7 @@ def start_run(
     """
     workload = load_workload(name)
     chosen = make_settings(workload.Settings, size, settings)
-    _check(repeats, seed, precision)
+    _check(repeats, seed, device, precision)
     engine = str(parse_engine(engine))
     folder = (out or default_folder(name)).absolute()
     made = not folder.exists()
@@ -106,23 +107,31 @@ def start_run(
         machine=describe_machine(),
         software=software(),
     )
-    with claim(folder):
+    with claim(folder) as lock:
+        make_run_folder(folder)  # nobody has begun a run here meanwhile
         write_plan(plan, folder)
         try:
-            return _execute(plan, folder, watcher)
+            return _execute(plan, folder, watcher, lock)
         except UsageError:
             if not finished_repeats(plan, folder):  # nothing was computed: leave the user's --out free for the next try
                 _clear(folder, made)
             raise
 
 
-def _check(repeats: int, seed: int, precision: str) -> None:
+def _check(repeats: int, seed: int, device: str, precision: str) -> None:
     if repeats < 1:
         raise UsageError(f"repeats must be at least 1, not {repeats}")
     if seed < 0:
         raise UsageError(f"seed must not be negative, it is {seed}")
     if precision not in PRECISIONS:
         raise UsageError(f"precision {precision!r} is unknown: choose one of {', '.join(PRECISIONS)}")
+    _check_device(device)
+
+
+def _check_device(device: str) -> None:
+    """Refuse a device that is not here before anything is computed; what `auto` means, a repeat finds out."""
+    if device != "auto":
+        resolve_device(device)
 
 
 def resume_run(folder: Path, watcher: Watcher | None = None) -> Result:
@@ -135,7 +144,7 @@ def resume_run(folder: Path, watcher: Watcher | None = None) -> Result:
     """
     folder = folder.absolute()
     plan = read_plan(folder)
-    with claim(folder):
+    with claim(folder) as lock:
         if (folder / RESULT_FILE).exists():
             return load_result(folder)
         version = load_workload(plan.workload).version
@@ -150,10 +159,11 @@ def resume_run(folder: Path, watcher: Watcher | None = None) -> Result:
                     f"{folder} was begun on another machine (its cpu {key} is {begun}, here it is {here}): "
                     "resume it there, or run it again here"
                 )
-        return _execute(plan, folder, watcher, resumed=True)
+        _check_device(plan.device)
+        return _execute(plan, folder, watcher, lock, resumed=True)
 
 
-def _execute(plan: Plan, folder: Path, watcher: Watcher | None, *, resumed: bool = False) -> Result:
+def _execute(plan: Plan, folder: Path, watcher: Watcher | None, lock: int, *, resumed: bool = False) -> Result:
     events = EventLog(folder / EVENTS_FILE)
     if resumed:
         events.append("run_resumed")
@@ -176,7 +186,7 @@ def _execute(plan: Plan, folder: Path, watcher: Watcher | None, *, resumed: bool
         with _stoppable():
             for index in range(len(plan.seeds)):
                 if index not in finished_repeats(plan, folder):
-                    run_repeat(plan, folder, index, events, watcher)
+                    run_repeat(plan, folder, index, events, watcher, lock)
     except KeyboardInterrupt:
         events.append("run_interrupted")
         raise Interrupted(folder, len(finished_repeats(plan, folder)), len(plan.seeds)) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,16 @@ from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.molecules.rmsd import CrystalPose
 from levinthal.workloads.docking.preparation import pocket_box, prepare_ligand, prepare_receptor
 from levinthal.workloads.docking.preparation.conformations import given_conformations, make_conformations
-from levinthal.workloads.docking.preparation.library import Failure, Prepared, prepare_library, read_library
+from levinthal.workloads.docking.preparation.library import (
+    Failure,
+    Library,
+    LibraryEntry,
+    Prepared,
+    prepare_library,
+    read_library,
+)
+from levinthal.workloads.docking.preparation.receptor_cleaning import listed
+from levinthal.workloads.docking.preparation.sources import names_file, source_of
 from levinthal.workloads.docking.settings import DockingSettings
 
 _EMBEDDED = "t4-lysozyme-l99a-p-xylene"
@@ -40,10 +50,12 @@ class Inputs:
         The one that is redocked, where there is one.
     crystal : CrystalPose or None
         Where it was seen, if it was.
+    entries : tuple of LibraryEntry
+        The compounds to screen, as they were read.
     library, library_failures : sequences
-        The compounds to screen, and those that could not be made.
-    notes : tuple of str
-        What a reader must know of the preparation.
+        Those that are ready to be docked, and those that could not be made: empty before `with_library`.
+    notes, warnings : tuple of str
+        What a reader must know of the preparation: what was made, and what was changed or left out of what was brought.
     """
 
     name: str
@@ -53,9 +65,11 @@ class Inputs:
     box: Box
     ligand: Ligand | None
     crystal: CrystalPose | None
-    library: tuple[Prepared, ...]
-    library_failures: tuple[Failure, ...]
+    entries: tuple[LibraryEntry, ...]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    library: tuple[Prepared, ...] = ()
+    library_failures: tuple[Failure, ...] = ()
 
 
 def read_inputs(run: Run, settings: DockingSettings) -> Inputs:
@@ -69,18 +83,17 @@ def read_inputs(run: Run, settings: DockingSettings) -> Inputs:
     embedded_receptor, embedded_ligand = real_complex(_EMBEDDED)
     receptor_path = Path(settings.receptor) if settings.receptor else embedded_receptor
     source = settings.ligand or ("" if settings.ligands else str(embedded_ligand))
-    entries = read_library(settings.ligands) if settings.ligands else ()
+    library = read_library(settings.ligands) if settings.ligands else Library(())
     receptor = prepare_receptor(receptor_path)
     if not settings.receptor:
         receptor = replace(receptor, name="T4 lysozyme L99A")
-    ligand = prepare_ligand(source, None if settings.ligand else "p-xylene") if source else None
+    name = None if settings.ligand else "p-xylene"
+    ligand = prepare_ligand(source, name, template=settings.template) if source else None
     box = _box(settings, receptor, ligand, None if settings.receptor else embedded_ligand)
     _must_hold_atoms(box, receptor)
-    receptors = _ensemble(run, settings, receptor, box)
-    prepared, failures = prepare_library(entries)
-    if entries and not prepared:
-        raise DataError(f"{settings.ligands}: no compound could be prepared; of the first: {failures[0].reason}")
-    is_seen = ligand is not None and _is_seen(source, ligand, receptor, box)
+    others = [prepare_receptor(path) for path in settings.conformations]
+    receptors = _ensemble(run, settings, receptor, others, box)
+    is_seen = ligand is not None and _is_seen(ligand, receptor, box)
     files = [receptor_path, *(Path(each) for each in (source, settings.ligands, *settings.conformations) if each)]
     return Inputs(
         name=_EMBEDDED if not settings.receptor else receptor_path.name,
@@ -90,23 +103,48 @@ def read_inputs(run: Run, settings: DockingSettings) -> Inputs:
         box=box,
         ligand=ligand,
         crystal=CrystalPose.of(ligand) if ligand is not None and is_seen else None,
-        library=prepared,
-        library_failures=failures,
+        entries=library.entries,
         notes=_notes(receptor, ligand, len(receptors)),
+        warnings=(
+            *_of_receptors([receptor, *others], box),
+            *_of_pocket(settings.pocket),
+            *_of_ligand(ligand),
+            *library.warnings,
+        ),
     )
+
+
+def with_library(run: Run, settings: DockingSettings, inputs: Inputs) -> Inputs:
+    """Prepare the compounds of the library, if there is one, a phase of its own.
+
+    Raises
+    ------
+    DataError
+        None of them can be prepared.
+    """
+    n = len(inputs.entries)
+    if not n:
+        return inputs
+    with run.phase("prepare library", items=n, total=n, doing="structures of the compounds") as phase:
+        prepared, failures = prepare_library(inputs.entries, phase.advance)
+    if not prepared:
+        raise DataError(f"{settings.ligands}: no compound could be prepared; of the first: {failures[0].reason}")
+    warnings = (*inputs.warnings, *_of_library(prepared, failures))
+    return replace(inputs, library=prepared, library_failures=failures, warnings=warnings)
 
 
 def _box(settings: DockingSettings, receptor: Receptor, ligand: Ligand | None, marker: Path | None) -> Box:
     """Return the box of the pocket: as given, else around the ligand's place, else around the embedded one's."""
     if settings.pocket:
         return pocket_box(settings.pocket, receptor, padding_angstrom=settings.padding)
-    if ligand is not None and _is_file(settings.ligand):
+    if ligand is not None and ligand.placed and settings.ligand:
         return ligand.box(settings.padding)
     if marker is not None:
         return prepare_ligand(str(marker)).box(settings.padding)
+    why = " (the ligand's file has no place: it is a drawing, or SMILES)" if _is_file(settings.ligand) else ""
     raise DataError(
-        "there is no pocket: set pocket to a file of a ligand that sits there, to a box x/y/z/length/width/height in "
-        "A, or to residues such as A:99/A:102"
+        f"there is no pocket{why}: set pocket to a file of a ligand that sits there, to a box "
+        "x/y/z/length/width/height in A, or to residues such as A:99/A:102"
     )
 
 
@@ -124,13 +162,13 @@ def _is_file(source: str) -> bool:
     """Say whether a ligand's source is a file and not a SMILES string, which may be too long for a file's name."""
     try:
         return Path(source).is_file()
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
-def _is_seen(source: str, ligand: Ligand, receptor: Receptor, box: Box) -> bool:
+def _is_seen(ligand: Ligand, receptor: Receptor, box: Box) -> bool:
     """Say whether the ligand was read where it sits: from a file with places, in the box and beside the receptor."""
-    if not _is_file(source):
+    if not ligand.placed:
         return False
     places = ligand.source_coordinates_angstrom[ligand.heavy_atoms]
     scored = receptor.coordinates_angstrom[receptor.vina_types >= 0]
@@ -138,9 +176,10 @@ def _is_seen(source: str, ligand: Ligand, receptor: Receptor, box: Box) -> bool:
     return box.contains(places) and 1.0 < float(nearest) < _NEAR_ANGSTROM
 
 
-def _ensemble(run: Run, settings: DockingSettings, receptor: Receptor, box: Box) -> tuple[Receptor, ...]:
+def _ensemble(
+    run: Run, settings: DockingSettings, receptor: Receptor, others: Sequence[Receptor], box: Box
+) -> tuple[Receptor, ...]:
     """Return the conformations: the given one, those of further files, and those that are made."""
-    others = [prepare_receptor(path) for path in settings.conformations]
     count = max(1, settings.n_conformations - len(others))
     made = make_conformations(
         receptor, box, settings.flexible, count, seed=run.seed_for("conformations", bits=31), function=settings.function
@@ -155,6 +194,46 @@ def _notes(receptor: Receptor, ligand: Ligand | None, n_conformations: int) -> t
     if n_conformations > 1:
         notes.append(f"The pocket has {n_conformations} conformations; the energy of a conformation counts.")
     return tuple(notes)
+
+
+def _of_receptors(receptors: Sequence[Receptor], box: Box) -> list[str]:
+    """Say what was changed in chains, and what was removed from where poses are searched."""
+    warnings = []
+    for receptor in receptors:
+        warnings += [f"Receptor {receptor.name}: {each}." for each in receptor.warnings]
+        inside = Counter(
+            each.label for each in receptor.removed if any(box.contains(place) for place in each.places_angstrom)
+        )
+        if inside:
+            removed = [label if label != "water" else f"{count} x water" for label, count in inside.items()]
+            warnings.append(
+                f"Receptor {receptor.name}: removed from the search box, and so not felt by any pose: "
+                f"{listed(removed)}. A receptor in PDBQT is taken as it is."
+            )
+    return warnings
+
+
+def _of_pocket(pocket: str) -> list[str]:
+    """Say which of several molecules marks the pocket."""
+    count = source_of(Path(pocket)).n_records if names_file(pocket) else 1
+    return [f"Pocket {Path(pocket).name}: the first of {count} molecules marks it."] if count > 1 else []
+
+
+def _of_ligand(ligand: Ligand | None) -> list[str]:
+    return [] if ligand is None else [f"Ligand {ligand.name}: {each}." for each in ligand.warnings]
+
+
+def _of_library(prepared: Sequence[Prepared], failures: Sequence[Failure]) -> list[str]:
+    """Say in two lines how many compounds of a library were changed and how many left out."""
+    total, words = len(prepared) + len(failures), []
+    if failures:
+        first = f"{failures[0].name}, {failures[0].reason}"
+        words.append(f"{len(failures)} of {total} compounds were left out (first: {first}): ranked.csv says why.")
+    changed = [each for each in prepared if each.ligand.warnings]
+    if changed:
+        first = f"{changed[0].entry.name}, {changed[0].ligand.warnings[0]}"
+        words.append(f"{len(changed)} of {total} compounds were changed (first: {first}): ranked.csv says how.")
+    return words
 
 
 def _sha256(files: Sequence[Path]) -> str:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from levinthal.workloads.docking.registry import SEARCHES
 from levinthal.workloads.implementation import ImplementationSettings
+from levinthal.workloads.training.resuming import CheckpointInterval
 
 
 class DockingSettings(ImplementationSettings):
@@ -19,7 +20,12 @@ class DockingSettings(ImplementationSettings):
         description="Receptor: a PDB or PDBQT file; empty for T4 lysozyme L99A with p-xylene, a crystal complex.",
     )
     ligand: str = Field(
-        default="", description="Ligand: an SDF, MOL2 or PDBQT file, or a SMILES string; empty only with ligands."
+        default="",
+        description="Ligand: an SDF, MOL2, PDBQT or SMILES file, or a SMILES string; empty only with ligands.",
+    )
+    template: str = Field(
+        default="",
+        description="SMILES of a ligand that is a PDBQT file, which has no bond orders: poses get them from it.",
     )
     pocket: str = Field(
         default="",
@@ -29,8 +35,8 @@ class DockingSettings(ImplementationSettings):
     padding: float = Field(default=4.0, gt=0.0, le=20.0, description="A added on each side of what marks the pocket.")
     ligands: str = Field(
         default="",
-        description="Library to screen: a file of SMILES with names (a third column active or decoy marks what is "
-        "known), an SDF file, or l99a for the built-in one; a ranked list is written.",
+        description="Library to screen: a file of SMILES with names (a last word active or decoy marks what is known), "
+        "CSV, SDF or MOL2, each also as .gz, or l99a for the built-in one; a ranked list is written.",
     )
     function: Literal["vina", "vinardo"] = Field(default="vina", description="Scoring function.")
     spacing: float = Field(default=0.375, ge=0.1, le=1.0, description="A between the nodes of the maps.")
@@ -44,6 +50,7 @@ class DockingSettings(ImplementationSettings):
     )
     n_conformations: int = Field(default=3, ge=1, le=64, description="Conformations in all, the given one included.")
     training_steps: int = Field(default=25, ge=0, description="Updates of the policy; 0 leaves it untrained.")
+    checkpoint_interval: CheckpointInterval = 0
     environments: int = Field(default=384, ge=8, description="Episodes that are trained on side by side.")
     horizon: int = Field(default=16, ge=2, description="Steps of an episode.")
     target: float = Field(
@@ -63,7 +70,7 @@ class DockingSettings(ImplementationSettings):
     poses: int = Field(default=9, ge=1, le=100, description="Distinct poses kept of each run.")
     policy: str = Field(default="", description="A trained policy (safetensors) to dock with instead of training one.")
 
-    free_keys: ClassVar[frozenset[str]] = frozenset({"implementation"})
+    free_keys: ClassVar[frozenset[str]] = frozenset({"checkpoint_interval", "implementation"})
     sizes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {
             "flexible": "none",
@@ -96,6 +103,8 @@ class DockingSettings(ImplementationSettings):
     def _fit_together(self) -> DockingSettings:
         if self.receptor and not (self.ligand or self.ligands):
             raise ValueError("a receptor without a ligand: set ligand=FILE or SMILES, or ligands=FILE to screen")
+        if self.template and not self.ligand:
+            raise ValueError("a template without a ligand: set ligand=FILE.pdbqt")
         SEARCHES.check(self.methods)
         if self.policy and not any(SEARCHES.declared(each, "needs_model") for each in self.methods):
             raise ValueError("a policy, and no search among the methods that uses one: add policy to methods")

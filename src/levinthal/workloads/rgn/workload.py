@@ -13,22 +13,30 @@ from typing import ClassVar
 import torch
 
 from levinthal.files.checksums import digest_of
-from levinthal.harness import Rank, Run, ScalingCase, Settings
+from levinthal.harness import Choice, Rank, Run, ScalingCase, Settings
 from levinthal.harness.contract.seeds import low_bits
 from levinthal.harness.contract.workload import MainFigure
 from levinthal.kernels.choice import choose
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.rgn.data.corpus import Corpus, read_corpus
-from levinthal.workloads.rgn.learning import Learned, learn, report_updates, training_settings
+from levinthal.workloads.rgn.learning import (
+    Learned,
+    learn,
+    report_updates,
+    training_arithmetic,
+    training_folder,
+    training_settings,
+)
 from levinthal.workloads.rgn.model.config import PRESETS
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.prediction.quality import measure_quality
 from levinthal.workloads.rgn.prediction.requests import read_requests, warning_of, write_predictions
 from levinthal.workloads.rgn.prediction.timing import measure_time, targets_of
 from levinthal.workloads.rgn.settings import RGNSettings
-from levinthal.workloads.rgn.training.scaling import CASES, RGNTrainer, store_records
+from levinthal.workloads.rgn.training.scaling import CASES, RGNTrainer, choice_of_execution, store_records
 from levinthal.workloads.rgn.training.weights import load_weights
-from levinthal.workloads.training.reporting import report_peak_memory
+from levinthal.workloads.training.reporting import report_arithmetic, report_peak_memory
+from levinthal.workloads.training.resuming import end_training
 
 
 class RGNWorkload:
@@ -56,15 +64,16 @@ class RGNWorkload:
         requests = read_requests(run, settings.fasta, settings.database) if settings.fasta else ()
         given = load_weights(settings.weights, device=run.device) if settings.weights else None
         corpus = None if given is not None and requests and not settings.data else _prepare(run, settings)
-        with run.phase("calibrate"):
-            peaks = run.peaks()
+        with run.phase("calibrate", doing="what this machine can do at best"):
+            run.peaks()
         if given is not None:
             learned = Learned(*given, None)
         else:
             assert corpus is not None
-            learned = learn(run, settings, corpus, peaks)
+            learned = learn(run, settings, corpus)
         model, provenance, history = learned
-        run.note(warning_of(provenance))
+        say = run.warn if requests and not provenance.is_real else run.note
+        say(warning_of(provenance))
         if corpus is not None:
             measure_quality(run, settings, model, corpus, trained=provenance.steps > 0)
             _report_profiles(run, corpus)
@@ -72,29 +81,37 @@ class RGNWorkload:
             fasta = Path(settings.fasta)
             run.dataset(fasta.name, version="1", sha256=digest_of(fasta), synthetic=False)
         targets = targets_of(settings, requests, corpus, run.seed_for("targets", bits=31))
-        measure_time(run, settings, model, targets, peaks)
+        inference = measure_time(run, settings, model, targets)
+        training = () if history is None else (training_arithmetic(settings, history),)
+        report_arithmetic(run, (*training, inference))
         if requests:
             write_predictions(run, model, provenance, requests)
         if history is not None:
             report_updates(run, history)
         report_peak_memory(run)
+        end_training(run, settings.checkpoint_interval, into=training_folder(run))
 
     def prepare_training(self, run: Run, settings: RGNSettings) -> None:
         """Make or read the records for the ranks of a scaling study."""
         store_records(run, _prepare(run, settings))
 
+    def choose_execution(self, rank: Rank, settings: RGNSettings) -> Choice:
+        """Return precision and implementation for the ranks of a scaling study."""
+        choose(settings.implementation)
+        return choice_of_execution(rank)
+
     def trainer(self, rank: Rank, settings: RGNSettings) -> RGNTrainer:
         """Return the trainer of one rank."""
         choose(settings.implementation)
         seed = low_bits(rank.seed)
-        how = training_settings(settings, seed=seed, precision=rank.precision)
+        how = training_settings(settings, seed=seed, precision=str(rank.choice["precision"]))
         return RGNTrainer(rank, RGNModel(PRESETS[settings.preset], seed=seed), how, settings.max_length)
 
 
 def _prepare(run: Run, settings: RGNSettings) -> Corpus:
     seed = run.seed_for("data", bits=31)
     if settings.data:
-        with run.phase("load") as phase:
+        with run.phase("load", doing="reading and checking the records") as phase:
             corpus = read_corpus(
                 settings.data,
                 thinning=settings.thinning,
@@ -108,8 +125,10 @@ def _prepare(run: Run, settings: RGNSettings) -> Corpus:
         from levinthal.workloads.rgn.data.families import make_corpus
 
         corpus = make_corpus(run, settings, seed)
-    for fault, count in corpus.faults.items():
-        run.note(f"{count:,} records were left out: {fault}.")
+    for fault, count in corpus.left_out.records.items():
+        run.warn(f"{count:,} records were left out: {fault}.")
+    for section, count in corpus.left_out.sections.items():
+        run.warn(f"Sections {section} of {count:,} records were passed over: they are not ProteinNet's.")
     if not corpus.held_out:
         run.note("There are too few records to hold any out: what is measured on is what was trained on.")
     run.dataset(

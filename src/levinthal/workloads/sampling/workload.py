@@ -19,10 +19,13 @@ from levinthal.harness.contract.workload import MainFigure
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.sampling.reporting.artifacts import present
 from levinthal.workloads.sampling.reporting.metrics import report_study, report_timeline
+from levinthal.workloads.sampling.reporting.progress import shown_progress
 from levinthal.workloads.sampling.settings import SamplingSettings
 from levinthal.workloads.sampling.study.answer import answer_of
 from levinthal.workloads.sampling.study.campaigns import CampaignFailure, over_workers, run_on_cores
 from levinthal.workloads.sampling.study.comparison import PolicyComparison, compare_all
+from levinthal.workloads.sampling.study.estimate import report_estimate
+from levinthal.workloads.sampling.study.evaluation import coverage_at
 from levinthal.workloads.sampling.study.guard import attempt
 from levinthal.workloads.sampling.study.outcome import Outcome
 from levinthal.workloads.sampling.study.possible import shares_of
@@ -30,6 +33,7 @@ from levinthal.workloads.sampling.study.reference import WALKS, Reference, exact
 from levinthal.workloads.sampling.study.result import StudyResult, study_result
 from levinthal.workloads.sampling.study.settings import ComparisonSettings
 from levinthal.workloads.sampling.study.tasks import CampaignTask, campaign_tasks, declared_policies, seeds_of
+from levinthal.workloads.sampling.systems.settings import SYSTEMS
 from levinthal.workloads.sampling.systems.system import System, make_system
 from levinthal.workloads.training.reporting import report_peak_memory
 
@@ -56,13 +60,15 @@ class SamplingWorkload:
         sampled, campaign, comparison = settings.split()
         policies = comparison.chosen_policies
         on_cores = campaign.on_cores(len(policies) * comparison.replicas)
-        with run.phase("prepare"):
+        with run.phase("prepare", doing="building the system, starting workers"):
             system = make_system(sampled, _platform(run, sampled.platform), run.folder)
             how = (run.kept / "campaigns", seeds_of(run.seed_for, comparison.replicas))
             n_workers, device = (1, "cpu") if on_cores else (run.n_workers, run.device)
             campaign_tasks(campaign, policies, system, *how, n_workers, device)  # mistakes are told before all else
             if system.molecule is not None:
                 wait([run.executor.submit(_import_engine) for _ in range(run.n_workers)])
+        for warning in system.warnings:
+            run.warn(warning)
         for note in system.notes:
             run.note(note)
         run.dataset(system.name, version=system.version, sha256=system.dynamics.sha256, synthetic=system.synthetic)
@@ -71,13 +77,17 @@ class SamplingWorkload:
         reference = _reference(run, comparison, system, campaign.frame_interval)
         answer = answer_of(system, reference)
         tasks = campaign_tasks(campaign, policies, system, *how, n_workers, device, answer)
-        price_s = _price_s(run, comparison, system) if len(policies) > 1 else None
+        priced = len(policies) > 1 and not campaign.deterministic
+        price_s = _price_s(run, comparison, system) if priced else None
+        if sampled.system not in SYSTEMS.names():
+            is_go = sampled.model == "go" or sampled.system.startswith("go:")
+            report_estimate(run, system, tasks, on_cores=on_cores, real_time=not is_go)
         outcomes = _sample(run, tasks, on_cores=on_cores)
-        with run.phase("measure"):
+        with run.phase("measure", doing="what the policies found, and bootstrap intervals"):
             declared = declared_policies(tasks)
             study = study_result(system, outcomes, declared, reference, campaign, comparison, price_s)
             comparisons = _measure(run, study, spread=not on_cores)
-        with run.phase("present"):
+        with run.phase("present", doing="pictures and structures"):
             present(run, study, comparisons, campaign, comparison.best_structures)
         report_peak_memory(run)
 
@@ -95,7 +105,7 @@ def _check_metrics(run: Run, n_replicas: int) -> None:
     """Hold the metrics against a chain whose answers are known."""
     from levinthal.workloads.sampling.study.exact_tier import CONFIDENCE, check_metrics
 
-    with run.phase("verify", items=n_replicas):
+    with run.phase("verify", items=n_replicas, doing="the metrics on a chain whose answers are known"):
         seed = run.seed_for("exact chain", bits=31)
         checks, why = attempt(lambda: check_metrics(max(n_replicas, 3), seed))
     if why:
@@ -114,11 +124,12 @@ def _check_metrics(run: Run, n_replicas: int) -> None:
 
 def _reference(run: Run, settings: ComparisonSettings, system: System, frame_interval: int) -> Reference | None:
     """Return what sampling is held against; one that does not hold is refused before a campaign is begun."""
-    exact = exact_reference(system)
-    if exact is not None or not settings.reference_steps:
+    exact, n_steps = exact_reference(system), settings.reference_steps
+    if exact is not None or not n_steps:
         return exact
-    with run.phase("reference", items=settings.reference_steps, total=WALKS) as phase:
-        return simulated_reference(system, settings.reference_steps, frame_interval, run.executor, phase.advance)
+    doing = "plain simulation for populations to compare with"
+    with run.phase("reference", items=n_steps, total=WALKS, doing=doing) as phase:
+        return simulated_reference(system, n_steps, frame_interval, run.executor, phase.advance)
 
 
 def _price_s(run: Run, settings: ComparisonSettings, system: System) -> float | None:
@@ -129,7 +140,7 @@ def _price_s(run: Run, settings: ComparisonSettings, system: System) -> float | 
         return 1e-3 * settings.all_atom_step_ms
     from levinthal.workloads.sampling.study.price import all_atom_step_s
 
-    with run.phase("price"):
+    with run.phase("price", doing="an all-atom step on this machine"):
         price_s, why = attempt(lambda: run.executor.submit(all_atom_step_s).result())
     if price_s is None:
         run.warn(f"Steps could not be priced as all-atom ones, and are compared by their own cost alone: {why}.")
@@ -142,11 +153,9 @@ def _sample(run: Run, tasks: Sequence[CampaignTask], *, on_cores: bool) -> list[
     """Do all campaigns; those that a killed repeat finished are taken as they are, one cut off goes on."""
     clock_offset_s = time.time() - time.perf_counter()
     lanes: dict[str, str] = {}
-    with run.phase("sample", total=len(tasks)) as phase:
-        phase.items = 0
+    with run.phase("sample", items=0) as phase, shown_progress(phase, tasks):
 
         def done(found: Outcome | CampaignFailure) -> None:
-            phase.advance()
             if isinstance(found, Outcome):
                 phase.items = (phase.items or 0) + found.n_steps
                 attempt(lambda: report_timeline(run, found, lanes, clock_offset_s))
@@ -160,13 +169,24 @@ def _measure(run: Run, study: StudyResult, *, spread: bool) -> list[PolicyCompar
     every = [outcome for side in study.outcomes.values() for outcome in side]
     kinetic = [abs(outcome.kinetic_ratio - 1.0) for outcome in every if math.isfinite(outcome.kinetic_ratio)]
     if kinetic:
-        run.gate("deviation of the kinetic temperature", float(np.mean(kinetic)), at_most=_KINETIC_TOLERANCE)
-    run.gate("campaigns without a frame", float(study.n_frameless), at_most=0.0)
+        run.gate(
+            "deviation of the kinetic temperature",
+            float(np.mean(kinetic)),
+            at_most=_KINETIC_TOLERANCE,
+            advice="simulate longer: more steps; or begin from a structure that is minimised",
+        )
+    empty = sum(not coverage_at(outcome, study.cost, study.budgets[study.cost]) for outcome in every)
+    advice = "raise core_seconds or steps, or lower chunk_steps"
+    run.gate("campaigns without a frame", float(empty), at_most=0.0, advice=advice)
+    if study.system.molecule is not None:
+        broken = float(sum(outcome.n_broken for outcome in every))
+        advice = "begin from another structure, or lower temperature"
+        run.gate("frames in which bonded residues are apart", broken, at_most=0.0, kind="sanity", advice=advice)
     divergence = {cost: study.divergences(cost) for cost in study.budgets}
     seed = run.seed_for("bootstrap", bits=31)
     comparisons, why = attempt(lambda: compare_all(study, divergence, seed))
     shares, _ = attempt(lambda: shares_of(study, divergence, seed))
     if comparisons is None:
         run.warn(f"the comparisons of policies: missing, all else stands; {why}.")
-    report_study(run, study, comparisons or [], shares or [], divergence["core-seconds"], spread=spread)
+    report_study(run, study, comparisons or [], shares or [], divergence[study.cost], spread=spread)
     return comparisons or []

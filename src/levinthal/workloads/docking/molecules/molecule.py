@@ -29,6 +29,22 @@ def _check(kind: str, molecule: Receptor | Ligand, *of_atoms: str) -> None:
             raise DataError(f"{kind} {name} has {len(coordinates)} atoms but {len(getattr(molecule, what))} {what}")
 
 
+@dataclass(frozen=True)
+class RemovedResidue:
+    """What was in the file of a receptor and is not part of it.
+
+    Attributes
+    ----------
+    label : str
+        `HEM A 500`, or `water`.
+    places_angstrom : tuple of (float, float, float)
+        Of its atoms.
+    """
+
+    label: str
+    places_angstrom: tuple[tuple[float, float, float], ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Receptor:
     """A protein in one conformation.
@@ -46,7 +62,11 @@ class Receptor:
     energy_kcal_mol : float
         Of this conformation, above the best of its ensemble; it enters the total where conformations compete.
     notes : tuple of str
-        What preparation changed.
+        What preparation chose, completed or left out.
+    warnings : tuple of str
+        What it changed in the chain.
+    removed : tuple of RemovedResidue
+        What of the file is not part of it.
     """
 
     name: str
@@ -57,6 +77,8 @@ class Receptor:
     residues: tuple[str, ...]
     energy_kcal_mol: float = 0.0
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    removed: tuple[RemovedResidue, ...] = ()
 
     def __post_init__(self) -> None:
         _check("receptor", self, "types", "vina_types", "atom_names", "residues")
@@ -94,8 +116,14 @@ class Ligand:
         The ligand as an MDL mol block with all its atoms, in the frame of the source.
     mol_block_atoms : ndarray of int64, shape (n,)
         Index of each atom in the mol block.
+    has_bond_orders : bool
+        Whether the mol block has them; else all its bonds are single.
+    placed : bool
+        Whether it stands where its source has it; else it was made, about the origin.
     notes : tuple of str
-        What preparation changed.
+        What preparation made.
+    warnings : tuple of str
+        What of the source was changed, left out or missing.
     """
 
     name: str
@@ -109,7 +137,10 @@ class Ligand:
     n_torsions: float
     mol_block: str = ""
     mol_block_atoms: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    has_bond_orders: bool = True
+    placed: bool = True
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check("ligand", self, "elements", "types", "atom_names", "vina_types")

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Mapping
+
 import numpy as np
 
 from levinthal.harness import Run
+from levinthal.harness.contract.run import OpenPhase
 from levinthal.harness.contract.seeds import low_bits
 from levinthal.workloads.docking.inputs import Inputs
+from levinthal.workloads.docking.molecules.contact_table import contacts_svg
+from levinthal.workloads.docking.molecules.pose_files import receptor_pdb
+from levinthal.workloads.docking.molecules.sanity import sanity_checks
 from levinthal.workloads.docking.scoring import build_grids
-from levinthal.workloads.docking.screening.enrichment import BEDROC_ALPHA, TOP_FRACTION
+from levinthal.workloads.docking.screening.drawings import N_DRAWN, rankings_svg, top_svg
+from levinthal.workloads.docking.screening.enrichment import BEDROC_ALPHA, TOP_FRACTION, Enrichment
+from levinthal.workloads.docking.screening.rankings import DOCKING, enrichments
 from levinthal.workloads.docking.screening.screen import Screening, ranked_csv, ranked_sdf, screen
 from levinthal.workloads.docking.search.built_in.restarts import RandomRestarts
 from levinthal.workloads.docking.search.contract import Problem
@@ -17,13 +26,13 @@ from levinthal.workloads.docking.settings import DockingSettings
 from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
 
 _SEARCH = RandomRestarts(n_drawn=2048, n_starts=512, n_last=32, n_poses=3)
-_MOST_NOTES = 5
+_MOST_NOTES, _MOST_NAMED = 5, 3
 
 
 def screen_library(run: Run, settings: DockingSettings, inputs: Inputs) -> None:
     """Dock a library, rank it, and report on the ranking."""
     types = sorted({int(kind) for each in inputs.library for kind in each.ligand.scored_types})
-    with run.phase("library maps", items=len(inputs.receptors)):
+    with run.phase("library maps", items=len(inputs.receptors), doing="energies of the pocket on a grid"):
         grids = build_grids(
             inputs.receptors,
             types,
@@ -37,38 +46,84 @@ def screen_library(run: Run, settings: DockingSettings, inputs: Inputs) -> None:
     def search(problem: Problem, number: int) -> SearchOutcome:
         return _SEARCH.search(problem, seed=low_bits(seed + number))
 
-    with run.phase("screen", items=len(inputs.library), total=len(inputs.library)) as phase:
+    n = len(inputs.library)
+    with run.phase("screen", items=n, total=n, doing="docking the compounds") as phase:
         screening = screen(
-            inputs.library, inputs.library_failures, inputs.receptors, grids, search, on_ligand=phase.advance
+            inputs.library, inputs.library_failures, inputs.receptors, grids, search, on_ligand=_clock(run, phase, n)
         )
-    _report(run, screening, run.duration_s("screen"))
-    _keep(run, screening)
+    ranked = enrichments(screening.hits)
+    _report(run, screening, ranked, run.duration_s("screen"))
+    _check(run, inputs, screening)
+    _keep(run, inputs, screening, ranked)
 
 
-def _report(run: Run, screening: Screening, duration_s: float) -> None:
+def _clock(run: Run, phase: OpenPhase, n_compounds: int) -> Callable[[], None]:
+    """Return what is called after each compound: it moves the bar, and tells from the second how long all take."""
+    ends_s: list[float] = []
+
+    def compound_done() -> None:
+        phase.advance()
+        ends_s.append(time.perf_counter())
+        if len(ends_s) == 2:
+            one_s = ends_s[1] - ends_s[0]
+            run.estimate(f"{n_compounds:,} compounds, {one_s:.2g} s each", duration_s=n_compounds * one_s)
+
+    return compound_done
+
+
+def _report(run: Run, screening: Screening, ranked: Mapping[str, Enrichment | None], duration_s: float) -> None:
     run.metric("screening", len(screening.hits) / duration_s, unit="ligand/s", better="higher")
     run.metric("ligands that failed", len(screening.failures), unit="1", better="lower", kind="quality")
-    found = screening.enrichment
+    run.metric("conformers docked", sum(hit.n_conformers for hit in screening.hits), unit="1", better="higher")
     why = "the library marks no actives, or no decoys"
-    roc_auc, bedroc, enriched = (None,) * 3 if found is None else (found.roc_auc, found.bedroc, found.enrichment)
-    for name, value, labels in (
-        ("screening ROC AUC", roc_auc, {}),
-        ("screening BEDROC", bedroc, {"alpha": BEDROC_ALPHA}),
-        ("screening enrichment", enriched, {"fraction": TOP_FRACTION}),
-    ):
-        run.metric(name, value, unit="1", better="higher", kind="quality", reason=why, labels=labels)
+    for ranking, found in ranked.items():
+        for name, value, labels in (
+            ("screening ROC AUC", None if found is None else found.roc_auc, {}),
+            ("screening BEDROC", None if found is None else found.bedroc, {"alpha": BEDROC_ALPHA}),
+            ("screening enrichment", None if found is None else found.enrichment, {"fraction": TOP_FRACTION}),
+        ):
+            run.metric(
+                name, value, unit="1", better="higher", kind="quality", reason=why,
+                labels={**labels, "ranking": ranking},
+            )  # fmt: skip
+    if screening.hits:
+        first = ", ".join(f"{hit.entry.name} ({hit.affinity_kcal_mol:.2f})" for hit in screening.hits[:_MOST_NAMED])
+        run.note(f"Best of {len(screening.hits)} compounds, in kcal/mol: {first}.")
+    run.note("Each compound was docked in one conformer, as a rigid body.")
     for failure in screening.failures[:_MOST_NOTES]:
         run.note(f"{failure.name} was left out: {failure.reason}.")
     if len(screening.failures) > _MOST_NOTES:
         run.note(f"{len(screening.failures) - _MOST_NOTES} more compounds were left out: ranked.csv says why.")
 
 
-def _keep(run: Run, screening: Screening) -> None:
+def _check(run: Run, inputs: Inputs, screening: Screening) -> None:
+    """Report the sanity checks of a screen: something was scored, and the best of it can be a bound ligand."""
+    advice = "ranked.csv says why each failed"
+    run.gate("compounds with a score", float(len(screening.hits)), at_least=1.0, kind="sanity", advice=advice)
+    if screening.hits:
+        best = screening.hits[0]
+        receptor = inputs.receptors[best.conformation]
+        for each in sanity_checks(best.ligand, receptor, inputs.box, best.coordinates, best.affinity_kcal_mol):
+            run.gate(each.name, each.value, at_most=each.at_most, kind="sanity", advice=each.advice)
+
+
+def _keep(run: Run, inputs: Inputs, screening: Screening, ranked: Mapping[str, Enrichment | None]) -> None:
+    hits = screening.hits
     run.artifact(
         "ranked.csv", ranked_csv(screening), "The library, ranked; what failed stands at the end with its reason."
     )
     run.artifact("ranked.sdf", ranked_sdf(screening), "The best pose of each compound, in the order of the list.")
-    if (found := screening.enrichment) is not None:
+    if inputs.ligand is None:  # a redocking of a ligand writes it too
+        run.artifact("receptor.pdb", receptor_pdb(inputs.receptors), "The receptor conformations, a model for each.")
+    if hits:
+        shown = f"The first {min(len(hits), N_DRAWN)} of {len(hits)} compounds"
+        run.artifact("top.svg", top_svg(hits), f"{shown}, by score; ranked.csv has all, ranked.sdf their poses.")
+        caption = f"What the best pose of {hits[0].entry.name} touches, at {hits[0].affinity_kcal_mol:.2f} kcal/mol."
+        run.artifact("top-contacts.svg", contacts_svg(hits[0].contacts), caption)
+    known = {name: found for name, found in ranked.items() if found is not None}
+    if known:
+        run.artifact("rankings.svg", rankings_svg(known), "The library ranked by score, by efficiency and by size.")
+        found = known[DOCKING]
         run.artifact(
             "enrichment.svg",
             _enrichment_figure(screening),

@@ -37,12 +37,13 @@ from levinthal.workloads.rgn.training.history import FORM, History, Step, Valida
 from levinthal.workloads.rgn.training.loop import train
 from levinthal.workloads.rgn.training.settings import TrainingSettings
 from levinthal.workloads.rgn.training.weights import Provenance, load_weights, save_weights
-from levinthal.workloads.training.checkpoint import Keeping, load_checkpoint
+from levinthal.workloads.training.checkpoint import ForeignCheckpointError, Keeping, load_checkpoint
 
 WEIGHTS = "weights.safetensors"
 """File in the output folder that holds the weights at the end of training."""
 
-_SUMMARY, _ERROR, _LOG, _CONFIG = "summary.json", "error.txt", "ranks.log", "config.json"
+_SUMMARY, _LOG, _CONFIG = "summary.json", "ranks.log", "config.json"
+_ERROR, _FOREIGN = "error.txt", "foreign.txt"  # the second where the checkpoint is of another training
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,14 @@ def train_on_ranks(
     Raises
     ------
     LevinthalError
-        What went wrong in a rank; its log is in `training.out`.
+        What went wrong in a rank (`ForeignCheckpointError` as for `train`); its log is in `training.out`.
     """
     if n_ranks < 1:
         raise UsageError(f"ranks is {n_ranks}: it must be at least 1")
     out = training.out
     out.mkdir(parents=True, exist_ok=True)
-    (out / _ERROR).unlink(missing_ok=True)
+    for name in (_ERROR, _FOREIGN):
+        (out / name).unlink(missing_ok=True)
     with (out / _LOG).open("wb") as log:
         launcher = start_ranks(n_ranks, __name__, training.arguments(), log=log)
         try:
@@ -135,12 +137,15 @@ def train_on_ranks(
         finally:
             end_ranks(launcher)
     if status != 0:
+        if (out / _FOREIGN).exists():
+            raise ForeignCheckpointError((out / _FOREIGN).read_text())
         known = (out / _ERROR).read_text() if (out / _ERROR).exists() else ""
         raise DataError(known or f"training on {n_ranks} ranks failed: the reason is at the end of {out / _LOG}")
     model, _ = load_weights(out / WEIGHTS)
     kept = load_checkpoint(out, FORM).progress
     summary = json.loads((out / _SUMMARY).read_text())
-    history = History(kept.steps, kept.validations, summary["precision"], summary["elapsed_s"], summary["stopped_by"])
+    told = (summary[name] for name in ("precision", "elapsed_s", "stopped_by", "resumed_at"))
+    history = History(kept.steps, kept.validations, *told)
     return model, history
 
 
@@ -234,12 +239,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if "RANK" not in os.environ:
         sys.exit("start this with torch.distributed.run, or give --ranks N")
-    die_with_parent()
+    die_with_parent()  # where a person's own torchrun started it: under ours it does already
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         _train_as_rank(options)
     except LevinthalError as error:
-        write_whole(options.out / _ERROR, str(error))
+        write_whole(options.out / (_FOREIGN if isinstance(error, ForeignCheckpointError) else _ERROR), str(error))
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 

@@ -25,6 +25,7 @@ from levinthal.workloads.sampling.reporting.figures import (
 )
 from levinthal.workloads.sampling.reporting.structures import (
     chosen_states,
+    evenly_spaced,
     positions_nm,
     structure_pdb,
     write_trajectory,
@@ -44,7 +45,8 @@ _LEAST_FOR_SCORE = 1_000
 _RATIOS = "Each policy against its baselines, with 95 % intervals over pairs; one that spans 1: can't tell."
 _COVERAGE = "Cells of the frozen discretisation seen, mean over campaigns; the bands hold the middle half of them."
 _FREE_ENERGY = (
-    "Free energy from all campaigns of a policy, each frame weighted by the Markov state model of its campaign."
+    "Free energy from all campaigns of a policy, each frame weighted by the Markov state model of its campaign. "
+    "Grey: seen, but outside the model, whose transitions do not connect these cells both ways with the others."
 )
 
 
@@ -72,38 +74,46 @@ def present(
     """
     system, outcomes, leader = study.system, study.outcomes, study.leader
     labels, event = system.observables.labels, system.observables.event
-    budget = study.budgets["core-seconds"]
+    cost = study.cost
+    budget = study.budgets[cost]
     first = outcomes[leader][0]
     folder = campaign_folder(run.kept / "campaigns", leader, first.replica)
     made: dict[str, Callable[[], object]] = {
         "ratios.svg": lambda: comparisons and run.artifact("ratios.svg", ratio_figure(comparisons), _RATIOS),
-        "coverage.svg": lambda: run.artifact(
-            "coverage.svg", coverage_figure(outcomes, "core-seconds", budget), _COVERAGE
-        ),
+        "coverage.svg": lambda: run.artifact("coverage.svg", coverage_figure(outcomes, cost, budget), _COVERAGE),
         "arrivals.svg": lambda: (
             event
             and run.artifact(
-                "arrivals.svg", arrival_figure(outcomes, "core-seconds", budget, event), f"Campaigns in which {event}."
+                "arrivals.svg", arrival_figure(outcomes, cost, budget, event), f"Campaigns in which {event}."
             )
         ),
-        "free_energy.svg": lambda: run.artifact(
-            "free_energy.svg", free_energy_figure(_free_energies(study), labels), _FREE_ENERGY
-        ),
+        "free_energy.svg": lambda: _show_free_energies(run, study),
         "time_series.svg": lambda: run.artifact(
             "time_series.svg",
-            time_series_figure([side[0] for side in outcomes.values()], labels),
+            time_series_figure([side[0] for side in outcomes.values()], cost, labels),
             "The first campaign of each policy, frame by frame.",
         ),
         "lineage.svg": lambda: run.artifact(
             "lineage.svg",
-            lineage_figure(first, labels[0]),
+            lineage_figure(first, cost, labels[0]),
             f"Lineage of the first campaign of {leader}; frames that meet the event are green.",
         ),
-        "the latent space": lambda: _show_latent(run, campaign, labels[0], CampaignRecord(folder), first),
+        "the latent space": lambda: _show_latent(run, campaign, study, CampaignRecord(folder)),
         "the decisions": lambda: _report_decisions(run, outcomes),
         "the structures": lambda: _write_structures(run, system, CampaignRecord(folder), first, best_structures),
     }
     attempt_all(run, made)
+
+
+def _show_free_energies(run: Run, study: StudyResult) -> None:
+    """Leave the free energy of each policy, and count the frames that have none."""
+    free_energies = _free_energies(study)
+    for policy, (_, weights) in free_energies.items():
+        run.metric(
+            "frames outside the Markov model", float((weights == 0).mean()), unit="1", better="lower", kind="quality",
+            labels={"policy": policy},
+        )  # fmt: skip
+    run.artifact("free_energy.svg", free_energy_figure(free_energies, study.system.observables.labels), _FREE_ENERGY)
 
 
 def _free_energies(study: StudyResult) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -126,8 +136,9 @@ def _weights(outcome: Outcome, n_cells: int, lag: int) -> Doubles:
     return weight
 
 
-def _show_latent(run: Run, campaign: CampaignSettings, label: str, record: CampaignRecord, outcome: Outcome) -> None:
+def _show_latent(run: Run, campaign: CampaignSettings, study: StudyResult, record: CampaignRecord) -> None:
     """Embed the first campaign's frames by a model of all of them: the space, and what it knows of slow motion."""
+    outcome = study.outcomes[study.leader][0]
     if not record.header.learner or outcome.n_frames < campaign.first_training_frames:
         return
     frames = np.asarray(record.frames)
@@ -151,7 +162,7 @@ def _show_latent(run: Run, campaign: CampaignSettings, label: str, record: Campa
     dots = run.seed_for("dots", bits=31)
     run.artifact(
         "latent.svg",
-        latent_figure(latent, outcome.core_s, outcome.values[:, 0], restarts, label, dots),
+        latent_figure(latent, outcome, study.cost, restarts, study.system.observables.labels[0], dots),
         f"The latent space of {campaign.learner} growing over the first campaign of {outcome.policy}; crosses are "
         "frames that simulations restarted from.",
     )
@@ -201,11 +212,11 @@ def _write_structures(run: Run, system: System, record: CampaignRecord, outcome:
         title = f"{molecule.name}, frame {frame} of {outcome.policy}: {labels[0]} {first:.3g}, {labels[1]} {second:.3g}"
         run.artifact(f"state_{k}.pdb", structure_pdb(molecule, positions, title), title)
     way = record.lineage(int(chosen[0]))
-    way = way[np.unique(np.linspace(0, len(way) - 1, _MOST_TRAJECTORY_FRAMES).astype(np.int64))]
-    times = (system.time_step_ps or 1.0) * outcome.frame_interval * np.arange(1, len(way) + 1, dtype=np.float64)
+    shown = evenly_spaced(len(way), _MOST_TRAJECTORY_FRAMES)
+    steps = outcome.frame_interval * (shown + 1)
     stem = run.folder / "lineage"
     caption = f"How {outcome.policy} came to state 1, restarts without a jump; open it with lineage.pdb."
-    for path in write_trajectory(molecule, positions_nm(record, way), stem, times):
+    for path in write_trajectory(molecule, positions_nm(record, way[shown]), stem, steps, system.time_step_ps or 1.0):
         run.artifact(path.name, path.read_bytes(), caption)
     run.artifact(
         "lineage.pdb", stem.with_suffix(".pdb").read_text(encoding="utf-8"), "The atoms of lineage.dcd and .xtc."

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from levinthal.arrays import Doubles, Floats, Integers, Singles
+from levinthal.arrays import Doubles, Floats, Integers, Mask, Singles
 from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
 from levinthal.workloads.sampling.study.comparison import PolicyComparison
-from levinthal.workloads.sampling.study.evaluation import Cost, coverage_curve, first_arrival
+from levinthal.workloads.sampling.study.evaluation import Cost, coverage_curve, first_arrival, prices
 from levinthal.workloads.sampling.study.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -110,6 +110,9 @@ def arrival_figure(outcomes: Outcomes, cost: Cost, budget: float, event: str) ->
 def free_energy_figure(panels: Mapping[str, tuple[Singles, Doubles]], labels: tuple[str, str]) -> str:
     """Draw -ln of the weighted histogram of each set of frames, in kT, on common axes.
 
+    Where frames were but have no weight the place is grey, and their number stands above: a state that a chain only
+    entered has no free energy, and must not look as if it had not been seen.
+
     Parameters
     ----------
     panels : mapping of str to tuple of two ndarray
@@ -125,22 +128,48 @@ def free_energy_figure(panels: Mapping[str, tuple[Singles, Doubles]], labels: tu
     edges = [np.linspace(low[k] - 0.02 * span[k], high[k] + 0.02 * span[k], 41) for k in range(2)]
     image = None
     for axes, (title, (values, weights)) in zip(row, panels.items(), strict=True):
-        mass, _, _ = np.histogram2d(values[:, 0], values[:, 1], bins=edges, weights=weights)
-        with np.errstate(divide="ignore"):
-            energy = -np.log(mass / mass.max())
-        shown = np.ma.masked_invalid(np.where(np.isfinite(energy), np.minimum(energy, _KT_SHOWN), np.nan).T)
+        energy, outside = free_energy_grid(values, weights, edges)
+        grey = np.ma.masked_equal(outside.astype(np.float64), 0.0).T
+        axes.pcolormesh(*edges, grey, cmap="Greys", vmin=0.0, vmax=2.5, rasterized=True)
+        shown = np.ma.masked_invalid(np.minimum(energy, _KT_SHOWN).T)
         image = axes.pcolormesh(*edges, shown, cmap="viridis", vmin=0.0, vmax=_KT_SHOWN, rasterized=True)
-        axes.set(title=title, xlabel=labels[0])
+        n_without = int((weights == 0).sum())
+        told = f"\n{n_without:,} of {len(weights):,} frames outside the model (grey)" if n_without else ""
+        axes.set(title=f"{title}{told}", xlabel=labels[0])
     row[0].set_ylabel(labels[1])
     if image is not None:
         figure.colorbar(image, ax=list(row), label="free energy (kT)")
     return svg_of(figure)
 
 
+def free_energy_grid(values: Floats, weights: Doubles, edges: Sequence[Doubles]) -> tuple[Doubles, Mask]:
+    """Return the free energy of each place of a grid, and which places were seen but have no weight.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_frames, 2)
+    weights : ndarray, shape (n_frames,)
+        Not all 0.
+    edges : sequence of two ndarray
+        Of the places along each coordinate.
+
+    Returns
+    -------
+    energy : ndarray of float64
+        In kT above the lowest; NaN where no frame with a weight is.
+    outside : ndarray of bool
+    """
+    mass, _, _ = np.histogram2d(values[:, 0], values[:, 1], bins=edges, weights=weights)
+    seen, _, _ = np.histogram2d(values[:, 0], values[:, 1], bins=edges)
+    energy = np.full(mass.shape, np.nan)
+    energy[mass > 0] = -np.log(mass[mass > 0] / mass.max())
+    return energy, (seen > 0) & ~(mass > 0)
+
+
 def latent_figure(
     latent: Floats,
-    prices: Doubles,
-    values: Floats,
+    outcome: Outcome,
+    cost: Cost,
     restarts: Integers,
     label: str,
     seed: int,
@@ -151,10 +180,10 @@ def latent_figure(
     ----------
     latent : ndarray, shape (n_frames, d)
         By one model, so that the three pictures are of one space; turned to its principal axes.
-    prices : ndarray, shape (n_frames,)
-        Core-seconds spent when each frame came.
-    values : ndarray, shape (n_frames,)
-        What colours the frames.
+    outcome : Outcome
+        The campaign; its first coordinate colours the frames.
+    cost : {"core-seconds", "steps"}
+        What the budget is of.
     restarts : ndarray of int64
         Frames that were restarted from.
     label : str
@@ -169,59 +198,60 @@ def latent_figure(
     if plane.shape[1] < 2:
         plane = np.column_stack([plane, np.zeros(len(plane))])
     shown = np.random.default_rng(seed).permutation(len(plane))[:_MOST_DOTS]
+    spent, values = prices(outcome, cost), outcome.values[:, 0]
     limits = (float(np.min(values)), float(np.max(values)))
     for axes, share in zip(row, (1 / 3, 2 / 3, 1.0), strict=True):
-        until = share * float(prices[-1])
-        part = shown[prices[shown] <= until]
+        until = share * float(spent[-1])
+        part = shown[spent[shown] <= until]
         dots = axes.scatter(
             *plane[part].T, c=values[part], s=5, linewidths=0, cmap="viridis", vmin=limits[0], vmax=limits[1],
             rasterized=True,
         )  # fmt: skip
-        used = restarts[prices[restarts] <= until]
+        used = restarts[spent[restarts] <= until]
         axes.plot(*plane[used].T, "x", color=PALETTE[4], markersize=4, markeredgewidth=0.9)
-        axes.set(title=f"{until:.3g} core-seconds\n{len(used)} restarts", xlabel="latent axis 1")
+        axes.set(title=f"{until:.3g} {cost}\n{len(used)} restarts", xlabel="latent axis 1")
     row[0].set_ylabel("latent axis 2")
     figure.colorbar(dots, ax=list(row), label=label)
     return svg_of(figure)
 
 
-def lineage_figure(outcome: Outcome, label: str) -> str:
+def lineage_figure(outcome: Outcome, cost: Cost, label: str) -> str:
     """Draw each segment from the frame it went on from to its end: when, and at which first coordinate."""
     figure = new_figure(7.6, 3.1)
     axes = figure.subplots()
-    prices, values = outcome.core_s, outcome.values[:, 0]
+    spent, values = prices(outcome, cost), outcome.values[:, 0]
     n_segments = len(outcome.parents)
     for segment in np.unique(np.linspace(0, n_segments - 1, min(n_segments, _MOST_LINES)).astype(np.int64)):
         frames = np.flatnonzero(outcome.segment == segment)
         if not len(frames):
             continue
         part = frames[np.unique(np.linspace(0, len(frames) - 1, 60).astype(np.int64))]
-        axes.plot(prices[part], values[part], color=PALETTE[0], linewidth=0.5, alpha=0.6, rasterized=True)
+        axes.plot(spent[part], values[part], color=PALETTE[0], linewidth=0.5, alpha=0.6, rasterized=True)
         parent = int(outcome.parents[segment])
         if parent >= 0:
             axes.plot(
-                [prices[parent], prices[frames[0]]], [values[parent], values[frames[0]]], color=PALETTE[4],
+                [spent[parent], spent[frames[0]]], [values[parent], values[frames[0]]], color=PALETTE[4],
                 linewidth=0.6, alpha=0.7, rasterized=True,
             )  # fmt: skip
     arrived = np.flatnonzero(outcome.arrived)
-    axes.plot(prices[arrived], values[arrived], ".", color=PALETTE[2], markersize=3, rasterized=True)
-    axes.set(xlabel="core-seconds", ylabel=label, title=f"{outcome.policy}: segments (blue), restarts (orange)")
+    axes.plot(spent[arrived], values[arrived], ".", color=PALETTE[2], markersize=3, rasterized=True)
+    axes.set(xlabel=cost, ylabel=label, title=f"{outcome.policy}: segments (blue), restarts (orange)")
     return svg_of(figure)
 
 
-def time_series_figure(outcomes: Sequence[Outcome], labels: tuple[str, str]) -> str:
+def time_series_figure(outcomes: Sequence[Outcome], cost: Cost, labels: tuple[str, str]) -> str:
     """Draw both coordinates of one campaign of each policy against the budget, every frame a dot."""
     figure = new_figure(7.6, 1.1 + 1.4 * len(outcomes))
     rows = figure.subplots(len(outcomes), 2, sharex=True, sharey="col", squeeze=False)
     colours = _colours([outcome.policy for outcome in outcomes])
     for row, outcome in zip(rows, outcomes, strict=True):
         chosen = np.unique(np.linspace(0, outcome.n_frames - 1, _MOST_DOTS).astype(np.int64))
+        spent = prices(outcome, cost)[chosen]
         for k, axes in enumerate(row):
             axes.plot(
-                outcome.core_s[chosen], outcome.values[chosen, k], ".", color=colours[outcome.policy], markersize=1.2,
-                rasterized=True,
-            )  # fmt: skip
+                spent, outcome.values[chosen, k], ".", color=colours[outcome.policy], markersize=1.2, rasterized=True
+            )
             axes.set_title(f"{outcome.policy}: {labels[k]}")
     for axes in rows[-1]:
-        axes.set_xlabel("core-seconds")
+        axes.set_xlabel(cost)
     return svg_of(figure)

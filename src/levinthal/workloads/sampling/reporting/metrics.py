@@ -12,9 +12,16 @@ import numpy as np
 from levinthal.harness import Run
 from levinthal.harness.results.labels import Label
 from levinthal.harness.results.result import Better, Kind
-from levinthal.workloads.sampling.reporting.verdicts import report_comparisons, report_ratios, report_shares
+from levinthal.workloads.sampling.reporting.findings import findings
+from levinthal.workloads.sampling.reporting.verdicts import (
+    report_comparisons,
+    report_controls,
+    report_ratios,
+    report_shares,
+)
 from levinthal.workloads.sampling.study.comparison import RECURRENCE_ERROR, RMSD, PolicyComparison
 from levinthal.workloads.sampling.study.evaluation import (
+    Cost,
     coverage_at,
     coverage_curve,
     first_arrival,
@@ -122,21 +129,24 @@ def report_study(
     shares : sequence of PolicyShare
         What each reaches of the possible; empty where no ceiling takes part.
     divergence : mapping of str to sequence of (float, float)
-        To the reference at equal core-seconds, as frames come and reweighted; empty where there is none.
+        To the reference at equal cost, as frames come and reweighted; empty where there is none.
     spread : bool
         Whether each campaign had all workers, which then may have idled, and chunks waited for them.
     """
     run.study(study.plan)
+    headline = [each for each in comparisons if each.cost == study.cost]
     _report_failures(run, study)
-    parts: dict[str, Callable[[], None]] = {
+    parts: dict[str, Callable[[], object]] = {
         "the reference": lambda: _report_reference(run, study.reference),
-        "the shares of the possible": lambda: report_shares(run, shares, study.baseline),
-        "the ratios": lambda: report_ratios(run, comparisons, study.baseline, study.controls),
+        "the shares of the possible": lambda: report_shares(run, shares, study.baseline, study.cost),
+        "the ratios": lambda: report_ratios(run, headline, study.baseline, study.controls),
     }
     for name in study.outcomes:
         parts[f"figures of {name}"] = partial(_report_found, run, study, name, divergence.get(name))
         parts[f"costs of {name}"] = partial(_report_costs, run, name, study.outcomes[name], spread=spread)
     parts["the comparisons"] = lambda: report_comparisons(run, comparisons, study.controls)
+    parts["what controls are worth"] = lambda: report_controls(run, headline, study.controls)
+    parts["what was found"] = lambda: _report_findings(run, study)
     attempt_all(run, parts)
     every = [outcome for side in study.outcomes.values() for outcome in side]
     failed = sum(outcome.n_failures for outcome in every)
@@ -167,6 +177,11 @@ def _report_reference(run: Run, reference: Reference | None) -> None:
     )
 
 
+def _report_findings(run: Run, study: StudyResult) -> None:
+    for sentence in findings(study):
+        run.finding(sentence)
+
+
 def _report_failures(run: Run, study: StudyResult) -> None:
     """Say first which campaigns are missing: pairs with them are left out."""
     for policy in study.declared:
@@ -180,21 +195,22 @@ def _report_failures(run: Run, study: StudyResult) -> None:
 
 
 def _report_found(run: Run, study: StudyResult, name: str, known: Mapping[int, tuple[float, float]] | None) -> None:
-    """Record what a policy found, at the budget of core-seconds."""
-    side, budget, reference = study.outcomes[name], study.budgets["core-seconds"], study.reference
+    """Record what a policy found, at equal cost."""
+    side, cost, reference = study.outcomes[name], study.cost, study.reference
+    budget = study.budgets[cost]
     policy, grid = _Policy(run, name, side), np.linspace(0.0, budget, _CURVE_POINTS)
-    curves = [coverage_curve(outcome, "core-seconds", grid) for outcome in side]
-    run.curve("cells seen", grid, np.mean(curves, axis=0), x_name="core-seconds of a campaign",
-              x_unit="core-second", unit="cell", labels={"policy": name})  # fmt: skip
-    policy.median("cells seen", lambda each: coverage_at(each, "core-seconds", budget), "1", "higher")
+    curves = [coverage_curve(outcome, cost, grid) for outcome in side]
+    run.curve("cells seen", grid, np.mean(curves, axis=0), x_name=f"{cost} of a campaign",
+              x_unit=cost.removesuffix("s"), unit="cell", labels={"policy": name})  # fmt: skip
+    policy.median("cells seen", lambda each: coverage_at(each, cost, budget), "1", "higher")
     if reference is not None:
-        of = partial(mass_at, cost="core-seconds", budget=budget, populations=reference.populations)
+        of = partial(mass_at, cost=cost, budget=budget, populations=reference.populations)
         policy.median("stationary mass covered", of, "1", "higher")
     if study.system.observables.event:
-        _report_event(policy, budget, reference)
+        _report_event(policy, cost, budget, reference)
     axis = getattr(study.system.observables, "rmsd_axis", None)
     if axis is not None:
-        _report_rmsd(policy, budget, axis)
+        _report_rmsd(policy, cost, budget, axis)
     if known is not None:
         for k, weighting in enumerate(("none", "Markov state model")):
             of = partial(_divergence, known, k)
@@ -208,9 +224,9 @@ def _divergence(known: Mapping[int, tuple[float, float]], which: int, outcome: O
     return known[outcome.replica][which]
 
 
-def _report_event(policy: _Policy, budget: float, reference: Reference | None) -> None:
-    policy.samples("spent before the event", lambda each: first_arrival(each, "core-seconds"), "core-second")
-    met = [first_arrival(each, "core-seconds") <= budget for each in policy.side]
+def _report_event(policy: _Policy, cost: Cost, budget: float, reference: Reference | None) -> None:
+    policy.samples("spent before the event", lambda each: first_arrival(each, cost), cost.removesuffix("s"))
+    met = [first_arrival(each, cost) <= budget for each in policy.side]
     policy.run.metric("campaigns that met the event", float(np.mean(met)), unit="1", better="higher", kind="quality",
                       labels={"policy": policy.name})  # fmt: skip
     # a property of the system: which way it goes is not better; how well it is known is
@@ -223,12 +239,14 @@ def _report_event(policy: _Policy, budget: float, reference: Reference | None) -
     policy.median(RECURRENCE_ERROR, of, "1", "lower", reason=why)
 
 
-def _report_rmsd(policy: _Policy, budget: float, axis: int) -> None:
+def _report_rmsd(policy: _Policy, cost: Cost, budget: float, axis: int) -> None:
     """Record how near to the native structure each policy came, and how its frames are spread."""
     for statistic, quantile in _RMSD_QUANTILES.items():
-        of = partial(nearest_nm, cost="core-seconds", budget=budget, axis=axis, quantile=quantile)
+        of = partial(nearest_nm, cost=cost, budget=budget, axis=axis, quantile=quantile)
         policy.median(RMSD, of, "nm", "lower", statistic=statistic)
     every = np.sort(np.concatenate([each.values[:, axis] for each in policy.side]).astype(np.float64))
+    if not len(every):
+        return
     grid = np.linspace(0.0, float(every[-1]), _CURVE_POINTS)
     policy.run.curve("frames that are nearer", grid, np.searchsorted(every, grid, side="right") / len(every),
                      x_name=RMSD, x_unit="nm", unit="1", labels={"policy": policy.name})  # fmt: skip

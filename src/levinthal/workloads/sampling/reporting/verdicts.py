@@ -10,13 +10,14 @@ from levinthal.harness import Run
 from levinthal.harness.results.result import CANNOT_TELL, Terms
 from levinthal.simulation.analysis.ratios import PolicyRatio
 from levinthal.workloads.sampling.study.comparison import THREE, PolicyComparison
+from levinthal.workloads.sampling.study.evaluation import Cost
 from levinthal.workloads.sampling.study.possible import PolicyShare
 
 
 def report_ratios(run: Run, comparisons: Sequence[PolicyComparison], baseline: str, controls: Collection[str]) -> None:
-    """Record the ratios to the baseline at equal core-seconds as figures, those of controls last."""
+    """Record the ratios to the baseline as figures, those of controls last."""
     for each in sorted(comparisons, key=lambda each: each.candidate in controls):
-        if each.baseline == baseline and each.cost == "core-seconds":
+        if each.baseline == baseline:
             run.metric(
                 f"ratio of {each.name}" if each.name not in THREE else each.name,
                 None if each.ratio is None else each.ratio.value,
@@ -28,7 +29,7 @@ def report_ratios(run: Run, comparisons: Sequence[PolicyComparison], baseline: s
 
 
 def report_comparisons(run: Run, comparisons: Sequence[PolicyComparison], controls: Collection[str]) -> None:
-    """Record every ratio, those of the three first, and say in words what must not be overlooked."""
+    """Record every ratio, those of the three first."""
     costs = list(dict.fromkeys(each.cost for each in comparisons))
 
     def place(each: PolicyComparison) -> tuple[bool, bool, int]:
@@ -55,14 +56,13 @@ def report_comparisons(run: Run, comparisons: Sequence[PolicyComparison], contro
             reason=reason,
             labels={"cost": each.unit, **each.labels},
         )
-    _report_controls(run, comparisons, controls)
 
 
-def _report_controls(run: Run, comparisons: Sequence[PolicyComparison], controls: Collection[str]) -> None:
+def report_controls(run: Run, comparisons: Sequence[PolicyComparison], controls: Collection[str]) -> None:
     """Say plainly where a policy gave nothing over a control, and where it is behind one: all three ratios together."""
     groups: dict[tuple[str, str], list[PolicyComparison]] = {}
     for each in comparisons:
-        judged = each.cost == "core-seconds" and each.name in THREE and each.ratio is not None
+        judged = each.name in THREE and each.ratio is not None
         if judged and each.baseline in controls and each.candidate not in controls:
             groups.setdefault((each.candidate, each.baseline), []).append(each)
     for (candidate, control), group in groups.items():
@@ -72,10 +72,10 @@ def _report_controls(run: Run, comparisons: Sequence[PolicyComparison], controls
         if not ahead:
             how = "better than" if behind else "as well as"
             shown = "; ".join(map(_shown, group))
-            run.note(f"The control {control} does {how} {candidate} at equal core-seconds: {shown}.")
+            run.note(f"The control {control} does {how} {candidate} at equal {group[0].cost}: {shown}.")
         elif behind:
             shown = "; ".join(map(_shown, behind))
-            run.note(f"{candidate} is behind the control {control} at equal core-seconds: {shown}.")
+            run.note(f"{candidate} is behind the control {control} at equal {group[0].cost}: {shown}.")
 
 
 def _is_ahead(ratio: PolicyRatio) -> bool:
@@ -93,7 +93,7 @@ def _shown(each: PolicyComparison) -> str:
     return f"{each.words} {ratio.value:.2g}{limits}, {ratio.verdict}"
 
 
-def report_shares(run: Run, shares: Sequence[PolicyShare], baseline: str) -> None:
+def report_shares(run: Run, shares: Sequence[PolicyShare], baseline: str, cost: Cost) -> None:
     """Record what share of the possible each policy reaches, and say it of each in a sentence."""
     for each in shares:
         labels = {"policy": each.policy, "ratio": each.name, "cost": each.cost.removesuffix("s"), **each.labels}
@@ -105,7 +105,7 @@ def report_shares(run: Run, shares: Sequence[PolicyShare], baseline: str) -> Non
             limits = (share.value, share.low, share.high)
             run.samples("share of the possible and its limits", limits, unit="1", labels=labels)
     # a chain's or a bead's step costs less than looking at the answer: by their core-seconds nobody would know more
-    cost = next((each.cost for each in shares if each.cost.startswith("all-atom")), "core-seconds")
+    cost = next((each.cost for each in shares if each.cost.startswith("all-atom")), cost)
     for policy in dict.fromkeys(each.policy for each in shares):
         own = [each for each in shares if each.policy == policy and each.cost == cost]
         said = "; ".join(map(_share_shown, own))

@@ -223,7 +223,7 @@ def compare_policies(sides: Sides, candidate: str, baseline: str, *, papers: boo
 def compare_all(study: StudyResult, divergence: Mapping[Cost, Divergences], seed: int) -> list[PolicyComparison]:
     """Return the ratios of every policy to the baseline and to every other control, at each cost.
 
-    The measures of the paper are against the baseline, at the core-seconds that campaigns had.
+    The measures of the paper are against the baseline, at the first cost.
 
     Parameters
     ----------
@@ -264,6 +264,6 @@ def compare_all(study: StudyResult, divergence: Mapping[Cost, Divergences], seed
                     rmsd_axis=getattr(study.system.observables, "rmsd_axis", None),
                     seed=seed,
                 )
-                papers = cost == "core-seconds" and other == study.baseline
+                papers = cost == study.cost and other == study.baseline
                 found += compare_policies(sides, candidate, other, papers=papers)
     return found

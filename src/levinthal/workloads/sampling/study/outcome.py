@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from levinthal.arrays import Doubles, Integers, Mask, Singles
 from levinthal.errors import DataError
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 _MOST_FRAMES = 1000
 _CARBON_AMU = 12.011
+_BONDED_NM = (0.25, 0.45)
+"""Between neighbouring CA: 0.38 nm, at a cis peptide bond 0.29 nm, and what heat adds."""
+
+_BYTES_AT_ONCE = 1 << 24
 _BOLTZMANN_KJ_MOL_K = 0.00831446261815324
 ENTROPY = "configurational entropy"
 
@@ -75,6 +80,23 @@ def kinetic_ratio(states: Doubles, molecule: MolecularSystem | None) -> float:
     return float(twice_kinetic / (freedom * _BOLTZMANN_KJ_MOL_K * molecule.temperature_k))
 
 
+def broken_frames(frames: Singles, system: System) -> int:
+    """Count frames in which neighbouring CA, bonded where walkers begin, are not 0.25 to 0.45 nm apart."""
+    if system.molecule is None or frames.ndim != 3 or not len(frames):
+        return 0
+    half = 3 * system.molecule.n_atoms
+    start = system.dynamics.start(0, 0)[:half].reshape(-1, 3)[list(system.molecule.ca_indices)]
+    bonded = _neighbours_bonded(start[None])[0]
+    n_at_once = max(1, _BYTES_AT_ONCE // max(1, 12 * frames.shape[1]))
+    parts = (frames[first : first + n_at_once] for first in range(0, len(frames), n_at_once))
+    return sum(int((~_neighbours_bonded(part)[:, bonded].all(axis=1)).sum()) for part in parts)
+
+
+def _neighbours_bonded(frames: npt.ArrayLike) -> Mask:
+    apart = np.linalg.norm(np.diff(np.asarray(frames, np.float64), axis=1), axis=-1)
+    return np.asarray((apart >= _BONDED_NM[0]) & (apart <= _BONDED_NM[1]), np.bool_)
+
+
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """A campaign, measured.
@@ -111,6 +133,10 @@ class Outcome:
         Where the time went.
     intervals : tuple of Interval
         For the timeline, short ones put together.
+    n_broken : int
+        Frames in which residues that are bonded at the walkers' start are apart.
+    all_atom_step_s : float
+        Core-seconds of an all-atom step on this machine, where steps are priced so; it is not kept.
     """
 
     policy: str
@@ -135,8 +161,8 @@ class Outcome:
     withheld: dict[str, str]
     spending: Spending
     intervals: tuple[Interval, ...] = field(repr=False)
+    n_broken: int = 0
     all_atom_step_s: float = float("nan")
-    """Core-seconds of an all-atom step on this machine, where steps are priced so; not kept."""
 
     @property
     def n_frames(self) -> int:
@@ -211,6 +237,7 @@ def outcome_of(record: CampaignRecord, system: System, policy: str, replica: int
         withheld=withheld,
         spending=spending,
         intervals=made("timeline", lambda: intervals_of(record, n_workers), ()),
+        n_broken=broken_frames(frames, system),
     )
 
 

@@ -33,8 +33,6 @@ class StudyResult:
         By policy, those of its replicas that were done, in order; a policy without any is not among them.
     failures : tuple of CampaignFailure
         The campaigns that could not be done.
-    n_frameless : int
-        Campaigns that were done without a frame; they are not among the outcomes.
     n_replicas : int
         How many of each policy there were to be.
     declared : mapping of str to Declared
@@ -42,7 +40,7 @@ class StudyResult:
     baseline : str
         What other policies are compared with.
     budgets : mapping of str to float
-        What each campaign had, by cost.
+        What each campaign had, by cost; what was found is told at the first.
     reference : Reference or None
         Populations to compare with.
     lag : int
@@ -52,13 +50,17 @@ class StudyResult:
     system: System
     outcomes: Mapping[str, Sequence[Outcome]]
     failures: tuple[CampaignFailure, ...]
-    n_frameless: int
     n_replicas: int
     declared: Mapping[str, Declared]
     baseline: str
     budgets: Mapping[Cost, float]
     reference: Reference | None
     lag: int
+
+    @property
+    def cost(self) -> Cost:
+        """The cost at which is told what campaigns found."""
+        return next(iter(self.budgets))
 
     @property
     def controls(self) -> tuple[str, ...]:
@@ -127,36 +129,35 @@ def study_result(
 ) -> StudyResult:
     """Put the campaigns of a study together by policy, at the budgets that its settings ask for.
 
-    Where a price of an all-atom step is given, campaigns are compared at equal core-seconds of that kind, too.
+    In deterministic mode that is steps alone: core-seconds are not the same twice. Else, where a price of an all-atom
+    step is given, campaigns are compared at equal core-seconds of that kind, too.
 
     Raises
     ------
     DataError, SimulationError
-        No campaign could be done, or none has a frame; the reason is that of the first.
+        No campaign could be done; the reason is that of the first.
     """
     failures = tuple(each for each in found if isinstance(each, CampaignFailure))
-    outcomes = [each for each in found if isinstance(each, Outcome) and each.n_frames]
-    if all_atom_step_s is not None:
-        outcomes = [replace(each, all_atom_step_s=all_atom_step_s) for each in outcomes]
-    if not outcomes and not failures:
-        raise SimulationError("no campaign has a frame: give it a larger budget, or shorter chunks")
+    outcomes = [each for each in found if isinstance(each, Outcome)]
     if not outcomes:
         kind = DataError if failures[0].mistake else SimulationError
         raise kind(f"no campaign could be done; the first, of {failures[0].policy}: {failures[0].reason}")
+    asked: dict[Cost, float] = {
+        "core-seconds": campaign.core_seconds,
+        "steps": 0.0 if campaign.core_seconds else campaign.steps,
+    }
+    if campaign.deterministic:
+        del asked["core-seconds"]
+    elif all_atom_step_s is not None:
+        outcomes = [replace(each, all_atom_step_s=all_atom_step_s) for each in outcomes]
+        asked["all-atom core-seconds"] = 0.0
     by_policy = {policy: [each for each in outcomes if each.policy == policy] for policy in declared}
     by_policy = {policy: side for policy, side in by_policy.items() if side}
-    steps = 0.0 if campaign.core_seconds else campaign.steps
-    budgets: dict[Cost, float] = {
-        "core-seconds": common_budget(outcomes, "core-seconds", campaign.core_seconds),
-        "steps": common_budget(outcomes, "steps", steps),
-    }
-    if all_atom_step_s is not None:
-        budgets["all-atom core-seconds"] = common_budget(outcomes, "all-atom core-seconds")
+    budgets = {cost: common_budget(outcomes, cost, amount) for cost, amount in asked.items()}
     return StudyResult(
         system,
         by_policy,
         failures,
-        len(found) - len(failures) - len(outcomes),
         comparison.replicas,
         declared,
         comparison.baseline,

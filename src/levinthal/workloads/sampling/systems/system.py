@@ -49,6 +49,8 @@ class System:
         Whether the molecule's masses and temperature are in reduced units, as of beads.
     notes : tuple of str
         What a reader of the figures must know.
+    warnings : tuple of str
+        What was removed from a user's file, or changed in it.
     """
 
     name: str
@@ -64,6 +66,7 @@ class System:
     target: Floats | None = None
     reduced_units: bool = False
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
