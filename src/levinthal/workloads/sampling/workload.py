@@ -80,8 +80,7 @@ class SamplingWorkload:
         priced = len(policies) > 1 and not campaign.deterministic
         price_s = _price_s(run, comparison, system) if priced else None
         if sampled.system not in SYSTEMS.names():
-            is_go = sampled.model == "go" or sampled.system.startswith("go:")
-            report_estimate(run, system, tasks, on_cores=on_cores, real_time=not is_go)
+            report_estimate(run, system, tasks, on_cores=on_cores, real_time=not system.reduced_units)
         outcomes = _sample(run, tasks, on_cores=on_cores)
         with run.phase("measure", doing="what the policies found, and bootstrap intervals"):
             declared = declared_policies(tasks)
