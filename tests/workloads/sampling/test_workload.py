@@ -63,7 +63,7 @@ def test_a_study_on_the_exact_chain_with_a_plug_ins_policy(levinthal, tmp_path):
         "all-atom core-seconds each"
     )
     lowest = figure(repeat, "RMSD to native", policy="plain", statistic="lowest")
-    assert 0.02 <= lowest < figure(repeat, "RMSD to native", policy="plain", statistic="median") < 1.0
+    assert 0.0199 < lowest < figure(repeat, "RMSD to native", policy="plain", statistic="median") < 1.0
     text = " ".join(done.stdout.split())
     assert "cells seen (cost step), back-to-the-first / random, 12,000 steps each" in text
     assert "made-up Markov chain" in text
@@ -132,8 +132,7 @@ def test_the_same_seed_makes_the_same_decisions(levinthal, tmp_path):
         found = {each.key: each.value for each in repeat.metrics if each.kind == "quality"}
         assert find_figure(repeat.metrics, "cells seen", {"policy": "dbscan"}).key in found
         assert {each.terms.unit for each in repeat.comparisons} == {"steps"}
-        # DCD files hold the date; what is in them is what is in the XTC file
-        files = {each.name: each.sha256 for each in repeat.artifacts if not each.name.endswith(".dcd")}
+        files = {each.name: each.sha256 for each in repeat.artifacts}
         assert {"state_1.pdb", "decisions_dbscan.csv", "coverage.svg", "latent.svg", "lineage.svg"} <= set(files)
         left.append((found, repeat.gates, repeat.curves, repeat.comparisons, files))
         trajectory = mdtraj.load(folder / "lineage.dcd", top=str(folder / "lineage.pdb"))
