@@ -28,6 +28,7 @@ AKMA_PS = 0.04888821
 """The unit of time of DCD files (kcal/mol, angstrom, amu), as CHARMM and OpenMM have it."""
 _MOST_ATOMS = 2**27
 _NETCDF_DIMENSIONS, _NETCDF_VARIABLES, _NETCDF_ATTRIBUTES = 10, 11, 12
+_NETCDF_MOST = 64  # times the size of the file
 _NETCDF_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 8}  # of a number of each type
 
 
@@ -75,12 +76,12 @@ class _Bytes:
     """A file that is walked; what does not hold is reported by frame and byte."""
 
     def __init__(self, file: BinaryIO, path: Path, size: int) -> None:
-        self._file, self._path, self._size = file, path, size
+        self._file, self._path, self.size = file, path, size
         self.frame = 0
 
     @property
     def ended(self) -> bool:
-        return self._file.tell() >= self._size
+        return self._file.tell() >= self.size
 
     def take(self, layout: str) -> tuple[Any, ...]:
         data = self._file.read(struct.calcsize(layout))
@@ -89,7 +90,7 @@ class _Bytes:
         return struct.unpack(layout, data)
 
     def skip(self, n_bytes: int) -> None:
-        if n_bytes < 0 or self._file.tell() + n_bytes > self._size:
+        if n_bytes < 0 or self._file.tell() + n_bytes > self.size:
             raise self.cut()
         self._file.seek(n_bytes, 1)
 
@@ -221,17 +222,25 @@ def _walk_netcdf(file: _Bytes) -> None:
     magic, version = file.take(">3sB")
     if magic != b"CDF" or version not in (1, 2):
         return
-    file.skip(4)
-    for _ in range(_netcdf_list(file, _NETCDF_DIMENSIONS)):
+    (n_records,) = file.take(">I")
+    of_record = set()
+    for dimension in range(_netcdf_list(file, _NETCDF_DIMENSIONS)):
         _netcdf_name(file)
-        file.skip(4)
+        of_record |= {dimension} if file.take(">i") == (0,) else set()
+    record_bytes = 1
     _netcdf_attributes(file)
     for _ in range(_netcdf_list(file, _NETCDF_VARIABLES)):
         _netcdf_name(file)
         (n_dimensions,) = file.take(">i")
-        file.skip(4 * n_dimensions)
+        first = file.take(">i") if n_dimensions > 0 else ()
+        file.skip(4 * (n_dimensions - len(first)))
         _netcdf_attributes(file)
-        file.skip(12 if version == 1 else 16)
+        _, size = file.take(">2i")
+        file.skip(4 if version == 1 else 8)
+        record_bytes += size if of_record.intersection(first) else 0
+    # One cut short is read up to there and refused by its frame; a count out of all proportion would be read for hours.
+    if n_records * record_bytes > _NETCDF_MOST * file.size:
+        raise file.damaged(f"its header promises {n_records:,} frames")
 
 
 def _netcdf_list(file: _Bytes, kind: int) -> int:
