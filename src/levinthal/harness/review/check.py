@@ -203,13 +203,16 @@ def _artifacts(result: Result, folder: Path | None) -> Iterator[str]:
         return
     for repeat in result.repeats:
         for artifact in repeat.artifacts:
-            path = path_inside(folder, artifact.path)
-            if path is None:
-                yield f"{artifact.path} lies outside the run folder"
-            elif not path.is_file():
-                yield f"{artifact.path} is missing"
-            elif digest_of(path) != artifact.sha256:
-                yield f"{artifact.path} does not have the checksum on record"
+            try:
+                path = path_inside(folder, artifact.path)
+                if path is None:
+                    yield f"{artifact.path} lies outside the run folder"
+                elif not path.is_file():
+                    yield f"{artifact.path} is missing"
+                elif digest_of(path) != artifact.sha256:
+                    yield f"{artifact.path} does not have the checksum on record"
+            except (OSError, RuntimeError, ValueError):  # a loop of links, a name that no file can have, no permission
+                yield f"{artifact.path} cannot be read"
 
 
 def _journal(result: Result, folder: Path | None) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from levinthal.errors import Interrupted, ResultError, UsageError
+from levinthal.errors import Interrupted, LevinthalError, ResultError, UsageError, WriteError
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.settings import division_of, make_settings
 from levinthal.harness.engines.open import parse_engine
@@ -29,7 +29,7 @@ from levinthal.harness.results.plan import (
 from levinthal.harness.results.result import Dataset, Repeat, Result, WorkloadId
 from levinthal.harness.results.store import RESULT_FILE, load_result, read_repeat, write_result
 from levinthal.harness.results.summary import summarise
-from levinthal.harness.running.repeat import finished_repeats, run_repeat, utc_now
+from levinthal.harness.running.repeat import anything_kept, finished_repeats, run_repeat, utc_now
 from levinthal.harness.running.watching import SilentWatcher, Watcher
 from levinthal.metrics.machine import describe_machine
 from levinthal.metrics.software import software
@@ -107,11 +107,19 @@ def start_run(
         software=software(),
     )
     with claim(folder):
-        write_plan(plan, folder)
+        try:
+            write_plan(plan, folder)
+        except WriteError:  # there is nothing yet that could be gone on with
+            _clear(folder, made)
+            raise
         try:
             return _execute(plan, folder, watcher)
-        except UsageError:
-            if not finished_repeats(plan, folder):  # nothing was computed: leave the user's --out free for the next try
+        except ResultError:
+            raise
+        except LevinthalError as error:
+            if anything_kept(plan, folder):
+                error.args = (f"{error}; what was done before is kept, levinthal resume {folder} goes on",)
+            else:  # nothing was computed: leave the user's --out free for the next try
                 _clear(folder, made)
             raise
 
@@ -220,7 +228,7 @@ def _assemble(plan: Plan, repeats: list[Repeat]) -> Result:
 
 def _clear(folder: Path, made: bool) -> None:
     for child in folder.iterdir():
-        if child.is_dir():
+        if child.is_dir() and not child.is_symlink():
             shutil.rmtree(child)
         else:
             child.unlink()

@@ -168,6 +168,16 @@ def _from_file(
     return Corpus(origin, train, held_out, None, held_out=True, faults=faults)
 
 
+def _kept_counts(path: Path) -> dict[str, int] | None:
+    """Return how many records had each fault, as noted beside their cache; None where that is to be counted again."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    plain = isinstance(found, dict) and all(type(number) is int and number >= 0 for number in found.values())
+    return found if plain else None
+
+
 def _cached(path: Path, split: str | None, on_fault: Literal["skip", "refuse"], faults: dict[str, int]) -> RecordCache:
     """Return the cache of a file's good records, made now unless it is there, and add up the faults."""
     try:
@@ -177,7 +187,8 @@ def _cached(path: Path, split: str | None, on_fault: Literal["skip", "refuse"], 
     identity = f"{_CACHE_VERSION} {path.resolve()} {state.st_size} {state.st_mtime_ns} {split} {on_fault}"
     kept = data_folder() / "records" / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.cache"
     counts = kept.with_suffix(".json")
-    if not (kept.exists() and counts.exists()):
+    found = _kept_counts(counts) if kept.exists() else None
+    if found is None:
         policy = FaultPolicy(on_fault)
         lacking = 0
 
@@ -191,8 +202,9 @@ def _cached(path: Path, split: str | None, on_fault: Literal["skip", "refuse"], 
 
         keep_records(kept, with_profile())
         found = {str(fault): number for fault, number in policy.counts.items()}
-        write_whole(counts, json.dumps({**found, **({_NO_PROFILE: lacking} if lacking else {})}))
-    for fault, number in json.loads(counts.read_text(encoding="utf-8")).items():
+        found |= {_NO_PROFILE: lacking} if lacking else {}
+        write_whole(counts, json.dumps(found))
+    for fault, number in found.items():
         faults[fault] = faults.get(fault, 0) + number
     cache = RecordCache(kept)
     if len(cache) == 0:

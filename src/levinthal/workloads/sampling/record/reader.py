@@ -28,6 +28,8 @@ import numpy.typing as npt
 
 from levinthal.arrays import Doubles, Integers, Singles
 from levinthal.errors import DataError
+from levinthal.files.reading import refused
+from levinthal.files.writing import write_failure
 from levinthal.workloads.sampling.record.rows import (
     FORMAT_VERSION,
     ChunkRow,
@@ -154,6 +156,11 @@ class CampaignRecord:
         path = self.folder / DATABASE
         if not path.is_file():
             raise DataError(f"{self.folder} has no {DATABASE}: name the folder of a sampling campaign")
+        with refused(DataError, path, "is damaged", "restore the file"):
+            self._read(path)
+        check_whole(self.folder, self.header, len(self))
+
+    def _read(self, path: Path) -> None:
         try:
             with (
                 closing(sqlite3.connect(path.resolve().as_uri() + "?mode=ro", uri=True)) as file,
@@ -168,8 +175,7 @@ class CampaignRecord:
                 self.failures = select(database, FailureRow)
                 self.sessions = select(database, SessionRow)
         except sqlite3.DatabaseError as error:
-            raise DataError(f"{path} is damaged ({error}): restore the file") from None
-        check_whole(self.folder, self.header, len(self))
+            raise write_failure(error, path) or DataError(f"{path} is damaged ({error}): restore the file") from None
 
     def __len__(self) -> int:
         return self.chunks[-1].first_frame + self.chunks[-1].n_frames if self.chunks else 0

@@ -15,7 +15,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-from levinthal.errors import DataError
+from levinthal.errors import DataError, WriteError
 from levinthal.harness.study import measure_side_by_side
 from levinthal.workloads.sampling.loop.budget import own_seconds
 from levinthal.workloads.sampling.loop.campaign import run_campaign
@@ -30,6 +30,8 @@ def _begun(task: CampaignTask) -> bool:
         try:
             CampaignRecord(task.folder).verify()
             return True
+        except WriteError:  # no sign of damage: there was no space to read it in
+            raise
         except DataError:
             pass
     if task.folder.exists():

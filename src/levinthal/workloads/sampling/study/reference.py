@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.arrays import Doubles
+from levinthal.errors import DataError
+from levinthal.files.numbers import read_array
 from levinthal.files.writing import whole_file
 from levinthal.simulation.analysis.markov import markov_model_of_counts, transition_counts
 from levinthal.workloads.sampling.loop.task import chunk_seed
@@ -22,6 +24,7 @@ Cells: TypeAlias = npt.NDArray[np.int32]
 
 WALKS = 8
 _FRAMES_AT_ONCE = 500
+_AGAIN = "delete it, and it is made again"
 
 
 def walk_cells(
@@ -71,7 +74,10 @@ def reference_populations(
         Called as each of eight is done.
     """
     if file.exists():
-        return np.asarray(np.load(file, allow_pickle=False), np.float64)
+        kept = read_array(file, _AGAIN)
+        if kept.dtype != np.float64 or kept.shape != (system.observables.n_cells,):
+            raise DataError(f"{file} holds no populations of {system.observables.n_cells} cells: {_AGAIN}")
+        return kept
     dynamics = system.reference_dynamics or system.dynamics
     steps = max(n_steps // (WALKS * frame_interval), 1) * frame_interval
     futures = {
