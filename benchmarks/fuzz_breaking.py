@@ -55,7 +55,8 @@ def break_bytes(data: bytes, rng: random.Random) -> bytes:
 # -- what is broken as what it holds
 
 ODD: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 2**31, 2**63, 10**400, 1e308, -1e308, 1e-320, math.nan, math.inf, "", "a" * 300, "a" * 5000,
+    None, True, False, 0, -1, 1, 2**31, 2**63, 10**400, 1e308, -1e308, 1e-320, math.nan, math.inf, "", "a" * 300,
+    "a" * 5000,
     "a\x00b", "../../etc/passwd", "/dev/zero", "\ud800", "\x1b[31m", "<script>", "nan", [], {}, [[]], [None], {"": {}},
     [1] * 5000, ["x"] * 500, "2026", "local", "executor:/nowhere.py", "cvae", "loop/a", -0.0,
 )  # fmt: skip

@@ -49,8 +49,8 @@ def _points(folder: Path) -> None:
     from levinthal.harness.study.scaling.record import PointRecord
 
     record = PointRecord(
-        n_items=10, step_s=(0.1, 0.2), lone_step_s=(), loading_share=0.1, first_losses=(1.0, None), parameter_spread=0.0,
-        execution="fp32", device="cpu", ranks_per_core=1,
+        n_items=10, step_s=(0.1, 0.2), lone_step_s=(), loading_share=0.1, first_losses=(1.0, None),
+        parameter_spread=0.0, execution="fp32", device="cpu", ranks_per_core=1,
     )  # fmt: skip
     axes = (Axis(name="ranks", values=(1, 2), baseline=1), Axis(name="case", values=("a", "b")))
     plan = StudyPlan(axes=axes, kind="scaling", parts=({"case": ("a",)}, {"ranks": (1,)}))

@@ -2,10 +2,10 @@
 
 The kinds: `result.json`, the journal, `plan.json` (as `resume` reads it), points of a study, settings in TOML,
 weights and checkpoints (safetensors), transition matrices and outcomes (npz, npy), caches of records and the counts
-beside them, frame stores, and records of campaigns. Good files are made on the spot by real runs of the smallest size. They are
-broken as bytes (flipped, cut, repeated) and as what they hold: in JSON, TOML and headers any value by one of another
-type, NaN, endless numbers, names with NUL, nests 100,000 deep; checksums are then made right again, so that what lies
-behind them is reached.
+beside them, frame stores, and records of campaigns. Good files are made on the spot by real runs of the smallest size.
+They are broken as bytes (flipped, cut, repeated) and as what they hold: in JSON, TOML and headers any value by one of
+another type, NaN, endless numbers, names with NUL, nests 100,000 deep; checksums are then made right again, so that
+what lies behind them is reached.
 
 Children are forked from a parent that has everything loaded, fifty inputs each. Anything but a result or a
 `LevinthalError` of one line, a process that dies, over 60 s, or over 1 GB of new memory is a failure: its seed is
