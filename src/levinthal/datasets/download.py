@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -34,6 +35,7 @@ _LEAST_BYTES, _WITHIN_S = 10_000, 60.0
 """A connection slower than this is given up."""
 _OK, _PARTIAL_CONTENT, _RANGE_NOT_SATISFIABLE = 200, 206, 416
 _SPACE = "free some space or set LEVINTHAL_DATA to a folder that is yours"
+_REMOVED = "it was removed; fetch it again"
 _AGAIN = "check the connection, then run the same command again"
 
 
@@ -96,10 +98,11 @@ def download(
             raise _dropped(part, f"{url} has the checksum {fetched}, expected is {checksum}")
         if check is not None:
             try:
-                with refused(DataError, url, "is not the file that it should be", "fetch it again, elsewhere perhaps"):
+                with refused(DataError, url, "is not the file that it should be", _REMOVED):
                     check(part)
-            except DataError as error:
-                raise _dropped(part, str(error)) from None
+            except DataError:
+                _drop(part)
+                raise
         if remember is not None:
             remember(fetched)
         with as_write_error(target):
@@ -127,10 +130,14 @@ def _note(part: Path) -> Path:
     return part.with_name(f"{part.name}.version")
 
 
-def _dropped(part: Path, why: str) -> DataError:
+def _drop(part: Path) -> None:
     part.unlink(missing_ok=True)
     _note(part).unlink(missing_ok=True)
-    return DataError(f"{why}: it was removed; fetch it again")
+
+
+def _dropped(part: Path, why: str) -> DataError:
+    _drop(part)
+    return DataError(f"{why}: {_REMOVED}")
 
 
 @dataclass(frozen=True)
@@ -146,6 +153,7 @@ class _Source:
 
 def _fetch(source: _Source) -> None:
     import requests
+    from urllib3.exceptions import HTTPError
 
     url, have = source.url, os.fstat(source.file.fileno()).st_size
     version = _version(source.part) if have else ""
@@ -159,7 +167,7 @@ def _fetch(source: _Source) -> None:
             begin = _start_of(answer, source, have)
             if begin is not None:
                 _take(answer, source, begin)
-    except requests.RequestException as error:
+    except (requests.RequestException, HTTPError) as error:
         raise DataError(f"cannot fetch {url}: {type(error).__name__}: {_AGAIN}") from None
     except (ValueError, LookupError, RuntimeError, OSError) as error:  # what a malformed answer makes of the library
         raise DataError(f"cannot fetch {url}: its answer makes no sense ({type(error).__name__}): {_AGAIN}") from None
@@ -188,8 +196,8 @@ def _start_of(answer: requests.Response, source: _Source, have: int) -> int | No
     if answer.status_code == _OK:
         return 0
     if answer.status_code == _PARTIAL_CONTENT and have:
-        unit, _, rest = answer.headers.get("Content-Range", "").partition(" ")
-        if unit == "bytes" and rest.partition("-")[0] == str(have):
+        begins = answer.headers.get("Content-Range", f"bytes {have}-" if source.known else "")
+        if begins.startswith(f"bytes {have}-"):
             return have
         raise DataError(f"{url}: the server sends another part than was asked for: {_AGAIN}")
     if answer.status_code == _RANGE_NOT_SATISFIABLE and have:
@@ -210,7 +218,7 @@ def _take(answer: requests.Response, source: _Source, begin: int) -> None:
         file.seek(begin)
     _keep_version(source.part, answer.headers)
     since_s, since_bytes, at = time.monotonic(), begin, begin
-    for block in answer.iter_content(_BLOCK_BYTES):
+    for block in iter(partial(answer.raw.read1, _BLOCK_BYTES), b""):  # what is there, however little
         at += len(block)
         if at > source.most_bytes:
             file.truncate(0)

@@ -10,8 +10,6 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from levinthal.errors import DataError
-
 __all__ = ["check_of"]
 
 _BLOCK_BYTES = 1 << 20
@@ -59,7 +57,6 @@ def _pdb(path: Path, entry: str) -> None:
     """See that an entry of the archive is the one asked for, has atoms, and comes to its end."""
     lines = path.read_text(encoding="ascii").rstrip().splitlines()
     if not lines or lines[-1].rstrip() != "END" or not any(line.startswith(("ATOM  ", "HETATM")) for line in lines):
-        raise DataError(f"it holds no atoms of entry {entry}, or is cut off: fetch it again")
-    header = lines[0]
-    if header.startswith("HEADER") and len(header) >= 66 and header[62:66].upper() != entry.upper():
-        raise DataError(f"it is entry {header[62:66]} of the Protein Data Bank, not {entry}: fetch it again")
+        raise ValueError("it holds no atoms, or is cut off")
+    if lines[0].startswith("HEADER") and entry.upper() not in lines[0].upper():
+        raise ValueError("it is another entry of the Protein Data Bank")

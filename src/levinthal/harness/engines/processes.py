@@ -7,6 +7,7 @@ import ctypes
 import os
 import signal
 import sys
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -23,6 +24,18 @@ def die_with_parent(parent: int | None = None) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it died before the call
         os._exit(1)
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment for a Python process of ours: it finds this package, and no module in the current folder.
+
+    `python -m` looks for modules where the user happens to stand, which may be a folder from elsewhere.
+    """
+    environment = {**os.environ, "PYTHONSAFEPATH": "1"}
+    root = str(Path(__file__).resolve().parents[3])
+    if root not in map(os.path.realpath, sys.path[1:]):  # it was found in the current folder alone
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    return environment
 
 
 def available_cores() -> tuple[int, ...]:

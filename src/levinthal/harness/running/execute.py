@@ -29,6 +29,7 @@ from levinthal.harness.results.plan import (
 from levinthal.harness.results.result import Dataset, Repeat, Result, WorkloadId
 from levinthal.harness.results.store import RESULT_FILE, load_result, read_repeat, write_result
 from levinthal.harness.results.summary import summarise
+from levinthal.harness.running.foreign import check_engine, check_links, remember_engine
 from levinthal.harness.running.repeat import anything_kept, finished_repeats, run_repeat, utc_now
 from levinthal.harness.running.watching import SilentWatcher, Watcher
 from levinthal.metrics.machine import describe_machine
@@ -88,6 +89,7 @@ def start_run(
     chosen = make_settings(workload.Settings, size, settings)
     _check(repeats, seed, precision)
     engine = str(parse_engine(engine))
+    remember_engine(engine)
     folder = (out or default_folder(name)).absolute()
     made = not folder.exists()
     make_run_folder(folder)
@@ -133,16 +135,28 @@ def _check(repeats: int, seed: int, precision: str) -> None:
         raise UsageError(f"precision {precision!r} is unknown: choose one of {', '.join(PRECISIONS)}")
 
 
-def resume_run(folder: Path, watcher: Watcher | None = None) -> Result:
+def resume_run(folder: Path, watcher: Watcher | None = None, *, engine: str | None = None) -> Result:
     """Complete the repeats that a run lacks; a run that is complete is returned as it is.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run; it may come from elsewhere.
+    watcher : Watcher, optional
+        What shows the progress.
+    engine : str, optional
+        Where what is left runs, in place of where the run was begun. It has to be given where that is a program which
+        this user has not used yet.
 
     Raises
     ------
     ResultError
-        Not a run folder, one that is still running, or begun by another version or on another machine.
+        Not a run folder, one that is still running, begun by another version or on another machine, or one that would
+        run a program or write elsewhere.
     """
     folder = folder.absolute()
     plan = read_plan(folder)
+    check_links(folder)
     with claim(folder):
         if (folder / RESULT_FILE).exists():
             return load_result(folder)
@@ -151,6 +165,12 @@ def resume_run(folder: Path, watcher: Watcher | None = None) -> Result:
             raise ResultError(
                 f"{folder} was begun with {plan.workload} version {plan.version}, installed is {version}: run it again"
             )
+        if engine is None:
+            check_engine(plan.engine, folder)
+        else:
+            plan = plan.model_copy(update={"engine": str(parse_engine(engine))})
+            remember_engine(plan.engine)
+            write_plan(plan, folder)
         then, now = plan.machine.cpu, describe_machine().cpu
         for key in ("model", "cores", "threads"):
             if (begun := getattr(then, key)) != (here := getattr(now, key)):

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from levinthal.errors import ResultError, from_line
 from levinthal.files.writing import as_write_error, write_whole
+from levinthal.harness.engines.processes import child_environment
 from levinthal.harness.results.events import EVENTS_FILE, EventLog, EventTail, read_events
 from levinthal.harness.results.plan import KEPT_FOLDER, Plan, repeat_folder
 from levinthal.harness.results.result import Phase, Repeat
@@ -61,6 +62,7 @@ def run_repeat(plan: Plan, folder: Path, index: int, events: EventLog, watcher: 
             stdout=log,
             stderr=subprocess.STDOUT,
             pass_fds=(write_end,),
+            env=child_environment(),
             start_new_session=True,
         )
         os.close(write_end)
