@@ -99,6 +99,8 @@ def try_all(seeds: list[int], good: Path, scratch: Path) -> list[dict[str, Any]]
             os.close(ours)
             try:
                 child(seeds, good, scratch, theirs)
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(0)
         os.close(theirs)

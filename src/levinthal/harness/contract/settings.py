@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 import warnings
 from collections.abc import Iterable, Mapping
@@ -86,6 +87,7 @@ def _holds_several(annotation: Any) -> bool:
 
 _MOST_BYTES = 1_000_000
 _DEEPEST = 8
+_QUOTED = re.compile(r"""\"[^"]*\"|'[^']*'|#.*""")
 _LARGEST = 2**63 - 1
 S = TypeVar("S", bound=Settings)
 
@@ -119,7 +121,11 @@ def read_settings_file(path: Path) -> dict[str, Any]:
         The file cannot be read or is not TOML.
     """
     with refused(UsageError, f"--config {path}", "is not TOML", "name a TOML file of key = value"):
-        found = tomllib.loads(read_limited(path, _MOST_BYTES, "name a TOML file of key = value").decode())
+        text = read_limited(path, _MOST_BYTES, "name a TOML file of key = value").decode()
+        for number, line in enumerate(text.splitlines(), 1):
+            if _QUOTED.sub("", line.partition("=")[0]).count(".") > _DEEPEST:  # Python's parser takes hours over such
+                raise UsageError(f"--config {path}, line {number}: a key of many parts: settings are key = value")
+        found = tomllib.loads(text)
         layer, depth = [found], 0
         while layer := [each for outer in layer for each in _members(outer)]:
             if (depth := depth + 1) > _DEEPEST:

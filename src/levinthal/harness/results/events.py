@@ -99,14 +99,14 @@ _LAST_S = 32503680000.0
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
-    """Return the event on a line: its name, a time, and no number that JSON lacks; None where it holds none."""
+    """Return the event on a line: it has a name, a time that can be one, and no number that JSON lacks; else None."""
     try:
         event = json.loads(line, parse_constant=_refuse, parse_float=_finite_float)
     except (ValueError, RecursionError):
         return None
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):
         return None
-    time_s, index = event.get("time_s"), event.get("repeat", 0)
+    time_s, index = event.get("time_s", 0.0), event.get("repeat", 0)
     if isinstance(time_s, bool) or not isinstance(time_s, int | float) or not 0 <= time_s < _LAST_S:
         return None
     return event if type(index) is int and index >= 0 else None

@@ -226,7 +226,12 @@ def _journal(result: Result, folder: Path | None) -> Iterator[str]:
         if event["event"] == "repeat_start":
             logged[index] = {}  # a repeat tried again starts from the beginning
         elif event["event"] == "metric":
-            logged.setdefault(index, {})[event_key(event, result.workload.name)] = event.get("value")
+            try:
+                key = event_key(event, result.workload.name)
+            except (AttributeError, KeyError, TypeError, ValueError):
+                yield f"{EVENTS_FILE} has a metric of repeat {index} without a name, or with labels that are none"
+            else:
+                logged.setdefault(index, {})[key] = event.get("value")
     for repeat in result.repeats:
         yield from _unlike_journal(repeat, logged.get(repeat.index))
 

@@ -213,7 +213,8 @@ def _execute(plan: Plan, folder: Path, watcher: Watcher | None, *, resumed: bool
     result = _assemble(plan, [read_repeat(path, plan.workload) for path in finished_repeats(plan, folder).values()])
     events.append("run_stop", verdict=result.verdict, status="success" if result.verdict == "passed" else "aborted")
     events.close()
-    export_mlperf_log(read_events(folder / EVENTS_FILE), folder / MLPERF_LOG)
+    timed = (event for event in read_events(folder / EVENTS_FILE) if "time_s" in event)
+    export_mlperf_log(timed, folder / MLPERF_LOG)
     write_result(result, folder / RESULT_FILE)
     watcher.run_stopped(result, folder)
     return result

@@ -130,7 +130,7 @@ def _recover(folder: Path, index: int) -> tuple[str, tuple[Phase, ...]]:
     for event in read_events(folder / EVENTS_FILE):
         if event.get("repeat") != index:
             continue
-        if event["event"] == "repeat_start":
+        if event["event"] == "repeat_start" and "time_s" in event:
             started_utc = datetime.fromtimestamp(event["time_s"], UTC).isoformat(timespec="seconds")
             phases = []
         elif event["event"] == "phase_stop":
