@@ -102,7 +102,7 @@ BENCHMARKS = {
     "contact_maps": Benchmark(("--rounds", "5"), _of_cases, higher=True),
     "docking_score": Benchmark(("--data", "{data}/complexes", "--repeats", "2"), _of_cases, higher=True),
     "docking": Benchmark(("--data", "{data}/complexes", "--seeds", "1"), _docking, higher=False),
-    "selection": Benchmark(("--rounds", "1", "--learners", "pca", "cvae"), _selection, higher=False),
+    "selection": Benchmark(("--rounds", "1", "--learners", "pca, d = 3", "cvae, d = 3"), _selection, higher=False),
     "simulation": Benchmark(("--rounds", "2", "--seconds", "3"), lambda result: {"ours": result["ours"]}, higher=True),
 }
 

@@ -51,7 +51,7 @@ FACES = {
         "build_grids", "pocket_box", "prepare_ligand", "prepare_receptor",
     ],
 }  # fmt: skip
-LIBRARY = sorted(set(FACES) - {"levinthal", "levinthal.harness"})
+LIBRARY = sorted(set(FACES) - {"levinthal"})
 EXAMPLES = [(face, name) for face in LIBRARY for name in FACES[face]] + [
     ("levinthal", "run"),
     ("levinthal", "load_result"),

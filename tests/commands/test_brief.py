@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from levinthal.commands import brief
-from levinthal.commands.brief import MOST_LINES, headline_lines, main_figures, table_lines
+from levinthal import load_result
+from levinthal.commands.brief import MOST_LINES, headline_lines, table_lines
+from levinthal.commands.headline import summary_lines
+from levinthal.harness.contract.main_figures import main_figures
 from levinthal.harness.results.result import Comparison, Dataset, Gate, Metric, Repeat, Result, Terms, WorkloadId
 from levinthal.harness.results.summary import summarise
 
@@ -87,8 +89,10 @@ def test_whatever_happened_it_has_at_most_twelve_lines_and_no_very_long_one(line
     broken = [repeat(k, passed=k == 0, error=None if k < 2 else "boom " * 99, notes=notes) for k in range(4)]
     found = lines(result(*broken))
     assert len(found) == MOST_LINES
-    assert found[1].startswith("  gates: 5 of 8 met; missed in repeat 2: frames (policy lof) is 3, must be at least 5")
-    assert found[2].startswith("  failed: boom")
+    assert found[1] == "  gates: 5 of 8 met"
+    assert found[2] == "  missed in repeat 2: frames (policy lof) is 3, must be at least 5"
+    assert found[5].startswith("  failed: boom")
+    assert found[-3] == "  ... 2 more figures"
     assert "more lines of notes" in found[-2]
     assert max(map(len, found[:-1])) <= 140
 
@@ -98,12 +102,40 @@ def test_of_several_repeats_a_comparison_says_how_often_which_verdict(lines):
     assert "  faster sampling, random / plain, 60 core-seconds each: 2.5, faster in 3 of 3 repeats" in found
 
 
+def test_after_a_missed_gate_what_was_measured_is_printed_and_marked(lines):
+    missed = repeat(passed=False)
+    speeds = {each.key for each in missed.metrics if each.name == "simulation"}
+    metrics = [
+        each.model_copy(update={"value": None, "withheld": each.value, "reason": "gate missed: frames"})
+        if each.key in speeds else each.model_copy(update={"kind": "quality"})
+        for each in missed.metrics
+    ]  # fmt: skip
+    made = result(missed.model_copy(update={"metrics": tuple(metrics), "comparisons": ()}))
+    found = lines(made)
+    assert "cells seen (policy lof) 30 cell (measured, but a gate was missed)" in [
+        " ".join(line.split()) for line in found
+    ]
+    assert any("simulation (policy plain)" in line and "withheld: gate missed: frames" in line
+               for line in summary_lines(made))  # fmt: skip
+    mixed = lines(result(missed, repeat(1)))  # a repeat that passed: its value counts, and no mark
+    assert not any("measured, but" in line for line in mixed)
+
+
+def test_a_value_is_told_apart_from_its_limit_and_the_advice_stands_where_it_was_missed():
+    near = {"name": "loss", "value": 0.3500001, "at_most": 0.35, "advice": "train longer"}
+    assert Gate(**near, passed=False).words == "loss is 0.3500001, must be at most 0.35: train longer"
+    assert Gate(**near | {"value": 0.2}, passed=True).words == "loss is 0.2, must be at most 0.35"
+    assert (
+        Gate(name="loss", value=None, at_least=2e6, passed=False).words == "loss is not finite, must be at least 2e+06"
+    )
+
+
 def test_a_note_is_never_hidden_by_comparisons(lines):
     assert any("note: Take care." in line for line in lines(result(repeat(notes=("Take care.",)))))
 
 
 def test_the_workload_names_its_main_figures_in_order(monkeypatch):
-    monkeypatch.setattr(brief, "load_workload", lambda name: Named())
+    monkeypatch.setattr("levinthal.harness.contract.main_figures.load_workload", lambda name: Named())
     chosen = [str(each) for each in main_figures(result(repeat()))]
     assert chosen == [
         "simulation (policy dbscan)", "energy", *(f"cells seen (policy {each})" for each in POLICIES[:3])
@@ -130,3 +162,34 @@ def test_in_the_terminal_a_run_is_short_and_verbose_is_not(levinthal):
     full = levinthal("resume", "r", "--verbose").stdout
     assert "energy  not measured: no counter" in full
     assert "report: r/report.html" in full
+
+
+def test_what_was_changed_in_the_input_comes_first_and_once_everywhere(levinthal, tmp_path):
+    said = "2 x <b>FE</b> were removed from the pocket."
+    short = levinthal("run", "probe", "--set", "mode=warn", "--out", "r", "--repeats", "2")
+    assert short.stdout.splitlines()[1] == f"  warning: {said}"
+    assert short.stdout.count(said) == 1
+    assert f"    warning: {said}" in short.stderr
+    assert levinthal("resume", "r", "--verbose").stdout.splitlines()[1] == f"  warning: {said}"
+    page = (tmp_path / "r/report.html").read_text()
+    assert page.index("&lt;b&gt;FE") < page.index("<h3>Gates</h3>")
+    assert "<b>FE" not in page
+    assert load_result(tmp_path / "r").repeats[1].warnings == (said,)
+    levinthal("run", "probe", "--out", "clean")
+    assert f"! input of B alone: {said}" in levinthal("compare", "clean", "r").stdout
+    assert "no rule is broken" in levinthal("check", "r").stdout
+    file = tmp_path / "r/result.json"
+    file.write_text(file.read_text().replace("2 x <b>FE", "nothing"))
+    assert "its warnings are not those of events.jsonl" in levinthal("check", "r").stdout
+
+
+def test_a_missed_sanity_check_says_value_limit_and_what_to_change(levinthal):
+    done = levinthal("run", "probe", "--set", "mode=implausible", "--out", "r")
+    assert done.returncode == 1
+    words = "energy of the answer is 3.5, must be at most 0: sleep longer: seconds=9"
+    assert done.stdout.splitlines()[1:3] == [
+        "  gates: 1 of 1 met; sanity checks of the answer: 0 of 1 met", f"  missed: {words}"
+    ]  # fmt: skip
+    assert "measured, but a gate was missed" in next(line for line in done.stdout.splitlines() if "error" in line)
+    assert f"sanity check missed: {words}" in done.stderr
+    assert "no rule is broken" in levinthal("check", "r").stdout

@@ -22,7 +22,7 @@ def square(number: int) -> tuple[int, int, tuple[int, ...]]:
 class ProbeSettings(Settings):
     seconds: float = Field(default=0.05, ge=0, description="How long to sleep.")
     steps: int = Field(default=5, ge=1, description="In how many pieces.")
-    mode: Literal["good", "miss", "raise", "kill", "data", "hang", "pool", "chatty"] = Field(
+    mode: Literal["good", "miss", "raise", "kill", "data", "hang", "pool", "chatty", "warn", "implausible"] = Field(
         default="good", description="What to do wrong."
     )
     deterministic: bool = Field(default=False, description="A key that the closed division leaves free.")
@@ -67,6 +67,11 @@ class ProbeWorkload:
             run.samples("cores", [cores[0] for _, _, cores in answers if len(cores) == 1], unit="core")
         if settings.mode == "chatty":
             print("x" * 5_000_000)
+        if settings.mode == "warn":
+            for _ in range(2):
+                run.warn("2 x <b>FE</b> were removed from the pocket.")
+        if settings.mode == "implausible":
+            run.gate("energy of the answer", 3.5, at_most=0.0, kind="sanity", advice="sleep longer: seconds=9")
         run.samples("draws", run.rng("draws").random(3), unit="1")
         run.gate("sleep is long enough", 0.0 if settings.mode == "miss" else 1.0, at_least=0.5)
         run.artifact("note.svg", "<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'/>", "A picture.")

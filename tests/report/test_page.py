@@ -28,6 +28,7 @@ from levinthal.harness.results.result import (
 )
 from levinthal.report import write_report
 from levinthal.report.page import POLICY, render
+from levinthal.report.view import view_of
 
 MakeResult = Callable[..., Result]
 MakeRepeat = Callable[..., Repeat]
@@ -199,6 +200,15 @@ def test_some_repeats_failed(make_result: MakeResult, make_repeat: MakeRepeat) -
     assert "reconstruction ✗ failed 0.400 at most 0.350 1 of 2 1 did not reach it" in page.text
     assert "No figure has an interval: too few repeats" in page.text
     assert "until the end of its last phase" in page.text
+
+
+def test_the_card_opens_with_the_figures_that_the_workload_declares(make_result: MakeResult, monkeypatch) -> None:
+    declared = type("Declared", (), {"main_figures": ("reconstruction", "energy", "throughput")})
+    monkeypatch.setattr("levinthal.harness.contract.main_figures.load_workload", lambda name: declared())
+    order = [row.name for row in view_of(1, None, make_result(), ()).headline]
+    assert order == ["reconstruction", "throughput"]  # what was not measured has no readout
+    monkeypatch.setattr(declared, "main_figures", ("nothing of this run",))
+    assert [row.name for row in view_of(1, None, make_result(), ()).headline] == ["throughput", "reconstruction"]
 
 
 def test_synthetic_data_are_marked_wherever_their_numbers_are(make_result: MakeResult) -> None:

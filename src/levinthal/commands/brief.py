@@ -9,27 +9,31 @@ from statistics import median
 
 from levinthal.commands.headline import (
     comparison_text,
+    figure_lines,
     figure_text,
+    gate_lines,
+    measured_in_failed,
     note_lines,
     reasons_of,
     verdict_line,
+    warning_lines,
 )
 from levinthal.commands.progress import shown_duration, shown_path
 from levinthal.commands.study_lines import study_lines
-from levinthal.errors import LevinthalError
-from levinthal.harness.contract.registry import load_workload
-from levinthal.harness.contract.workload import MainFigure
-from levinthal.harness.results.labels import Key, figures_of
-from levinthal.harness.results.result import Comparison, Gate, Repeat, Result, Summary
+from levinthal.harness.contract.main_figures import main_figures
+from levinthal.harness.results.labels import Key
+from levinthal.harness.results.result import Comparison, Repeat, Result, Summary
 
 MOST_LINES = 12
 _FIGURES = 5
 _COMPARISONS = 3
+_MISSED = 3
+_WARNINGS = 20
 _WIDTH = 118
 
 
 def headline_lines(result: Result, folder: Path, report: Path) -> list[str]:
-    """Return the headline of a run: verdict, gates, main figures, comparisons, notes, and where the rest is.
+    """Return the headline of a run: verdict, what was changed in the input, gates, main figures, comparisons, notes.
 
     Parameters
     ----------
@@ -43,43 +47,35 @@ def headline_lines(result: Result, folder: Path, report: Path) -> list[str]:
     Returns
     -------
     list of str
-        At most `MOST_LINES` lines.
+        At most `MOST_LINES` lines, beside those about the input; the last says where the rest is.
     """
-    lines = [verdict_line(result), f"  {_gates(result.repeats)}"]
+    notes = note_lines(result)
+    counts, *missed = gate_lines(result.repeats)
+    lines = [verdict_line(result), counts, *_first([_shortened(line) for line in missed], _MISSED, "missed")]
     errors = list(dict.fromkeys(repeat.error for repeat in result.repeats if repeat.error))
     if errors:
         lines.append(f"  failed: {_shortened(errors[0])}")
     if result.study is not None and result.study.command:
         lines += _first(study_lines(result, result.study), MOST_LINES - 2 - len(lines), "points")
     else:
-        reasons = reasons_of(result)
-        chosen = main_figures(result)
-        width = max((len(str(summary)) for summary in chosen), default=0)
-        lines += [
-            f"  {summary!s:<{width}}  {_shortened(figure_text(summary, reasons.get(summary.key)))}"
-            for summary in chosen
-        ]
-    notes = note_lines(result)
+        figures = [_shortened(line) for line in figure_lines(result, _chosen(result))]
+        lines += _first(figures, MOST_LINES - 1 - len(lines) - min(len(notes), 1), "figures")
     room = MOST_LINES - 1 - len(lines) - min(len(notes), 1)
     lines += _first(_comparisons(result.repeats), min(_COMPARISONS, room), "comparisons")
     lines += _first(notes, MOST_LINES - 1 - len(lines), "lines of notes")
     rest = f"all {len(result.summary)} figures: {shown_path(folder / 'result.json')}, or --verbose"
-    return [*lines, f"report: {shown_path(report)}; {rest}"]
+    warned = _first(warning_lines(result), _WARNINGS, "lines of warnings, all in the report")
+    return [lines[0], *warned, *lines[1:], f"report: {shown_path(report)}; {rest}"]
 
 
-def main_figures(result: Result) -> list[Summary]:
-    """Return the figures that matter most: those that the workload declares, else its first, at most five."""
-    try:
-        declared: Sequence[MainFigure] = getattr(load_workload(result.workload.name), "main_figures", ())
-    except LevinthalError:  # a result of a workload that is not installed here
-        declared = ()
-    found: dict[Key, Summary] = {}
-    for each in declared:
-        name, labels = (each, {}) if isinstance(each, str) else each
-        named = figures_of(result.summary, name, labels)
-        exact = [summary for summary in named if summary.labels == labels]
-        found |= {summary.key: summary for summary in exact or named}
-    return list(found.values() or result.summary)[:_FIGURES]
+def _chosen(result: Result) -> list[Summary]:
+    """Return the workload's main figures, else its first; after a missed gate those that were measured come first."""
+    chosen = main_figures(result) or list(result.summary)[:_FIGURES]
+    marked = measured_in_failed(result)
+    if not marked:
+        return chosen
+    measured = [each for each in (*chosen, *result.summary) if each.median is not None or each.key in marked]
+    return list({each.key: each for each in (*measured, *chosen)}.values())[:_FIGURES]
 
 
 def table_lines(results: Iterable[tuple[Path, Result]]) -> list[str]:
@@ -87,8 +83,11 @@ def table_lines(results: Iterable[tuple[Path, Result]]) -> list[str]:
     rows = [("workload", "verdict", "gates", "time", "main figure")]
     for _, result in results:
         gates = [gate for repeat in result.repeats for gate in repeat.gates]
-        reasons = reasons_of(result)
-        first = [f"{each}: {figure_text(each, reasons.get(each.key)).strip()}" for each in main_figures(result)[:1]]
+        reasons, marked = reasons_of(result), measured_in_failed(result)
+        first = [
+            f"{each}: {figure_text(each, reasons.get(each.key), marked.get(each.key)).strip()}"
+            for each in _chosen(result)[:1]
+        ]
         took_s = sum(repeat.duration_s or 0.0 for repeat in result.repeats)
         met = f"{sum(gate.passed for gate in gates)} of {len(gates)}"
         main = first[0] if first else "nothing measured"
@@ -98,23 +97,6 @@ def table_lines(results: Iterable[tuple[Path, Result]]) -> list[str]:
         _shortened("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
         for row in rows
     ]
-
-
-def _gates(repeats: Sequence[Repeat]) -> str:
-    """Return how many gates were met, and the first that was missed."""
-    gates = [(repeat, gate) for repeat in repeats for gate in repeat.gates]
-    missed = [(repeat, gate) for repeat, gate in gates if not gate.passed]
-    text = f"gates: {len(gates) - len(missed)} of {len(gates)} met"
-    if not missed:
-        return text
-    repeat, gate = missed[0]
-    where = f" in repeat {repeat.index + 1}" if len(repeats) > 1 else ""
-    return _shortened(f"{text}; missed{where}: {_missed(gate)}{f', and {len(missed) - 1} more' * (len(missed) > 1)}")
-
-
-def _missed(gate: Gate) -> str:
-    limit = f"at most {gate.at_most:g}" if gate.at_most is not None else f"at least {gate.at_least:g}"
-    return f"{gate} is {'not finite' if gate.value is None else f'{gate.value:.4g}'}, must be {limit}"
 
 
 def _comparisons(repeats: Sequence[Repeat]) -> list[str]:

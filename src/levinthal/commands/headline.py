@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
+from statistics import median
 
 from levinthal.commands.study_lines import study_lines
 from levinthal.harness.results.labels import Key
-from levinthal.harness.results.result import Comparison, Result, Summary
+from levinthal.harness.results.result import Comparison, Gate, Repeat, Result, Summary
+
+MISSED_MARK = "measured, but a gate was missed"
 
 
 def summary_lines(result: Result) -> list[str]:
@@ -20,14 +24,13 @@ def summary_lines(result: Result) -> list[str]:
     Returns
     -------
     list of str
-        A metric without a value says why; after the metrics comparisons, the repeats' notes at the end.
+        After the verdict what was changed in the input, then gates, metrics, comparisons, and the repeats' notes. A
+        metric without a value says why; what was measured although a gate was missed is marked.
     """
-    lines = [verdict_line(result)]
+    lines = [verdict_line(result), *warning_lines(result), *gate_lines(result.repeats)]
     if result.study is not None and result.study.command:
         return [*lines, *study_lines(result, result.study), *note_lines(result)]
-    reasons = reasons_of(result)
-    width = max((len(str(summary)) for summary in result.summary), default=0)
-    lines += [f"  {summary!s:<{width}}  {figure_text(summary, reasons.get(summary.key))}" for summary in result.summary]
+    lines += figure_lines(result, list(result.summary))
     several = len(result.repeats) > 1
     for repeat in result.repeats:
         where = f" (repeat {repeat.index + 1})" if several else ""
@@ -45,6 +48,49 @@ def verdict_line(result: Result) -> str:
     )
 
 
+def gate_lines(repeats: Sequence[Repeat]) -> list[str]:
+    """Return how many gates and sanity checks were met, and a line for each that was missed: value, limit, advice."""
+    gates = [(repeat, gate) for repeat in repeats for gate in repeat.gates]
+    if not gates:
+        return ["  gates: none was reached"]
+    counts = []
+    for kind, plural in (("benchmark", "gates"), ("sanity", "sanity checks of the answer")):
+        met = [gate.passed for _, gate in gates if gate.kind == kind]
+        counts += [f"{plural}: {sum(met)} of {len(met)} met"] if met else []
+    return [f"  {'; '.join(counts)}", *(_missed(repeat, gate, repeats) for repeat, gate in gates if not gate.passed)]
+
+
+def _missed(repeat: Repeat, gate: Gate, repeats: Sequence[Repeat]) -> str:
+    return f"  missed{f' in repeat {repeat.index + 1}' if len(repeats) > 1 else ''}: {gate.words}"
+
+
+def figure_lines(result: Result, chosen: Sequence[Summary]) -> list[str]:
+    """Return a line for each of some metrics: name, median, unit and interval, or why there is none."""
+    reasons, marked = reasons_of(result), measured_in_failed(result)
+    width = max((len(str(summary)) for summary in chosen), default=0)
+    return [
+        f"  {summary!s:<{width}}  {figure_text(summary, reasons.get(summary.key), marked.get(summary.key))}"
+        for summary in chosen
+    ]
+
+
+def measured_in_failed(result: Result) -> dict[Key, float]:
+    """Return the median of each figure that only repeats have which missed a gate; speeds are withheld there."""
+    found: dict[Key, list[float]] = {}
+    for repeat in result.repeats:
+        for metric in repeat.metrics:
+            if metric.value is not None and repeat.verdict == "failed" and repeat.error is None:
+                found.setdefault(metric.key, []).append(metric.value)
+    without = {summary.key for summary in result.summary if summary.median is None}
+    return {key: median(values) for key, values in found.items() if key in without}
+
+
+def warning_lines(result: Result) -> list[str]:
+    """Return what was removed, changed or is missing in a person's input, each once, wrapped."""
+    warnings = dict.fromkeys(warning for repeat in result.repeats for warning in repeat.warnings)
+    return [line for each in warnings for line in _wrapped("warning", each)]
+
+
 def reasons_of(result: Result) -> dict[Key, str]:
     """Return why metrics were not measured."""
     return {metric.key: metric.reason for repeat in result.repeats for metric in repeat.metrics if metric.reason}
@@ -53,14 +99,21 @@ def reasons_of(result: Result) -> dict[Key, str]:
 def note_lines(result: Result) -> list[str]:
     """Return the repeats' notes, each once, wrapped."""
     notes = dict.fromkeys(note for repeat in result.repeats for note in repeat.notes)
-    return [line for note in notes for line in textwrap.wrap(f"note: {note}", 98, initial_indent="  ")]
+    return [line for note in notes for line in _wrapped("note", note)]
 
 
-def figure_text(summary: Summary, reason: str | None) -> str:
-    """Return a metric's median, unit and interval, or why it was not measured."""
-    if summary.median is None:
-        return f"not measured: {reason or summary.reason or 'no repeat passed'}"
+def _wrapped(what: str, sentence: str) -> list[str]:
+    return textwrap.wrap(f"{what}: {sentence}", 98, initial_indent="  ", subsequent_indent="    ")
+
+
+def figure_text(summary: Summary, reason: str | None, measured: float | None = None) -> str:
+    """Return a metric's median, unit and interval, or why there is none; `measured` is a value that missed a gate."""
     unit = "" if summary.unit == "1" else f" {summary.unit}"
+    if summary.median is None and measured is not None:
+        return f"{measured:>10.4g}{unit}  ({MISSED_MARK})"
+    if summary.median is None:
+        withheld = bool(reason and reason.startswith("gate missed"))
+        return f"{'withheld' if withheld else 'not measured'}: {reason or summary.reason or 'no repeat passed'}"
     interval = "" if summary.ci95 is None else f"  [{summary.ci95[0]:.4g}, {summary.ci95[1]:.4g}]"
     return f"{summary.median:>10.4g}{unit}{interval}"
 

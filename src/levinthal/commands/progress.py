@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from levinthal.harness.results.plan import Plan
-from levinthal.harness.results.result import Result
+from levinthal.harness.results.result import Gate, Result
 from levinthal.harness.running.watching import Watcher
 
 
@@ -74,10 +74,11 @@ def _line(event: Mapping[str, Any], repeats: int) -> str | None:
         if event.get("items") and event["duration_s"] > 0:
             rate = f", {event['items']:,} items, {event['items'] / event['duration_s']:,.0f}/s"
         return f"    {event['phase']:<10} {shown_duration(event['duration_s'])}{rate}"
+    if kind == "warning":
+        return f"    warning: {event['sentence']}"
     if kind == "gate" and not event["passed"]:
-        limit = f"at most {event['at_most']:g}" if event["at_most"] is not None else f"at least {event['at_least']:g}"
-        value = "not finite" if event["value"] is None else f"{event['value']:.4g}"
-        return f"    gate missed: {event['name']} is {value}, must be {limit}"
+        gate = Gate.model_validate({key: event[key] for key in Gate.model_fields if key in event})
+        return f"    {'gate' if gate.kind == 'benchmark' else 'sanity check'} missed: {gate.words}"
     if kind == "repeat_stop" and event.get("error"):
         return f"    failed: {event['error']}"
     return None

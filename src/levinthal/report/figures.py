@@ -1,4 +1,4 @@
-"""The figures of a result as rows of tables: gates, the summary, and what each repeat measured."""
+"""The figures of a result as rows of tables: the summary, and what each repeat measured."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from levinthal.harness.results.labels import Key, Label
-from levinthal.harness.results.result import Gate, Metric, Repeat, Result, Samples, Summary
-from levinthal.report.rounding import count, exact, rounded, told_apart
+from levinthal.harness.results.result import Metric, Result, Samples, Summary
+from levinthal.report.rounding import count, exact, rounded
 
 # pyperf's bound: a standard deviation above a tenth of the mean makes a benchmark unreliable.
 _UNSTEADY = 0.10
@@ -63,22 +63,6 @@ class FigureRow:
 
 
 @dataclass(frozen=True)
-class GateRow:
-    """One gate over the repeats: its limit, the value nearest to missing it (or farthest beyond), each repeat's value.
-
-    `repeats` holds for each repeat its value and whether the gate was met; one that ended before it counts as met.
-    """
-
-    name: str
-    limit: str
-    worst: Cell
-    n_met: int
-    n_reached: int
-    repeats: tuple[tuple[Cell, bool], ...]
-    passed: bool
-
-
-@dataclass(frozen=True)
 class SampleRow:
     """Raw samples that are not drawn as a curve, pooled over the repeats that passed."""
 
@@ -91,47 +75,6 @@ class SampleRow:
 def unit_words(unit: str) -> str:
     """Return the unit as shown beside a number: nothing for a pure number."""
     return "" if unit == "1" else unit
-
-
-def limit_words(gate: Gate) -> str:
-    """Return what the gate demands, for example `at most 0.35`."""
-    limit = gate.at_most if gate.at_most is not None else gate.at_least
-    assert limit is not None  # the schema demands one of the two
-    shown = told_apart(limit, gate.value)[0] if gate.value is not None else rounded(limit).whole
-    return f"{'at most' if gate.at_most is not None else 'at least'} {shown}"
-
-
-def missed_gates(repeat: Repeat) -> list[str]:
-    """Say for each gate that a repeat missed which one it is, its value and its limit."""
-    return [
-        f"{gate}: {_gate_value(gate).text}, must be {limit_words(gate)}" for gate in repeat.gates if not gate.passed
-    ]
-
-
-def gate_rows(result: Result) -> tuple[GateRow, ...]:
-    """Return a row for each gate; a repeat that did not reach it has a dash."""
-    first = {gate.key: gate for repeat in reversed(result.repeats) for gate in reversed(repeat.gates)}
-    rows = []
-    for key, named in reversed(first.items()):
-        found = [next((gate for gate in repeat.gates if gate.key == key), None) for repeat in result.repeats]
-        reached = [gate for gate in found if gate is not None]
-        values = tuple(
-            (_gate_value(gate), gate.passed) if gate is not None else (Cell("not reached", "", False), True)
-            for gate in found
-        )
-        worst = max(reached, key=_distance_beyond)
-        rows.append(
-            GateRow(
-                name=str(named),
-                limit=" or ".join(dict.fromkeys(limit_words(gate) for gate in reached)),
-                worst=_gate_value(worst),
-                n_met=sum(gate.passed for gate in reached),
-                n_reached=len(reached),
-                repeats=values,
-                passed=all(gate.passed for gate in reached),
-            )
-        )
-    return tuple(rows)
 
 
 def figure_rows(result: Result) -> tuple[FigureRow, ...]:
@@ -173,21 +116,6 @@ def sample_rows(result: Result) -> tuple[SampleRow, ...]:
             cells.append(Cell(rounded(value).whole, exact(value)))
         rows.append(SampleRow(str(parts[0]), unit_words(parts[0].unit), count(len(values)), tuple(cells)))
     return tuple(rows)
-
-
-def _distance_beyond(gate: Gate) -> float:
-    """Return how far a gate's value lies beyond its limit; negative where the gate holds."""
-    if gate.value is None:
-        return float("inf")
-    return gate.value - gate.at_most if gate.at_most is not None else (gate.at_least or 0.0) - gate.value
-
-
-def _gate_value(gate: Gate) -> Cell:
-    if gate.value is None:
-        return Cell("not finite or not measured", "", False)
-    limit = gate.at_most if gate.at_most is not None else gate.at_least
-    assert limit is not None
-    return Cell(told_apart(gate.value, limit)[0], exact(gate.value))
 
 
 def _figure_row(source: Metric | Summary, summary: Summary | None, result: Result) -> FigureRow:

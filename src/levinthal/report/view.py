@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from levinthal.harness.contract.main_figures import main_figures
 from levinthal.harness.results.result import Artifact, Repeat, Result
 from levinthal.report.account import Account, StateBar, account_of, state_bars
 from levinthal.report.artifacts import Picture, embed
@@ -15,15 +16,13 @@ from levinthal.report.comparisons import ComparisonGroup, Matrix, comparison_gro
 from levinthal.report.curves import Plot, plots_of
 from levinthal.report.figures import (
     FigureRow,
-    GateRow,
     SampleRow,
     common_reason,
     figure_rows,
-    gate_rows,
     headline,
-    missed_gates,
     sample_rows,
 )
+from levinthal.report.gates import GateRow, gate_rows, met_words, missed_gates
 from levinthal.report.machine import Group, machine_groups, machine_words, settings_groups, software_groups
 from levinthal.report.reproduce import command, settings_toml
 from levinthal.report.rounding import duration, moment
@@ -48,7 +47,6 @@ class RepeatView:
     implementation: str
     verdict: str
     error: str
-    missed: tuple[str, ...]
     lanes: tuple[Lane, ...]
     states: tuple[StateBar, ...]
     axis_percent: float
@@ -76,6 +74,7 @@ class ResultView:
     where: str
     sentence: str
     problems: tuple[str, ...]
+    warnings: tuple[str, ...]
     notes: tuple[str, ...]
     synthetic: bool
     n_passed: int
@@ -140,6 +139,7 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
         where=_where(result),
         sentence=_sentence(result),
         problems=tuple(_problems(result)),
+        warnings=tuple(dict.fromkeys(each for repeat in result.repeats for each in repeat.warnings)),
         notes=tuple(dict.fromkeys(note for repeat in result.repeats for note in repeat.notes)),
         synthetic=result.dataset.synthetic
         or any(r.dataset is not None and r.dataset.synthetic for r in result.repeats),
@@ -179,7 +179,10 @@ def _headline(result: Result, rows: Sequence[FigureRow]) -> tuple[FigureRow, ...
     wanted = headline_keys(result.study) if result.study is not None else []
     if wanted:
         rows = sorted((row for row in rows if row.key in wanted), key=lambda row: wanted.index(row.key))
-    return headline(rows, result.verdict)
+        return headline(rows, result.verdict)
+    measured = {row.key: row for row in rows if row.median is not None}
+    declared = tuple(measured[each.key] for each in main_figures(result) if each.key in measured)
+    return declared or headline(rows, result.verdict)
 
 
 def _what(result: Result) -> str:
@@ -193,7 +196,6 @@ def _where(result: Result) -> str:
 
 def _sentence(result: Result) -> str:
     n, good = len(result.repeats), sum(repeat.verdict == "passed" for repeat in result.repeats)
-    gates = len({gate.key for repeat in result.repeats for gate in repeat.gates})
     if n == 0:
         return "Nothing was run: the result holds no repeat."
     every = "The repeat" if n == 1 else f"All {n} repeats"
@@ -201,9 +203,8 @@ def _sentence(result: Result) -> str:
         return "The repeat failed." if n == 1 else f"{n - good} of {n} repeats failed."
     if result.verdict == "failed":
         return f"{every} passed, but fewer finished than were asked for."
-    if not gates:
-        return f"{every} finished; the workload has no gate."
-    return f"{every} met {'the gate' if gates == 1 else 'both gates' if gates == 2 else f'all {gates} gates'}."
+    met = met_words(result)
+    return f"{every} met {met}." if met else f"{every} finished without a gate or a sanity check of the answer."
 
 
 def _problems(result: Result) -> list[str]:
@@ -214,7 +215,7 @@ def _problems(result: Result) -> list[str]:
         if repeat.verdict == "passed":
             continue
         who = f"Repeat {repeat.index + 1}" if several else "The repeat"
-        lines += [f"{who} missed the gate {missed}." for missed in missed_gates(repeat)]
+        lines += [f"{who} missed {missed}." for missed in missed_gates(repeat)]
         if repeat.error:
             lines.append(f"{who} ended with an error: {repeat.error}")
     return lines
@@ -238,7 +239,6 @@ def _repeat(position: int, repeat: Repeat, time: WallTime, axis_s: float, keys: 
         implementation=repeat.implementation or "not recorded",
         verdict=repeat.verdict,
         error=repeat.error or "",
-        missed=tuple(missed_gates(repeat)),
         lanes=lanes_of(repeat.phases, axis_s, keys),
         states=state_bars(time, keys),
         axis_percent=100 * time.total_s / axis_s if axis_s else 0.0,

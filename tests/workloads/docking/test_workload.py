@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import xml.etree.ElementTree as ET
 
+import gemmi
 import pytest
 from rdkit import Chem
 
@@ -106,10 +108,20 @@ def test_a_library_is_ranked_and_failures_stop_nothing(levinthal, tmp_path):
     assert affinities == sorted(affinities)
     poses = list(Chem.SDMolSupplier(str(tmp_path / "a/repeats/000/ranked.sdf"), removeHs=False))
     assert [pose.GetProp("_Name") for pose in poses] == ranked
-    values = values_of(repeat)
-    assert values["ligands that failed"] == 3
-    assert 0.0 <= values["screening ROC AUC"] <= 1.0
+    assert values_of(repeat)["ligands that failed"] == 3
+    for ranking in ("docking score", "ligand efficiency", "size alone"):
+        found = find_figure(repeat.metrics, "screening ROC AUC", {"ranking": ranking})
+        assert 0.0 <= found.value <= 1.0
     assert not values_of(repeat, "random restarts")
+    assert repeat.warnings[0].startswith("3 of 7 compounds were left out (first: broken, line 4:")
+    assert {row["conformers"] for row in rows if row["rank"]} == {"1"}
+    best = rows[0]
+    assert float(best["efficiency_kcal_mol"]) == pytest.approx(affinities[0] / 7, abs=1e-3)
+    assert "LEU 118" in best["residues_within_4_angstrom"]
+    folder = tmp_path / "a/repeats/000"
+    for name in ("top.svg", "top-contacts.svg", "rankings.svg"):
+        ET.parse(folder / name)
+    assert gemmi.read_structure(str(folder / "receptor.pdb"))[0].count_atom_sites() > 1000
 
 
 @pytest.mark.parametrize(

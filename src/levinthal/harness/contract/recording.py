@@ -22,6 +22,7 @@ from levinthal.harness.results.result import (
     Curve,
     Dataset,
     Gate,
+    GateKind,
     Kind,
     Metric,
     Samples,
@@ -55,6 +56,7 @@ class Recording:
         self._comparisons: list[Comparison] = []
         self._artifacts: dict[str, Artifact] = {}
         self._dataset: Dataset | None = None
+        self._warnings: dict[str, None] = {}
         self._notes: list[str] = []
         self._study: StudyPlan | None = None
 
@@ -153,18 +155,36 @@ class Recording:
         at_most: float | None = None,
         at_least: float | None = None,
         labels: Mapping[str, Label] | None = None,
+        kind: GateKind = "benchmark",
+        advice: str | None = None,
     ) -> bool:
         """Check a condition of correctness and return whether it holds.
 
-        Give exactly one of `at_most` and `at_least`. A value that is null or not finite never passes. Labels as for
-        `metric`.
+        Parameters
+        ----------
+        name : str
+            What is checked.
+        value : float or None
+            One that is null or not finite never passes.
+        at_most, at_least : float, optional
+            The limit; exactly one of them.
+        labels : mapping of str to str, int or float, optional
+            As for `metric`.
+        kind : {"benchmark", "sanity"}
+            Whether the program is right, or whether its answer about a person's own data is plausible (a score below
+            zero, a pose inside its box, frames that are whole). Both count for the verdict.
+        advice : str, optional
+            What to change where it is missed, in a line: `train longer: epochs=100`.
         """
         number = None if value is None or not math.isfinite(value) else float(value)
         limit = at_most if at_most is not None else at_least
         if limit is None or (at_most is not None and at_least is not None):
             raise ValueError(f"gate {name!r} needs exactly one of at_most and at_least")
         passed = number is not None and (number <= limit if at_most is not None else number >= limit)
-        gate = Gate(name=name, labels=labels or {}, value=number, at_most=at_most, at_least=at_least, passed=passed)
+        gate = Gate(
+            name=name, labels=labels or {}, value=number, at_most=at_most, at_least=at_least, passed=passed, kind=kind,
+            advice=advice,
+        )  # fmt: skip
         self._keep(gate, self._gates)
         self._event("gate", **gate.model_dump())
         return passed
@@ -233,6 +253,12 @@ class Recording:
     def study(self, plan: StudyPlan) -> None:
         """Say that figures with the labels of the plan's points are those of a study, and how it is drawn."""
         self._study = plan
+
+    def warn(self, sentence: str) -> None:
+        """Say what was removed, changed or is missing in what a person brought; shown before everything else."""
+        if sentence not in self._warnings:
+            self._warnings[sentence] = None
+            self._event("warning", sentence=sentence)
 
     def note(self, sentence: str) -> None:
         """Say something that whoever reads the figures must know; shown in the terminal and in the report."""

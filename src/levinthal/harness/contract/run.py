@@ -74,6 +74,22 @@ class Run(Recording):
         What was asked for: `auto`, `fp32` or `bf16`. Say what was used with `use_precision`.
     folder : Path
         A folder of the repeat's own, for whatever files the workload leaves.
+
+    Examples
+    --------
+    A workload's own test hands it a run and looks at what it recorded:
+
+    >>> from pathlib import Path
+    >>> from levinthal.harness import Run
+    >>> from levinthal.harness.results.events import EventLog
+    >>> run = Run(folder=Path("repeat"), events=EventLog(Path("events.jsonl")), seed=3)
+    >>> with run.phase("add", items=1000):
+    ...     total = sum(range(1000))
+    >>> run.gate("error of the sum", abs(total - 499500), at_most=0)
+    True
+    >>> run.metric("additions", 1000 / run.duration_s("add"), unit="1/s", better="higher")
+    >>> run.record().verdict
+    'passed'
     """
 
     def __init__(
@@ -293,6 +309,7 @@ class Run(Recording):
             comparisons=tuple(self._comparisons) if passed else (),
             artifacts=tuple(self._artifacts.values()),
             dataset=self._dataset,
+            warnings=tuple(self._warnings),
             notes=tuple(self._notes),
             peaks=self._peaks,
             study=self._study,

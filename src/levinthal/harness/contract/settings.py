@@ -30,6 +30,18 @@ class Settings(BaseModel):
         (`deterministic`, for example).
     renamed : mapping of str to str
         Names of earlier versions and what each is called now; they are still read, with a warning.
+
+    Examples
+    --------
+    >>> from collections.abc import Mapping
+    >>> from typing import Any, ClassVar
+    >>> from pydantic import Field
+    >>> from levinthal.harness import Settings
+    >>> class Steps(Settings):
+    ...     steps: int = Field(default=5, ge=1, description="How many steps to take.")
+    ...     sizes: ClassVar[Mapping[str, Mapping[str, Any]]] = {"tiny": {}, "small": {"steps": 50}, "paper": {}}
+    >>> Steps(**Steps.sizes["small"]).steps
+    50
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

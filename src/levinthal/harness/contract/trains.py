@@ -42,6 +42,12 @@ class ScalingCase:
     settings : mapping of str to value
         What it changes of the workload's settings.
     batch_sizes : tuple of int
+
+    Examples
+    --------
+    >>> from levinthal.harness import ScalingCase
+    >>> ScalingCase(settings={"residues": 106}, batch_sizes=(128, 256)).batch_sizes
+    (128, 256)
     """
 
     settings: Mapping[str, Any]
@@ -65,6 +71,15 @@ class Rank:
         What `prepare_training` left; the same on all ranks, to be read only.
     choice : mapping of str to value
         How to compute, as the workload itself chose for the case; empty where it does not choose.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import torch
+    >>> from levinthal.harness import Rank
+    >>> half = Rank(1, 2, device=torch.device("cpu"), precision="fp32", seed=7, folder=Path("case"))
+    >>> list(range(10))[half.rank :: half.n_ranks]
+    [1, 3, 5, 7, 9]
     """
 
     rank: int
@@ -87,6 +102,25 @@ class Trainer(Protocol):
         How long steps have waited for data so far.
     execution : str
         How it computes, in a few words.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from levinthal.harness import Trainer
+    >>> class Line:
+    ...     n_items, loading_s, execution = 4, 0.0, "eager"
+    ...     weight = torch.zeros(1, requires_grad=True)
+    ...     def step(self, *, synchronise: bool = True) -> torch.Tensor:
+    ...         loss = ((self.weight - 1.0) ** 2).sum()
+    ...         loss.backward()
+    ...         return loss.detach()
+    ...     def parameters(self):
+    ...         return [self.weight]
+    ...     def close(self) -> None:
+    ...         pass
+    >>> trainer: Trainer = Line()
+    >>> trainer.step().item(), next(iter(trainer.parameters())).grad.item()
+    (1.0, -2.0)
     """
 
     n_items: int
@@ -130,6 +164,13 @@ class Trains(Protocol):
         The panels of its scaling study, by name.
     item : str
         What is counted, in the singular: `frame`.
+
+    Examples
+    --------
+    >>> from levinthal.harness import Trains
+    >>> from levinthal.harness.contract.registry import load_workload
+    >>> isinstance(load_workload("cvae"), Trains), isinstance(load_workload("docking"), Trains)
+    (True, False)
     """
 
     scaling_cases: ClassVar[Mapping[str, ScalingCase]]
@@ -150,6 +191,13 @@ class Chooses(Protocol):
 
     A scaling study has it choose once for each case, and gives the choice to all ranks of all its points: whatever they
     differ in is then what more ranks are worth.
+
+    Examples
+    --------
+    >>> from levinthal.harness import Chooses
+    >>> from levinthal.harness.contract.registry import load_workload
+    >>> isinstance(load_workload("cvae"), Chooses)
+    True
     """
 
     def choose_execution(self, rank: Rank, settings: Any) -> Choice:

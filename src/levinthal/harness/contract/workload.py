@@ -21,8 +21,8 @@ class Workload(Protocol):
     between repeats: everything it needs comes from `run` and `settings`, everything it measures goes to `run`.
 
     It may have an attribute `main_figures`, a sequence of `MainFigure`: of all that it measures, what the terminal
-    prints at the end of a run, the most telling first. Those that a run did not measure are passed over, and five are
-    printed; without it the first five.
+    prints at the end of a run and the report opens with, the most telling first. Those that a run did not measure are
+    passed over, and five are shown; without it the first five.
 
     Attributes
     ----------
@@ -32,6 +32,18 @@ class Workload(Protocol):
         Raised whenever a change makes new figures incomparable with old ones.
     Settings : type of Settings
         The typed settings; `Settings.sizes` holds the presets `tiny`, `small` and `paper`.
+
+    Examples
+    --------
+    >>> from levinthal.harness import Run, Settings, Workload
+    >>> class Adding:
+    ...     name, version, Settings = "adding", 1, Settings
+    ...     def run(self, run: Run, settings: Settings) -> None:
+    ...         with run.phase("add", items=1000):
+    ...             total = sum(range(1000))
+    ...         run.gate("error of the sum", abs(total - 499500), at_most=0)
+    >>> isinstance(Adding(), Workload)
+    True
     """
 
     name: ClassVar[str]

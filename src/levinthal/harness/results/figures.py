@@ -14,6 +14,7 @@ CANNOT_TELL = "can't tell"
 
 Better = Literal["higher", "lower"]
 Kind = Literal["speed", "quality"]
+GateKind = Literal["benchmark", "sanity"]
 
 
 class Metric(Labelled):
@@ -62,12 +63,18 @@ class Curve(Labelled):
 
 
 class Gate(Labelled):
-    """A check of correctness; a value of null (not finite, or not measured) never passes."""
+    """A check of correctness; a value of null (not finite, or not measured) never passes.
+
+    `kind` says what is checked: that the program under test is right (`benchmark`), or that an answer about a person's
+    own data is plausible (`sanity`). `advice` says what to change where it is missed.
+    """
 
     value: Finite | None
     at_most: Finite | None = None
     at_least: Finite | None = None
     passed: bool
+    kind: GateKind = "benchmark"
+    advice: str | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Gate:
@@ -79,6 +86,18 @@ class Gate(Labelled):
         if self.passed != holds:
             raise ValueError(f"gate {self.name!r} says passed={self.passed}, its value says {holds}")
         return self
+
+    @property
+    def words(self) -> str:
+        """Name, value and limit, with as many digits as tell the two apart; where it was missed, the advice."""
+        side, limit = ("at most", self.at_most) if self.at_most is not None else ("at least", self.at_least or 0.0)
+        if self.value is None:
+            text = f"{self} is not finite, must be {side} {limit:g}"
+        else:
+            shown = [(f"{self.value:.{n}g}", f"{limit:.{max(n, 6)}g}") for n in range(4, 18)]
+            value, bound = next((pair for pair in shown if pair[0] != pair[1]), shown[0])
+            text = f"{self} is {value}, must be {side} {bound}"
+        return f"{text}: {self.advice}" if self.advice and not self.passed else text
 
 
 class Terms(Record):

@@ -7,7 +7,8 @@ History of the file format
 - 2: metrics, samples, gates, comparisons and the summary have labels beside their names; curves, the terms of a
   comparison and values withheld have fields of their own; machine, peaks and software have every key written in
   `levinthal.metrics.description`, peaks stand with the repeat alone; `study` says what any study varied, in place of
-  `scaling`. Files of version 1 are read through `schema1`.
+  `scaling`; gates say their kind and what to change; `warnings` of a repeat say what was changed in a person's input.
+  Files of version 1 are read through `schema1`.
 
 A figure that was not measured is `None` and carries a `reason`. Environment variables are never stored.
 """
@@ -26,6 +27,7 @@ from levinthal.harness.results.figures import (
     Comparison,
     Curve,
     Gate,
+    GateKind,
     Kind,
     Metric,
     Samples,
@@ -50,6 +52,7 @@ __all__ = [
     "Curve",
     "Dataset",
     "Gate",
+    "GateKind",
     "Kind",
     "Metric",
     "Phase",
@@ -112,7 +115,10 @@ class Artifact(Record):
 
 
 class Repeat(Record):
-    """One execution of the workload in a process of its own; `implementation` is null where it was not recorded."""
+    """One execution of the workload in a process of its own; `implementation` is null where it was not recorded.
+
+    `warnings` say what was removed, changed or is missing in what a person brought, `notes` what else is to be known.
+    """
 
     index: Annotated[int, Field(ge=0)]
     seed: int
@@ -129,6 +135,7 @@ class Repeat(Record):
     comparisons: tuple[Comparison, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     dataset: Dataset | None = None
+    warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     peaks: Peaks | None = None
     study: StudyPlan | None = None
@@ -155,6 +162,14 @@ class Result(Record):
         Each metric over the repeats: `summary["training rate"]`, `summary["cells seen", {"policy": "dbscan"}]`.
     verdict : {"passed", "failed"}
         `passed` when every repeat that was asked for finished and met its gates.
+
+    Examples
+    --------
+    >>> import levinthal
+    >>> from levinthal.harness import Result
+    >>> result: Result = levinthal.run("cvae", size="smoke", settings={"epochs": 1}, out="smoke")
+    >>> result.size, len(result.repeats), result.summary["training rate"].unit
+    ('smoke', 1, 'frame/s')
     """
 
     schema_: Literal[2] = Field(default=2, alias="schema")

@@ -37,6 +37,14 @@ def load_result(path: str | os.PathLike[str]) -> Result:
     ------
     ResultError
         There is no such file, it is truncated or not a result, or a newer Levinthal wrote it.
+
+    Examples
+    --------
+    >>> import levinthal
+    >>> from levinthal.harness import load_result
+    >>> result = levinthal.run("cvae", size="smoke", settings={"epochs": 1}, out="again")
+    >>> load_result("again/result.json") == result
+    True
     """
     document, file = _document(path)
     schema = document["schema"]

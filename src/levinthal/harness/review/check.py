@@ -116,7 +116,7 @@ def _summary(result: Result, _: Path | None) -> Iterator[str]:
 def _gated(result: Result, _: Path | None) -> Iterator[str]:
     for repeat in result.repeats:
         if repeat.error is None and not repeat.gates:
-            yield f"repeat {repeat.index} reports figures without any gate"
+            yield f"repeat {repeat.index} reports figures without any gate or sanity check"
         if repeat.verdict == "failed":
             for metric in repeat.metrics:
                 if metric.kind == "speed" and metric.value is not None:
@@ -219,12 +219,13 @@ def _journal(result: Result, folder: Path | None) -> Iterator[str]:
     if folder is None or not (folder / EVENTS_FILE).exists():
         return
     logged: dict[int, dict[Key, Any]] = {}
+    warned: dict[int, list[str]] = {}
     for event in read_events(folder / EVENTS_FILE):
         index = event.get("repeat")
         if not isinstance(index, int):
             continue
         if event["event"] == "repeat_start":
-            logged[index] = {}  # a repeat tried again starts from the beginning
+            logged[index], warned[index] = {}, []  # a repeat tried again starts from the beginning
         elif event["event"] == "metric":
             try:
                 key = event_key(event, result.workload.name)
@@ -232,8 +233,12 @@ def _journal(result: Result, folder: Path | None) -> Iterator[str]:
                 yield f"{EVENTS_FILE} has a metric of repeat {index} without a name, or with labels that are none"
             else:
                 logged.setdefault(index, {})[key] = event.get("value")
+        elif event["event"] == "warning":
+            warned.setdefault(index, []).append(str(event.get("sentence")))
     for repeat in result.repeats:
         yield from _unlike_journal(repeat, logged.get(repeat.index))
+        if set(repeat.warnings) != set(warned.get(repeat.index, ())):
+            yield f"repeat {repeat.index}: its warnings are not those of {EVENTS_FILE}"
 
 
 def _unlike_journal(repeat: Repeat, logged: Mapping[Key, Any] | None) -> Iterator[str]:
@@ -249,7 +254,11 @@ def _unlike_journal(repeat: Repeat, logged: Mapping[Key, Any] | None) -> Iterato
 RULES: tuple[Rule, ...] = (
     Rule("verdict follows gates", "the file was edited: run again", _verdict),
     Rule("summary follows repeats", "the file was edited: run again", _summary),
-    Rule("gate before speed", "give the workload a gate; a failed repeat reports no speed", _gated),
+    Rule(
+        "gate before speed",
+        "give the workload a gate, or a sanity check of the answer; a failed repeat reports no speed",
+        _gated,
+    ),
     Rule("names are without labels", "give run.metric labels={...}", lambda result, _: labels_in_names(result), 2),
     Rule("one name, one meaning", "choose another name", lambda result, _: unlike_namesakes(result), 2),
     Rule("phases are consistent", "time each phase with run.phase", _phases),

@@ -22,6 +22,9 @@ def differences(a: Result, b: Result) -> list[str]:
         missed = sum(repeat.verdict != "passed" for repeat in result.repeats)
         if result.verdict != "passed":
             warnings.append(f"{side} failed: {missed} of {len(result.repeats)} repeats do not count")
+    warned_a, warned_b = ([warning for repeat in each.repeats for warning in repeat.warnings] for each in (a, b))
+    for side, said, other in (("A", warned_a, warned_b), ("B", warned_b, warned_a)):
+        warnings += [f"input of {side} alone: {each}" for each in dict.fromkeys(said) if each not in other]
     if a.dataset.synthetic != b.dataset.synthetic:
         kinds = ("synthetic", "real") if a.dataset.synthetic else ("real", "synthetic")
         warnings.append(f"data: A is {kinds[0]}, B is {kinds[1]}")

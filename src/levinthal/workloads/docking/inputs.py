@@ -16,7 +16,13 @@ from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.molecules.rmsd import CrystalPose
 from levinthal.workloads.docking.preparation import pocket_box, prepare_ligand, prepare_receptor
 from levinthal.workloads.docking.preparation.conformations import given_conformations, make_conformations
-from levinthal.workloads.docking.preparation.library import Failure, Prepared, prepare_library, read_library
+from levinthal.workloads.docking.preparation.library import (
+    Failure,
+    Library,
+    Prepared,
+    prepare_library,
+    read_library,
+)
 from levinthal.workloads.docking.settings import DockingSettings
 
 _EMBEDDED = "t4-lysozyme-l99a-p-xylene"
@@ -42,8 +48,8 @@ class Inputs:
         Where it was seen, if it was.
     library, library_failures : sequences
         The compounds to screen, and those that could not be made.
-    notes : tuple of str
-        What a reader must know of the preparation.
+    notes, warnings : tuple of str
+        What a reader must know of the preparation: what was made, and what was changed or left out of what was brought.
     """
 
     name: str
@@ -56,6 +62,7 @@ class Inputs:
     library: tuple[Prepared, ...]
     library_failures: tuple[Failure, ...]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def read_inputs(run: Run, settings: DockingSettings) -> Inputs:
@@ -69,18 +76,19 @@ def read_inputs(run: Run, settings: DockingSettings) -> Inputs:
     embedded_receptor, embedded_ligand = real_complex(_EMBEDDED)
     receptor_path = Path(settings.receptor) if settings.receptor else embedded_receptor
     source = settings.ligand or ("" if settings.ligands else str(embedded_ligand))
-    entries = read_library(settings.ligands) if settings.ligands else ()
+    library = read_library(settings.ligands) if settings.ligands else Library(())
     receptor = prepare_receptor(receptor_path)
     if not settings.receptor:
         receptor = replace(receptor, name="T4 lysozyme L99A")
-    ligand = prepare_ligand(source, None if settings.ligand else "p-xylene") if source else None
+    name = None if settings.ligand else "p-xylene"
+    ligand = prepare_ligand(source, name, template=settings.template) if source else None
     box = _box(settings, receptor, ligand, None if settings.receptor else embedded_ligand)
     _must_hold_atoms(box, receptor)
     receptors = _ensemble(run, settings, receptor, box)
-    prepared, failures = prepare_library(entries)
-    if entries and not prepared:
+    prepared, failures = prepare_library(library.entries)
+    if failures and not prepared:
         raise DataError(f"{settings.ligands}: no compound could be prepared; of the first: {failures[0].reason}")
-    is_seen = ligand is not None and _is_seen(source, ligand, receptor, box)
+    is_seen = ligand is not None and _is_seen(ligand, receptor, box)
     files = [receptor_path, *(Path(each) for each in (source, settings.ligands, *settings.conformations) if each)]
     return Inputs(
         name=_EMBEDDED if not settings.receptor else receptor_path.name,
@@ -93,6 +101,7 @@ def read_inputs(run: Run, settings: DockingSettings) -> Inputs:
         library=prepared,
         library_failures=failures,
         notes=_notes(receptor, ligand, len(receptors)),
+        warnings=(*_of_ligand(ligand), *library.warnings, *_of_library(prepared, failures)),
     )
 
 
@@ -100,7 +109,7 @@ def _box(settings: DockingSettings, receptor: Receptor, ligand: Ligand | None, m
     """Return the box of the pocket: as given, else around the ligand's place, else around the embedded one's."""
     if settings.pocket:
         return pocket_box(settings.pocket, receptor, padding_angstrom=settings.padding)
-    if ligand is not None and _is_file(settings.ligand):
+    if ligand is not None and ligand.placed and settings.ligand:
         return ligand.box(settings.padding)
     if marker is not None:
         return prepare_ligand(str(marker)).box(settings.padding)
@@ -128,9 +137,9 @@ def _is_file(source: str) -> bool:
         return False
 
 
-def _is_seen(source: str, ligand: Ligand, receptor: Receptor, box: Box) -> bool:
+def _is_seen(ligand: Ligand, receptor: Receptor, box: Box) -> bool:
     """Say whether the ligand was read where it sits: from a file with places, in the box and beside the receptor."""
-    if not _is_file(source):
+    if not ligand.placed:
         return False
     places = ligand.source_coordinates_angstrom[ligand.heavy_atoms]
     scored = receptor.coordinates_angstrom[receptor.vina_types >= 0]
@@ -155,6 +164,23 @@ def _notes(receptor: Receptor, ligand: Ligand | None, n_conformations: int) -> t
     if n_conformations > 1:
         notes.append(f"The pocket has {n_conformations} conformations; the energy of a conformation counts.")
     return tuple(notes)
+
+
+def _of_ligand(ligand: Ligand | None) -> list[str]:
+    return [] if ligand is None else [f"Ligand {ligand.name}: {each}." for each in ligand.warnings]
+
+
+def _of_library(prepared: Sequence[Prepared], failures: Sequence[Failure]) -> list[str]:
+    """Say in two lines how many compounds of a library were changed and how many left out."""
+    total, words = len(prepared) + len(failures), []
+    if failures:
+        first = f"{failures[0].name}, {failures[0].reason}"
+        words.append(f"{len(failures)} of {total} compounds were left out (first: {first}): ranked.csv says why.")
+    changed = [each for each in prepared if each.ligand.warnings]
+    if changed:
+        first = f"{changed[0].entry.name}, {changed[0].ligand.warnings[0]}"
+        words.append(f"{len(changed)} of {total} compounds were changed (first: {first}): ranked.csv says how.")
+    return words
 
 
 def _sha256(files: Sequence[Path]) -> str:

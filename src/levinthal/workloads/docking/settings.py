@@ -19,7 +19,12 @@ class DockingSettings(ImplementationSettings):
         description="Receptor: a PDB or PDBQT file; empty for T4 lysozyme L99A with p-xylene, a crystal complex.",
     )
     ligand: str = Field(
-        default="", description="Ligand: an SDF, MOL2 or PDBQT file, or a SMILES string; empty only with ligands."
+        default="",
+        description="Ligand: an SDF, MOL2, PDBQT or SMILES file, or a SMILES string; empty only with ligands.",
+    )
+    template: str = Field(
+        default="",
+        description="SMILES of a ligand that is a PDBQT file, which has no bond orders: poses get them from it.",
     )
     pocket: str = Field(
         default="",
@@ -29,8 +34,8 @@ class DockingSettings(ImplementationSettings):
     padding: float = Field(default=4.0, gt=0.0, le=20.0, description="A added on each side of what marks the pocket.")
     ligands: str = Field(
         default="",
-        description="Library to screen: a file of SMILES with names (a third column active or decoy marks what is "
-        "known), an SDF file, or l99a for the built-in one; a ranked list is written.",
+        description="Library to screen: a file of SMILES with names (a last word active or decoy marks what is known), "
+        "CSV, SDF or MOL2, each also as .gz, or l99a for the built-in one; a ranked list is written.",
     )
     function: Literal["vina", "vinardo"] = Field(default="vina", description="Scoring function.")
     spacing: float = Field(default=0.375, ge=0.1, le=1.0, description="A between the nodes of the maps.")
@@ -96,6 +101,8 @@ class DockingSettings(ImplementationSettings):
     def _fit_together(self) -> DockingSettings:
         if self.receptor and not (self.ligand or self.ligands):
             raise ValueError("a receptor without a ligand: set ligand=FILE or SMILES, or ligands=FILE to screen")
+        if self.template and not self.ligand:
+            raise ValueError("a template without a ligand: set ligand=FILE.pdbqt")
         SEARCHES.check(self.methods)
         if self.policy and not any(SEARCHES.declared(each, "needs_model") for each in self.methods):
             raise ValueError("a policy, and no search among the methods that uses one: add policy to methods")

@@ -42,6 +42,8 @@ class DockingWorkload:
         with run.phase("prepare") as phase:
             inputs = read_inputs(run, settings)
             phase.items = len(inputs.receptors)
+        for sentence in inputs.warnings:
+            run.warn(sentence)
         for sentence in inputs.notes:
             run.note(sentence)
         run.dataset(inputs.name, version="1", sha256=inputs.sha256, synthetic=False)

@@ -74,7 +74,7 @@ def test_mol2_with_sybyl_types():
 
 def test_changes_are_noted(tmp_path):
     salt = prepare_ligand("[Na+].CC(=O)[O-]")
-    assert "largest of 2 fragments taken" in salt.notes
+    assert "largest of 2 fragments taken (C2H3O2-), left out: Na+" in salt.warnings
     flat = Chem.MolFromSmiles("CCO")
     AllChem.Compute2DCoords(flat)
     drawn = prepare_ligand(Chem.MolToMolBlock(flat))
@@ -84,7 +84,7 @@ def test_changes_are_noted(tmp_path):
     molecule = Chem.AddHs(heavy)
     AllChem.EmbedMolecule(molecule, randomSeed=1)
     bare = prepare_ligand(Chem.MolToMolBlock(Chem.RemoveHs(molecule)))
-    assert bare.notes == ("6 hydrogens added",)
+    assert bare.warnings == ("6 hydrogens added that the file lacks; protonation as its charges say",)
 
 
 @pytest.mark.parametrize(

@@ -94,8 +94,14 @@ class Ligand:
         The ligand as an MDL mol block with all its atoms, in the frame of the source.
     mol_block_atoms : ndarray of int64, shape (n,)
         Index of each atom in the mol block.
+    has_bond_orders : bool
+        Whether the mol block has them; else all its bonds are single.
+    placed : bool
+        Whether it stands where its source has it; else it was made, about the origin.
     notes : tuple of str
-        What preparation changed.
+        What preparation made.
+    warnings : tuple of str
+        What of the source was changed, left out or missing.
     """
 
     name: str
@@ -109,7 +115,10 @@ class Ligand:
     n_torsions: float
     mol_block: str = ""
     mol_block_atoms: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    has_bond_orders: bool = True
+    placed: bool = True
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check("ligand", self, "elements", "types", "atom_names", "vina_types")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ import torch
 from levinthal.workloads.docking.molecules.atom_types import ELEMENTS
 from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
 from levinthal.workloads.docking.molecules.pose import superposed
+
+if TYPE_CHECKING:
+    import gemmi
 
 
 def pose_record(
@@ -42,7 +46,8 @@ def pose_record(
     block = Chem.MolToMolBlock(molecule, kekulize=False)
     title = " ".join(name.split())[:80]
     lines = [title, *block.split("\n")[1:]]
-    data = "".join(f">  <{key}>\n{_one_line(value)}\n\n" for key, value in fields.items())
+    marked = fields if ligand.has_bond_orders else {**fields, "bond_orders": "not known: all written as single"}
+    data = "".join(f">  <{key}>\n{_one_line(value)}\n\n" for key, value in marked.items())
     return "\n".join(lines).rstrip("\n") + f"\n{data}$$$$\n"
 
 
@@ -51,21 +56,50 @@ def _one_line(value: object) -> str:
 
 
 def receptor_pdb(receptors: Sequence[Receptor]) -> str:
-    """Return receptor conformations as a PDB file, a model for each."""
-    text = []
+    """Return receptor conformations as a PDB file, a model for each; waters and metals are HETATM records."""
+    import gemmi
+
+    structure = gemmi.Structure()
     for number, receptor in enumerate(receptors, 1):
-        text.append(f"MODEL     {number:>4}")
-        for serial, (name, residue, kind, (x, y, z)) in enumerate(
-            zip(receptor.atom_names, receptor.residues, receptor.types, receptor.coordinates_angstrom, strict=True), 1
-        ):
-            parts = residue.split(" ")
+        structure.add_model(_model(receptor, number))
+    structure.shorten_chain_names()
+    structure.assign_serial_numbers()
+    options = gemmi.PdbWriteOptions(minimal=True)
+    options.cryst1_record = False
+    return str(structure.make_pdb_string(options))
+
+
+def _model(receptor: Receptor, number: int) -> gemmi.Model:
+    import gemmi
+
+    model = gemmi.Model(number)
+    chains: dict[str, gemmi.Chain] = {}
+    last = None
+    for name, label, kind, place in zip(
+        receptor.atom_names, receptor.residues, receptor.types, receptor.coordinates_angstrom, strict=True
+    ):
+        element = gemmi.Element(ELEMENTS.get(kind, "C"))
+        if label != last:
+            parts = label.split(" ")
             chain = parts[1] if len(parts) > 2 and parts[1] != "-" else "A"
-            digits = "".join(each for each in parts[-1] if each.isdigit())
-            element = ELEMENTS.get(kind, "C").upper()
-            shown = name[:4] if len(name) > 3 or len(element) > 1 else f" {name}"
-            text.append(
-                f"ATOM  {serial % 100_000:>5} {shown:<4} {parts[0][:3]:>3} {chain[:1]}{digits[-4:]:>4}    "
-                f"{x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00          {element:>2}"
-            )
-        text.append("ENDMDL")
-    return "\n".join([*text, "END", ""])
+            residue = gemmi.Residue()
+            residue.name = parts[0][:5]
+            residue.seqid = _seqid(parts[-1])
+            residue.het_flag = "H" if residue.is_water() or element.is_metal else "A"
+            added = chains.setdefault(chain, gemmi.Chain(chain))
+            added.add_residue(residue)
+            last = label
+        atom = gemmi.Atom()
+        atom.name, atom.element, atom.pos = name[:4], element, gemmi.Position(*place)
+        added[-1].add_atom(atom)
+    for each in chains.values():
+        model.add_chain(each)
+    return model
+
+
+def _seqid(number: str) -> gemmi.SeqId:
+    """Return `315A` as number and insertion code; 1 for what is not a number."""
+    import gemmi
+
+    digits = number.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+    return gemmi.SeqId(number) if digits.removeprefix("-").isdigit() else gemmi.SeqId("1")

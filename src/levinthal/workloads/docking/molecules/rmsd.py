@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,13 @@ def automorphisms(
     ndarray, (symmetries, atoms)
         The identity is among them.
     """
+    molecule = plain_graph(elements, bonds)
+    found = molecule.GetSubstructMatches(molecule, uniquify=False, maxMatches=most)
+    return np.asarray(found or [range(len(elements))], np.int64)
+
+
+def plain_graph(elements: Sequence[str], bonds: npt.ArrayLike) -> Any:
+    """Return an RDKit molecule of elements and bonds without orders, shape (bonds, 2), to match graphs with."""
     from rdkit import Chem
 
     molecule = Chem.RWMol()
@@ -48,8 +56,7 @@ def automorphisms(
         molecule.AddBond(int(first), int(second), Chem.BondType.SINGLE)
     molecule.UpdatePropertyCache(strict=False)
     Chem.FastFindRings(molecule)
-    found = molecule.GetSubstructMatches(molecule, uniquify=False, maxMatches=most)
-    return np.asarray(found or [range(len(elements))], np.int64)
+    return molecule
 
 
 def symmetric_rmsd(

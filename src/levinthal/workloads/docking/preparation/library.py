@@ -1,4 +1,4 @@
-"""Libraries to screen: SMILES with names, SDF files, or the built-in one; a bad line is named and stops nothing.
+"""Libraries to screen: SMILES with names, CSV, SDF and MOL2 files, or the built-in one; a bad line stops nothing.
 
 The built-in library is what is known to bind in the cavity of T4 lysozyme L99A, and what is not. Binders and their
 binding free energies after Morton, Baase and Matthews, Biochemistry 34:8564 (1995); compounds of similar size that were
@@ -7,14 +7,16 @@ not seen to bind after the same and Wei et al., J. Mol. Biol. 322:339 (2002).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from levinthal.errors import DataError, LevinthalError
 from levinthal.workloads.docking.molecules.molecule import Ligand
-from levinthal.workloads.docking.preparation.ligands import prepare_ligand
-from levinthal.workloads.docking.preparation.text import read_text
+from levinthal.workloads.docking.preparation.compound_tables import FLAGS, rows_of
+from levinthal.workloads.docking.preparation.ligands import ligand_of
+from levinthal.workloads.docking.preparation.records import Form, fields_of, split_records, title_of
+from levinthal.workloads.docking.preparation.sources import Source, read_molecules
 
 
 @dataclass(frozen=True)
@@ -23,17 +25,24 @@ class LibraryEntry:
 
     Attributes
     ----------
-    name, smiles : str
+    name : str
+    smiles : str
+        SMILES, or the record where the library is an SDF or MOL2 file.
     active : bool or None
         Whether it is known to bind; None where nothing is known.
     binding_kcal_mol : float or None
         Measured binding free energy.
+    form : {"SMILES", "SDF", "MOL2"}
+    where : str
+        Where it stands in its file: `line 5`.
     """
 
     name: str
     smiles: str
     active: bool | None = None
     binding_kcal_mol: float | None = None
+    form: Form = "SMILES"
+    where: str = ""
 
 
 _BINDERS = {
@@ -65,7 +74,7 @@ L99A_LIBRARY: tuple[LibraryEntry, ...] = (
 
 BUILT_IN = "l99a"
 
-_MARKS = {"active": True, "1": True, "decoy": False, "inactive": False, "0": False}
+_NAME_FIELDS = ("name", "id", "title", "idnumber", "compound_id", "zinc_id", "chembl_id", "catalog id", "_name")
 
 
 @dataclass(frozen=True)
@@ -84,81 +93,102 @@ class Prepared:
     ligand: Ligand
 
 
-def read_library(source: str) -> tuple[LibraryEntry, ...]:
+@dataclass(frozen=True)
+class Library:
+    """What a file of compounds holds.
+
+    Attributes
+    ----------
+    entries : tuple of LibraryEntry
+        Their names are unique.
+    warnings : tuple of str
+        What was read of it and could not be understood.
+    """
+
+    entries: tuple[LibraryEntry, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def read_library(source: str) -> Library:
     """Read a library.
 
     Parameters
     ----------
     source : str
-        `l99a`; a file of lines `SMILES name [active|decoy]`, where `#` begins a comment; or an SDF file, whose field
-        `active`, where there is one, marks what is known.
-
-    Returns
-    -------
-    tuple of LibraryEntry
-        A compound of an SDF file has its mol block in place of SMILES; names are made unique.
+        `l99a`, or a file, which may be gzipped: lines of SMILES or CSV (see `compound_tables`), an SDF file, whose
+        field `active`, where there is one, marks what is known, or a MOL2 file.
 
     Raises
     ------
     DataError
-        The file cannot be read or holds no compound, or a mark is neither active nor decoy.
+        The file cannot be read, holds no compound, or is of another format.
     """
     if source == BUILT_IN:
-        return L99A_LIBRARY
+        return Library(L99A_LIBRARY)
     path = Path(source)
-    text = read_text(path)
-    entries = tuple(_sdf(text, path) if path.suffix.lower() in (".sdf", ".sd", ".mol") else _smiles(text, path))
+    form, text = read_molecules(path)
+    if form == "PDBQT":
+        raise DataError(
+            f"{path}: a library is not read from PDBQT: give SMILES, CSV, SDF or MOL2, or ligand={path} alone"
+        )
+    doubts: list[str] = []
+    found = _of_table(text, path, doubts) if form == "SMILES" else _of_records(text, form, doubts)
+    entries = _unique(tuple(found))
     if not entries:
         raise DataError(f"{path} holds no compound: give a line SMILES name for each")
-    return _unique(entries)
+    warnings = (
+        (f"{path.name}: {len(doubts)} marks are neither active nor decoy and were left out (first: {doubts[0]})",)
+        if doubts
+        else ()
+    )
+    return Library(entries, warnings)
 
 
-def prepare_library(entries: Sequence[LibraryEntry]) -> tuple[tuple[Prepared, ...], tuple[Failure, ...]]:
-    """Make ligands; those that cannot be made are failures."""
+def prepare_library(
+    entries: Sequence[LibraryEntry], on_entry: Callable[[], None] = lambda: None
+) -> tuple[tuple[Prepared, ...], tuple[Failure, ...]]:
+    """Make ligands, `on_entry` being called after each; those that cannot be made are failures."""
     prepared, failures = [], []
     for entry in entries:
         try:
-            prepared.append(Prepared(entry, prepare_ligand(entry.smiles, name=entry.name)))
+            prepared.append(Prepared(entry, ligand_of(Source(entry.form, entry.smiles, entry.name))))
         except LevinthalError as error:
-            failures.append(Failure(entry.name, str(error)))
+            failures.append(Failure(entry.name, f"{entry.where}: {error}".removeprefix(": ")))
+        on_entry()
     return tuple(prepared), tuple(failures)
 
 
-def _smiles(text: str, path: Path) -> Iterator[LibraryEntry]:
-    for number, line in enumerate(text.splitlines(), 1):
-        fields = line.split()
-        if not fields or line.lstrip().startswith("#"):
-            continue
-        mark = fields[2] if len(fields) > 2 else None
-        yield LibraryEntry(
-            fields[1] if len(fields) > 1 else f"compound {number}", fields[0], _active(mark, f"{path}, line {number}")
-        )
+def _of_table(text: str, path: Path, doubts: list[str]) -> Iterator[LibraryEntry]:
+    for row in rows_of(text, str(path)):
+        where = f"line {row.line}"
+        name = row.name or f"compound {row.line}"
+        yield LibraryEntry(name, row.smiles, _active(row.mark, where, doubts), where=where)
 
 
-def _sdf(text: str, path: Path) -> Iterator[LibraryEntry]:
-    for number, record in enumerate(text.replace("\r\n", "\n").split("$$$$\n"), 1):
-        if not record.strip():
-            continue
-        name = record.split("\n", 1)[0].strip() or f"compound {number}"
-        _, tagged, rest = record.partition("<active>")
-        # the field's value stands on the line after its tag
-        mark = rest.split("\n")[1].strip() if tagged and "\n" in rest else None
-        yield LibraryEntry(name, record, _active(mark or None, f"{path}, record {number}"))
+def _of_records(text: str, form: Form, doubts: list[str]) -> Iterator[LibraryEntry]:
+    for number, record in enumerate(split_records(text, form), 1):
+        where = f"record {number}"
+        fields = fields_of(record) if form == "SDF" else {}
+        named = (fields[key] for key in _NAME_FIELDS if fields.get(key))
+        name = title_of(record, form) or next(named, f"compound {number}")
+        mark = _active(fields.get("active", ""), where, doubts)
+        yield LibraryEntry(name, record, mark, form=form, where=where)
 
 
-def _active(mark: str | None, where: str) -> bool | None:
-    if mark is None:
-        return None
-    if mark.lower() not in _MARKS:
-        raise DataError(f"{where}: {mark[:20]!r} is neither active nor decoy: write one of them, or nothing")
-    return _MARKS[mark.lower()]
+def _active(mark: str, where: str, doubts: list[str]) -> bool | None:
+    if mark and mark.lower() not in FLAGS:
+        doubts.append(f"{mark[:20]!r} in {where}")
+    return FLAGS.get(mark.lower())
 
 
 def _unique(entries: tuple[LibraryEntry, ...]) -> tuple[LibraryEntry, ...]:
-    seen: dict[str, int] = {}
+    taken: set[str] = set()
     named = []
     for entry in entries:
-        count = seen[entry.name] = seen.get(entry.name, 0) + 1
-        name = entry.name if count == 1 else f"{entry.name} ({count})"
-        named.append(LibraryEntry(name, entry.smiles, entry.active, entry.binding_kcal_mol))
+        name, count = entry.name, 1
+        while name in taken:
+            count += 1
+            name = f"{entry.name} ({count})"
+        taken.add(name)
+        named.append(replace(entry, name=name))
     return tuple(named)

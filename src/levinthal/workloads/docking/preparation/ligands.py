@@ -1,45 +1,47 @@
-"""Ligands from SDF, MOL2, PDBQT files and SMILES: made whole by RDKit, typed by meeko.
+"""Ligands from SDF, MOL2, PDBQT files and SMILES: made whole by RDKit, typed by meeko, and compared with their source.
 
 Of a file the first molecule is taken, of salts the largest fragment; hydrogens are added where they are missing. SMILES
-and flat drawings get a 3-D structure (ETKDGv3, then MMFF94). The protonation state is that of the source. Each change
-stands in the ligand's notes.
+and flat drawings get a 3-D structure (ETKDGv3, then MMFF94). The protonation state is that of the source. What was
+changed or left out of what a person brought stands in the ligand's warnings, what was made for it in its notes. A
+ligand whose charge, hydrogens or stereochemistry are not those of its source is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from levinthal.errors import DataError
 from levinthal.workloads.docking.molecules.molecule import Ligand
-from levinthal.workloads.docking.preparation.libraries import REFUSED, quiet_libraries, refusing
+from levinthal.workloads.docking.preparation.chemistry import FIX, atom_word, largest_fragment, parsed, sanitise
+from levinthal.workloads.docking.preparation.embedding import embedded
+from levinthal.workloads.docking.preparation.libraries import refusing
+from levinthal.workloads.docking.preparation.ligand_typing import typed_ligand
+from levinthal.workloads.docking.preparation.mol2 import molecule_of_mol2
 from levinthal.workloads.docking.preparation.pdbqt import MOST_LIGAND_ATOMS, ligand_from_pdbqt
-from levinthal.workloads.docking.preparation.text import FARTHEST_ANGSTROM, read_text
+from levinthal.workloads.docking.preparation.places import flat_centres, flatten, is_in_space
+from levinthal.workloads.docking.preparation.records import check_single, split_records
+from levinthal.workloads.docking.preparation.sources import Source, source_of
+from levinthal.workloads.docking.preparation.stereo import Stereo, lost_stereo, stereo_of
+from levinthal.workloads.docking.preparation.templates import with_bond_orders
 
 _LONGEST_SMILES = 1_000
-_MOST_SMILES_ATOMS = 100
 _LONGEST_TEXT = 2_000_000
-_NEAREST_ANGSTROM = 0.3
-_SEED = 20_131
-_EMBEDDING_SECONDS = 4
-_MINIMISING_STEPS = 500
-_FIX = "fix or replace it"
 _ELEMENTS = frozenset(("H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "Si"))
 
 
-def prepare_ligand(source: str | Path, name: str | None = None) -> Ligand:
+def prepare_ligand(source: str | Path, name: str | None = None, *, template: str = "") -> Ligand:
     """Make a ligand of a file or of SMILES.
 
     Parameters
     ----------
     source : str or Path
-        A file (`.sdf`, `.mol`, `.mol2`, `.pdbqt`), an MDL mol block, or SMILES.
+        A file (`.sdf`, `.mol`, `.mol2`, `.pdbqt`, `.smi`, each also as `.gz`), an SDF or MOL2 record, or SMILES.
     name : str, optional
         By default what the source says, or the name of the file.
+    template : str
+        SMILES that a PDBQT file, which has no bond orders, takes them from.
 
     Raises
     ------
@@ -53,57 +55,61 @@ def prepare_ligand(source: str | Path, name: str | None = None) -> Ligand:
     >>> len(ligand.heavy_atoms)
     8
     """
-    text = str(source)
-    if "\n" in text:
-        return ligand_from_mol_block(text, name or text.split("\n", 1)[0].strip()[:80] or "ligand")
-    readers: dict[str, Callable[[str, str], Ligand]] = {
-        ".sdf": ligand_from_mol_block,
-        ".sd": ligand_from_mol_block,
-        ".mol": ligand_from_mol_block,
-        ".mol2": ligand_from_mol2,
-        ".pdbqt": ligand_from_pdbqt,
-    }
-    path = Path(source)
-    reader = readers.get(path.suffix.lower())
-    if reader is not None:
-        return reader(read_text(path), name or path.stem)
-    return ligand_from_smiles(text, name or text[:40])
+    return ligand_of(source_of(source, name), template=template)
+
+
+def ligand_of(source: Source, *, template: str = "") -> Ligand:
+    """Make a ligand of a source whose format is known; see `prepare_ligand`."""
+    if source.form == "PDBQT":
+        return with_bond_orders(ligand_from_pdbqt(source.text, source.name), source.text, template)
+    if template:
+        raise DataError(f"{source.name[:80]}: {source.form} has bond orders: leave template out, it is for PDBQT")
+    makers = {"SDF": ligand_from_mol_block, "MOL2": ligand_from_mol2, "SMILES": ligand_from_smiles}
+    ligand = makers[source.form](source.text, source.name)
+    if source.n_records > 1:
+        first = f"first of {source.n_records} molecules taken; ligands=FILE screens all"
+        ligand = replace(ligand, warnings=(first, *ligand.warnings))
+    return ligand
 
 
 def ligand_from_mol_block(text: str, name: str) -> Ligand:
     """Make a ligand of the first record of an SDF file, or of a mol block."""
     from rdkit import Chem
 
-    record = text.replace("\r\n", "\n").split("$$$$", 1)[0]
+    record = next(iter(split_records(text, "SDF")), "")
     _check_length(record, name)
-    molecule = _parsed(lambda: Chem.MolFromMolBlock(record, sanitize=False, removeHs=False, strictParsing=True), name)
-    return _ligand(molecule, name)
+    check_single(record, name)
+    molecule = parsed(lambda: Chem.MolFromMolBlock(record, sanitize=False, removeHs=False, strictParsing=True), name)
+    sanitise(molecule, name)
+    return _ligand(molecule, name, [])
 
 
 def ligand_from_mol2(text: str, name: str) -> Ligand:
     """Make a ligand of the first molecule of a MOL2 file with Sybyl atom types."""
-    from rdkit import Chem
-
-    parts = text.replace("\r\n", "\n").split("@<TRIPOS>MOLECULE")
-    if len(parts) < 2:
+    records = split_records(text, "MOL2")
+    if not records:
         raise DataError(f"{name} is not a MOL2 file: it lacks @<TRIPOS>MOLECULE")
-    record = "@<TRIPOS>MOLECULE" + parts[1]
-    _check_length(record, name)
-    molecule = _parsed(
-        lambda: Chem.MolFromMol2Block(record, sanitize=False, removeHs=False, cleanupSubstructures=True), name
-    )
-    return _ligand(molecule, name)
+    _check_length(records[0], name)
+    return _ligand(*_named(molecule_of_mol2(records[0], name), name))
 
 
 def ligand_from_smiles(smiles: str, name: str) -> Ligand:
-    """Make a ligand of SMILES, at the origin."""
+    """Make a ligand of SMILES, with or without a CXSMILES extension, at the origin."""
     from rdkit import Chem
 
     text = smiles.strip()
-    if not text or len(text) > _LONGEST_SMILES or len(text.split()) > 1:
+    words = text.split(maxsplit=1)
+    extended = len(words) == 2 and words[1].startswith("|") and words[1].endswith("|")
+    if not text or len(text) > _LONGEST_SMILES or not (len(words) == 1 or extended):
         raise DataError(f"{name[:80]}: SMILES are one word of at most {_LONGEST_SMILES} characters")
-    molecule = _parsed(lambda: Chem.MolFromSmiles(text, sanitize=False), name)
-    return _ligand(molecule, name)
+    molecule = parsed(lambda: Chem.MolFromSmiles(text, sanitize=False), name, "SMILES, and is not a file")
+    sanitise(molecule, name)
+    molecule.RemoveAllConformers()  # a CXSMILES extension may hold a drawing
+    return _ligand(molecule, name, [])
+
+
+def _named(read: tuple[Any, list[str]], name: str) -> tuple[Any, str, list[str]]:
+    return read[0], name, read[1]
 
 
 def _check_length(text: str, name: str) -> None:
@@ -111,37 +117,33 @@ def _check_length(text: str, name: str) -> None:
         raise DataError(f"{name} has {len(text) / 1e6:.0f} million characters: a ligand has at most 2")
 
 
-def _parsed(parse: Callable[[], Any], name: str) -> Any:
-    """Parse and sanitise a molecule; name the atom at fault."""
-    from rdkit import Chem
-
-    broken = f"{name[:80]} is not a sound molecule"
-    with refusing(f"{name[:80]} cannot be read", _FIX):
-        molecule = parse()
-    if molecule is None or molecule.GetNumAtoms() == 0:
-        raise DataError(f"{name[:80]} cannot be read as a molecule: {_FIX}")
-    with refusing(broken, _FIX):
-        try:
-            problems = Chem.DetectChemistryProblems(molecule)
-            if problems:
-                where = f"atom {problems[0].GetAtomIdx() + 1}: " if hasattr(problems[0], "GetAtomIdx") else ""
-                raise DataError(f"{name[:80]}: {where}{problems[0].Message()[:200]}: fix its bonds or charges")
-            Chem.SanitizeMol(molecule)
-        except RuntimeError:  # RDKit's own broken invariant, in words for its developers
-            raise DataError(f"{broken}: its valences make no sense: {_FIX}") from None
-    return molecule
-
-
-def _ligand(molecule: Any, name: str) -> Ligand:
-    """Complete a molecule, give it a structure where it has none, and type it."""
-    from rdkit import Chem
-
+def _ligand(molecule: Any, name: str, warnings: list[str]) -> Ligand:
+    """Complete a sanitised molecule, give it a structure where it has none, type it, and compare it with what came."""
+    molecule, left_out = largest_fragment(molecule, name)
+    warnings += [left_out] if left_out else []
+    _check_atoms(molecule, name)
+    warnings += _radicals(molecule)
     notes: list[str] = []
-    with refusing(f"{name[:80]} is not a sound molecule", _FIX):
-        fragments = Chem.GetMolFrags(molecule, asMols=True, sanitizeFrags=True)
-    if len(fragments) > 1:
-        molecule = max(fragments, key=lambda one: (one.GetNumHeavyAtoms(), one.GetNumAtoms()))
-        notes.append(f"largest of {len(fragments)} fragments taken")
+    in_space = is_in_space(molecule, name)
+    drawn = not in_space and molecule.GetNumConformers() > 0
+    if in_space:
+        molecule.GetConformer().Set3D(True)
+        warnings += _flat(molecule)
+    elif drawn:
+        flatten(molecule)
+        warnings.append("it is a flat drawing or lacks coordinates: a 3-D structure was made, its place is not known")
+    wanted = stereo_of(molecule)
+    whole = _with_hydrogens(molecule, name, in_space, warnings, notes)
+    if not in_space:
+        whole = embedded(whole, name)
+        notes.append("3-D structure made by ETKDGv3 and MMFF94; protonation as in the source")
+        warnings += _isomer(molecule, wanted)
+    ligand = typed_ligand(whole, name)
+    _compare(molecule, wanted, ligand)
+    return replace(ligand, placed=in_space, notes=tuple(notes), warnings=tuple(warnings))
+
+
+def _check_atoms(molecule: Any, name: str) -> None:
     for atom in molecule.GetAtoms():
         if atom.GetSymbol() not in _ELEMENTS:
             raise DataError(
@@ -152,94 +154,58 @@ def _ligand(molecule: Any, name: str) -> Ligand:
         raise DataError(f"{name[:80]} has no heavy atom: there is nothing to dock")
     if molecule.GetNumAtoms() > MOST_LIGAND_ATOMS:
         raise DataError(f"{name[:80]} has {molecule.GetNumAtoms()} atoms: a ligand has at most {MOST_LIGAND_ATOMS}")
-    in_space = molecule.GetNumConformers() > 0 and _has_places(molecule, name)
-    n_before = molecule.GetNumAtoms()
-    with refusing(f"{name[:80]}: hydrogens cannot be added", _FIX):
-        molecule = Chem.AddHs(molecule, addCoords=in_space)
-    if molecule.GetNumAtoms() > n_before:
-        notes.append(f"{molecule.GetNumAtoms() - n_before} hydrogens added")
-    if not in_space:
-        molecule = _embedded(molecule, name)
-        notes.append("3-D structure made by ETKDGv3 and MMFF94; protonation as in the source")
-    return _typed(molecule, name, notes)
 
 
-def _has_places(molecule: Any, name: str) -> bool:
-    """Say whether atoms stand in space, not in a drawing or all on one spot."""
-    places = molecule.GetConformer().GetPositions()
-    broken = np.flatnonzero(~(np.abs(places) < FARTHEST_ANGSTROM).all(axis=1))
-    if len(broken):
-        raise DataError(f"{name[:80]}: atom {broken[0] + 1} is not within {FARTHEST_ANGSTROM:g} A: fix that line")
-    if len(places) > 1 and np.allclose(places, places[0]):
-        return False
-    distances = np.linalg.norm(places[:, None] - places, axis=-1) + np.where(np.eye(len(places)) > 0, np.inf, 0.0)
-    if distances.min() < _NEAREST_ANGSTROM:
-        first, second = sorted(np.unravel_index(int(distances.argmin()), distances.shape))
-        raise DataError(f"{name[:80]}: the atoms {first + 1} and {second + 1} have one position: fix their lines")
-    return bool(molecule.GetConformer().Is3D())
+def _radicals(molecule: Any) -> list[str]:
+    found = [atom_word(molecule, atom.GetIdx()) for atom in molecule.GetAtoms() if atom.GetNumRadicalElectrons()]
+    return [f"written as a radical: {', '.join(found[:5])}; are hydrogens missing?"] if found else []
 
 
-def _embedded(molecule: Any, name: str) -> Any:
-    from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
-
-    if molecule.GetNumHeavyAtoms() > _MOST_SMILES_ATOMS:
-        raise DataError(
-            f"{name[:80]} has {molecule.GetNumHeavyAtoms()} heavy atoms, more than {_MOST_SMILES_ATOMS}: "
-            "give a file with its 3-D structure"
-        )
-    parameters: Any = rdDistGeom.ETKDGv3()
-    parameters.randomSeed = _SEED
-    parameters.timeout = _EMBEDDING_SECONDS
-    with quiet_libraries():
-        try:
-            found = rdDistGeom.EmbedMolecule(molecule, parameters)
-            if found != 0:
-                parameters.useRandomCoords = True
-                found = rdDistGeom.EmbedMolecule(molecule, parameters)
-            if found == 0 and rdForceFieldHelpers.MMFFHasAllMoleculeParams(molecule):
-                rdForceFieldHelpers.MMFFOptimizeMolecule(molecule, maxIters=_MINIMISING_STEPS)
-        except REFUSED:
-            found = -1
-    if found != 0:
-        raise DataError(f"{name[:80]}: RDKit finds no 3-D structure: give a file that has one")
-    return molecule
-
-
-def _typed(molecule: Any, name: str, notes: list[str]) -> Ligand:
-    """Let meeko find types and rotatable bonds, and keep which atom is which."""
-    from meeko import MoleculePreparation, PDBQTWriterLegacy
-    from rdkit import Chem
-
-    refused = f"{name[:80]}: meeko refuses it"
-    with refusing(refused, _FIX):
-        (setup,) = MoleculePreparation(rigid_macrocycles=True).prepare(molecule)
-        text, sound, reason = PDBQTWriterLegacy.write_string(setup, add_index_map=True)
-        block = Chem.MolToMolBlock(molecule, forceV3000=molecule.GetNumAtoms() > 999)
-    if not sound:
-        raise DataError(f"{refused}: {str(reason)[:200]}: {_FIX}")
-    numbers = _index_map(text)
-    ligand = ligand_from_pdbqt(text, name)
-    places = molecule.GetConformer().GetPositions()
-    order = np.array([numbers[serial] for serial in range(1, len(ligand.types) + 1)], np.int64)
-    # The file's three decimals would shift the template against the mol block.
-    exact = places[order]
-    centre = exact[ligand.heavy_atoms].mean(axis=0)
-    return replace(
-        ligand,
-        coordinates_angstrom=exact - centre,
-        centre_angstrom=centre,
-        atom_names=tuple(f"{element}{number + 1}" for element, number in zip(ligand.elements, order, strict=True)),
-        mol_block=block,
-        mol_block_atoms=order,
-        notes=tuple(notes),
+def _flat(molecule: Any) -> list[str]:
+    found = flat_centres(molecule)
+    return (
+        [f"flat in space, though sp3 by its bonds: {', '.join(found[:5])}; are bond orders missing?"] if found else []
     )
 
 
-def _index_map(text: str) -> dict[int, int]:
-    """Return the index in the molecule of each serial number of a PDBQT file of meeko's."""
-    numbers: dict[int, int] = {}
-    for line in text.splitlines():
-        if line.startswith("REMARK INDEX MAP"):
-            values = [int(value) for value in line.split()[3:]]
-            numbers.update(zip(values[1::2], (value - 1 for value in values[::2]), strict=True))
-    return numbers
+def _isomer(molecule: Any, wanted: Stereo) -> list[str]:
+    """Say which stereochemistry was chosen because the source leaves it open."""
+    found = []
+    if wanted.unspecified:
+        which = ", ".join(wanted.unspecified[:5])
+        found.append(f"the stereochemistry at {which} is not specified: one isomer was taken; write it with @ or /")
+    if molecule.GetStereoGroups():
+        found.append("it is given as a mixture or by relative stereochemistry: the isomer that is written was taken")
+    return found
+
+
+def _with_hydrogens(molecule: Any, name: str, in_space: bool, warnings: list[str], notes: list[str]) -> Any:
+    from rdkit import Chem
+
+    with refusing(f"{name[:80]}: hydrogens cannot be added", FIX):
+        whole = Chem.AddHs(molecule, addCoords=in_space)
+    added = whole.GetNumAtoms() - molecule.GetNumAtoms()
+    if added and in_space:
+        warnings.append(f"{added} hydrogens added that the file lacks; protonation as its charges say")
+    elif added:
+        notes.append(f"{added} hydrogens added")
+    return whole
+
+
+def _compare(source: Any, wanted: Stereo, ligand: Ligand) -> None:
+    """Read the prepared ligand as another program would, and refuse it where it is not what its source says."""
+    from rdkit import Chem
+
+    name = ligand.name[:80]
+    made = parsed(lambda: Chem.MolFromMolBlock(ligand.mol_block, removeHs=False), name)
+    charges = [sum(atom.GetFormalCharge() for atom in one.GetAtoms()) for one in (source, made)]
+    lacking = [atom_word(made, atom.GetIdx()) for atom in made.GetAtoms() if atom.GetNumImplicitHs()]
+    wrong = lost_stereo(wanted, made)
+    if charges[0] != charges[1]:
+        wrong.append(f"its charge became {charges[1]:+d}, {charges[0]:+d} in the source")
+    if lacking:
+        wrong.append(f"{lacking[0]} lacks hydrogens")
+    if source.GetNumHeavyAtoms() != len(ligand.heavy_atoms):
+        wrong.append(f"{len(ligand.heavy_atoms)} of its {source.GetNumHeavyAtoms()} heavy atoms are left")
+    if wrong:
+        raise DataError(f"{name} is not prepared as its source says: {wrong[0]}: give it as SDF with all hydrogens")

@@ -17,10 +17,15 @@ from levinthal.errors import DataError
 from levinthal.workloads.docking.molecules.atom_types import ELEMENTS, PSEUDO_TYPES, find_bonds, vina_types
 from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
 from levinthal.workloads.docking.preparation.pdbqt_records import SKIPPED, AtomLine, atom_of, first_model, is_atom
+from levinthal.workloads.docking.preparation.places import check_apart
 from levinthal.workloads.docking.preparation.text import read_text
 
 MOST_LIGAND_ATOMS = 500
 MOST_RECEPTOR_ATOMS = 200_000
+_FEWEST_OF_A_DRAWING = 8
+_SAME_HEIGHT_ANGSTROM = 1e-3
+_FOUR_BONDS = 4
+_CHARGES_A_LINE = 8
 
 
 @dataclass
@@ -118,6 +123,8 @@ def read_ligand_pdbqt(path: str | Path) -> Ligand:
 def ligand_from_pdbqt(text: str, name: str) -> Ligand:
     """Make a ligand of the text of a PDBQT file; see `read_ligand_pdbqt`."""
     lines, notes = first_model(text)
+    if sum(line.startswith("ROOT") for line in lines) > 1:
+        raise DataError(f"{name}: a second ROOT begins another ligand: give each a file, or MODEL and ENDMDL")
     atoms, branches = _tree(lines, name)
     pseudo = [atom for atom in atoms if atom.type in PSEUDO_TYPES]
     if pseudo:
@@ -126,11 +133,13 @@ def ligand_from_pdbqt(text: str, name: str) -> Ligand:
     if not 0 < len(atoms) <= MOST_LIGAND_ATOMS:
         raise DataError(f"{name} has {len(atoms)} atoms: a ligand has 1 to {MOST_LIGAND_ATOMS}")
     places, types = _places(atoms), _types(atoms)
+    check_apart(places, name)
     bonds = find_bonds(types, places)
     elements = tuple(ELEMENTS[kind] for kind in types)
     heavy = np.array([element != "H" for element in elements])
     if not heavy.any():
         raise DataError(f"{name} has no heavy atom: there is nothing to dock")
+    _check_in_space(places, int(heavy.sum()), len(branches), name)
     centre = places[heavy].mean(axis=0)
     return Ligand(
         name=name,
@@ -144,8 +153,17 @@ def ligand_from_pdbqt(text: str, name: str) -> Ligand:
         n_torsions=count_torsions([atom.serial for atom in atoms], heavy, bonds, branches),
         mol_block=_mol_block(name, elements, places, bonds),
         mol_block_atoms=np.arange(len(atoms)),
-        notes=(*notes, "bond orders are not in a PDBQT file: all bonds of the output are single"),
+        has_bond_orders=False,
+        warnings=tuple(notes),
     )
+
+
+def _check_in_space(places: npt.NDArray[np.float64], n_heavy: int, n_branches: int, name: str) -> None:
+    """Refuse a drawing: a chain that turns, all at one height."""
+    if n_heavy >= _FEWEST_OF_A_DRAWING and n_branches and np.ptp(places[:, 2]) < _SAME_HEIGHT_ANGSTROM:
+        raise DataError(
+            f"{name} is a flat drawing (all z are {places[0, 2]:g}): give SMILES or SDF, which get a structure"
+        )
 
 
 def count_torsions(
@@ -213,7 +231,7 @@ def _tree(lines: Sequence[str], name: str) -> tuple[list[AtomLine], list[_Branch
 def _mol_block(
     name: str, elements: Sequence[str], places: npt.NDArray[np.float64], bonds: npt.NDArray[np.int64]
 ) -> str:
-    """Write an MDL mol block (V2000) with single bonds."""
+    """Write an MDL mol block (V2000) with single bonds; nitrogen with four of them is charged, as it must be."""
     head = [
         name[:80],
         f"  Levintha{'':10}3D",
@@ -224,4 +242,8 @@ def _mol_block(
         f"{x:10.4f}{y:10.4f}{z:10.4f} {element:<3} 0  0  0  0  0  0  0  0  0  0  0  0"
         for element, (x, y, z) in zip(elements, places, strict=True)
     ]
-    return "\n".join([*head, *atoms, *(f"{i + 1:>3}{j + 1:>3}  1  0" for i, j in bonds), "M  END", ""])
+    counts = np.bincount(np.asarray(bonds, np.int64).ravel(), minlength=len(elements))
+    charged = [k + 1 for k, kind in enumerate(elements) if kind == "N" and counts[k] == _FOUR_BONDS]
+    rows = [charged[k : k + _CHARGES_A_LINE] for k in range(0, len(charged), _CHARGES_A_LINE)]
+    charges = [f"M  CHG{len(row):>3}{''.join(f'{atom:>4}   1' for atom in row)}" for row in rows]
+    return "\n".join([*head, *atoms, *(f"{i + 1:>3}{j + 1:>3}  1  0" for i, j in bonds), *charges, "M  END", ""])

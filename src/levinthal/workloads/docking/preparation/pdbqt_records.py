@@ -42,8 +42,10 @@ def first_model(text: str) -> tuple[list[str], list[str]]:
     lines = text.splitlines()
     if not any(line.startswith("MODEL") for line in lines):
         return lines, []
+    count = sum(line.startswith("MODEL") for line in lines)
     end = next((number for number, line in enumerate(lines) if line.startswith("ENDMDL")), len(lines))
-    return [line for line in lines[:end] if not line.startswith("MODEL")], ["model 1 taken"]
+    notes = [f"model 1 of {count} taken"] if count > 1 else []
+    return [line for line in lines[:end] if not line.startswith("MODEL")], notes
 
 
 def atom_of(line: str, where: str) -> AtomLine:

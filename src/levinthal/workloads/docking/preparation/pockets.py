@@ -10,8 +10,7 @@ import numpy.typing as npt
 from levinthal.errors import DataError
 from levinthal.workloads.docking.molecules.molecule import Box, Receptor
 from levinthal.workloads.docking.preparation.ligands import prepare_ligand
-
-_LIGAND_FILES = (".sdf", ".sd", ".mol", ".mol2", ".pdbqt")
+from levinthal.workloads.docking.preparation.sources import names_file
 
 
 def pocket_box(pocket: str, receptor: Receptor, *, padding_angstrom: float = 4.0) -> Box:
@@ -41,8 +40,11 @@ def pocket_box(pocket: str, receptor: Receptor, *, padding_angstrom: float = 4.0
     >>> pocket_box("0/0/0/12/12/12", receptor).size_angstrom
     (12.0, 12.0, 12.0)
     """
-    if Path(pocket).suffix.lower() in _LIGAND_FILES:
-        return prepare_ligand(pocket).box(padding_angstrom)
+    if names_file(pocket):
+        marker = prepare_ligand(Path(pocket))
+        if not marker.placed:
+            raise DataError(f"{pocket} has no place: it is SMILES or a drawing; set pocket to a ligand that sits there")
+        return marker.box(padding_angstrom)
     parts = [part.strip() for part in pocket.split("/")]
     numbers = _numbers(parts)
     if len(parts) == 6 and numbers is not None:

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import math
+import zlib
 from pathlib import Path
 
 from levinthal.errors import DataError
 
 MOST_BYTES = 64 * 2**20
 FARTHEST_ANGSTROM = 9_000.0
+_GZIP = b"\x1f\x8b"
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file; bytes that are not UTF-8 are replaced.
+    """Return the text of a file, unpacked where it is gzipped; lines end in a line feed alone.
+
+    Bytes that are not UTF-8 are replaced.
 
     Raises
     ------
     DataError
-        The file is missing, unreadable, empty or above 64 MiB.
+        The file is missing, unreadable, empty, or above 64 MiB unpacked.
     """
     try:
-        size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise DataError(f"{path} has {size / 2**20:.0f} MiB: a molecule's file has at most {MOST_BYTES // 2**20}")
-        text = path.read_bytes().decode(errors="replace")
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        if data.startswith(_GZIP):
+            with gzip.open(io.BytesIO(data)) as packed:
+                data = packed.read(MOST_BYTES + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise DataError(f"{path} is a damaged gzip file: fetch it again") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}: name a readable file") from None
+    if len(data) > MOST_BYTES:
+        raise DataError(f"{path} has more than {MOST_BYTES // 2**20} MiB, the most that is read: split it")
+    text = data.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise DataError(f"{path} is empty: name another file")
     return text

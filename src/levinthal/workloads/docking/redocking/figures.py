@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
-from html import escape
 
 import numpy as np
 import numpy.typing as npt
 
 from levinthal.workloads.docking.redocking.comparison import Summary
 from levinthal.workloads.docking.search.outcome import Trace
-from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
+from levinthal.workloads.drawing import PALETTE, new_figure, svg_of, table_of
 
 _COLUMNS = (
-    "search",
-    "within 2 Å",
-    "best known found",
-    "score",
-    "RMSD",
-    "plausible",
-    "search time",
-    "set-up",
-    "evaluations",
+    ("search", "", 138),
+    ("within 2 Å", "runs", 75),
+    ("best known found", "runs", 105),
+    ("score", "kcal/mol", 75),
+    ("RMSD", "Å", 55),
+    ("plausible", "runs", 70),
+    ("search time", "s", 85),
+    ("set-up", "s", 65),
+    ("evaluations", "", 90),
 )
-_UNITS = ("", "runs", "runs", "kcal/mol", "Å", "runs", "s", "s", "")
 
 
 def anytime_figure(traces: Mapping[str, Sequence[Trace]]) -> str:
@@ -88,27 +85,7 @@ def table_svg(summaries: Sequence[Summary], verdict: str) -> str:
     verdict : str
         In words.
     """
-    starts = (12, 150, 225, 330, 405, 460, 530, 615, 680)
-    width, row = 770, 26
-    lines = textwrap.wrap(verdict, 105)
-    height = row * (len(summaries) + 2) + 20 * len(lines) + 24
-    body = [f'<rect width="{width}" height="{height}" fill="#ffffff"/>']
-    for x, name, unit in zip(starts, _COLUMNS, _UNITS, strict=True):
-        body.append(f'<text x="{x}" y="18" font-weight="600">{escape(name)}</text>')
-        body.append(f'<text x="{x}" y="34" fill="#777777" font-size="11">{escape(unit)}</text>')
-    for number, each in enumerate(summaries):
-        y = 42 + row * number
-        if number % 2 == 0:
-            body.append(f'<rect x="4" y="{y}" width="{width - 8}" height="{row}" fill="#f3f5f7"/>')
-        for x, cell in zip(starts, _cells(each), strict=True):
-            body.append(f'<text x="{x}" y="{y + 18}">{escape(cell)}</text>')
-    y = 42 + row * len(summaries) + 24
-    for number, line in enumerate(lines):
-        body.append(f'<text x="12" y="{y + 20 * number}">{escape(line)}</text>')
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'font-family="sans-serif" font-size="12.5" fill="#222222">{"".join(body)}</svg>\n'
-    )
+    return table_of(_COLUMNS, [_cells(each) for each in summaries], verdict)
 
 
 def _cells(each: Summary) -> tuple[str, ...]:

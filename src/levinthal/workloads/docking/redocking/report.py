@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from levinthal.harness import Run
+from levinthal.workloads.docking.molecules.contact_table import contacts_csv, contacts_svg
+from levinthal.workloads.docking.molecules.contacts import contacts_of
 from levinthal.workloads.docking.molecules.pose_files import pose_record, receptor_pdb
 from levinthal.workloads.docking.molecules.rmsd import CrystalPose
 from levinthal.workloads.docking.redocking.comparison import (
@@ -113,6 +115,9 @@ def _keep_best_pose(run: Run, problem: Problem, crystal: CrystalPose | None, fin
     run.artifact(
         "pose.svg", scene_svg(scene), f"The best pose, from two sides: {words}. pose.html is the same to turn."
     )
+    touched = contacts_of(receptor, ligand, best.final.coordinates[0])
+    run.artifact("contacts.svg", contacts_svg(touched), f"What the best pose touches: {words}.")
+    run.artifact("contacts.csv", contacts_csv(touched), "The residues within 4 A of the best pose, the nearest first.")
     run.artifact(
         "pose.html", scene_html(scene, f"{ligand.name} in its pocket", words), "The best pose, to look at and turn."
     )

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from levinthal.harness import Run
 from levinthal.harness.contract.seeds import low_bits
 from levinthal.workloads.docking.inputs import Inputs
+from levinthal.workloads.docking.molecules.contact_table import contacts_svg
+from levinthal.workloads.docking.molecules.pose_files import receptor_pdb
 from levinthal.workloads.docking.scoring import build_grids
-from levinthal.workloads.docking.screening.enrichment import BEDROC_ALPHA, TOP_FRACTION
+from levinthal.workloads.docking.screening.drawings import N_DRAWN, rankings_svg, top_svg
+from levinthal.workloads.docking.screening.enrichment import BEDROC_ALPHA, TOP_FRACTION, Enrichment
+from levinthal.workloads.docking.screening.rankings import DOCKING, enrichments
 from levinthal.workloads.docking.screening.screen import Screening, ranked_csv, ranked_sdf, screen
 from levinthal.workloads.docking.search.built_in.restarts import RandomRestarts
 from levinthal.workloads.docking.search.contract import Problem
@@ -41,34 +47,50 @@ def screen_library(run: Run, settings: DockingSettings, inputs: Inputs) -> None:
         screening = screen(
             inputs.library, inputs.library_failures, inputs.receptors, grids, search, on_ligand=phase.advance
         )
-    _report(run, screening, run.duration_s("screen"))
-    _keep(run, screening)
+    ranked = enrichments(screening.hits)
+    _report(run, screening, ranked, run.duration_s("screen"))
+    _keep(run, inputs, screening, ranked)
 
 
-def _report(run: Run, screening: Screening, duration_s: float) -> None:
+def _report(run: Run, screening: Screening, ranked: Mapping[str, Enrichment | None], duration_s: float) -> None:
     run.metric("screening", len(screening.hits) / duration_s, unit="ligand/s", better="higher")
     run.metric("ligands that failed", len(screening.failures), unit="1", better="lower", kind="quality")
-    found = screening.enrichment
+    run.metric("conformers docked", sum(hit.n_conformers for hit in screening.hits), unit="1", better="higher")
     why = "the library marks no actives, or no decoys"
-    roc_auc, bedroc, enriched = (None,) * 3 if found is None else (found.roc_auc, found.bedroc, found.enrichment)
-    for name, value, labels in (
-        ("screening ROC AUC", roc_auc, {}),
-        ("screening BEDROC", bedroc, {"alpha": BEDROC_ALPHA}),
-        ("screening enrichment", enriched, {"fraction": TOP_FRACTION}),
-    ):
-        run.metric(name, value, unit="1", better="higher", kind="quality", reason=why, labels=labels)
+    for ranking, found in ranked.items():
+        for name, value, labels in (
+            ("screening ROC AUC", None if found is None else found.roc_auc, {}),
+            ("screening BEDROC", None if found is None else found.bedroc, {"alpha": BEDROC_ALPHA}),
+            ("screening enrichment", None if found is None else found.enrichment, {"fraction": TOP_FRACTION}),
+        ):
+            run.metric(
+                name, value, unit="1", better="higher", kind="quality", reason=why,
+                labels={**labels, "ranking": ranking},
+            )  # fmt: skip
+    run.note("Each compound was docked in one conformer, as a rigid body.")
     for failure in screening.failures[:_MOST_NOTES]:
         run.note(f"{failure.name} was left out: {failure.reason}.")
     if len(screening.failures) > _MOST_NOTES:
         run.note(f"{len(screening.failures) - _MOST_NOTES} more compounds were left out: ranked.csv says why.")
 
 
-def _keep(run: Run, screening: Screening) -> None:
+def _keep(run: Run, inputs: Inputs, screening: Screening, ranked: Mapping[str, Enrichment | None]) -> None:
+    hits = screening.hits
     run.artifact(
         "ranked.csv", ranked_csv(screening), "The library, ranked; what failed stands at the end with its reason."
     )
     run.artifact("ranked.sdf", ranked_sdf(screening), "The best pose of each compound, in the order of the list.")
-    if (found := screening.enrichment) is not None:
+    if inputs.ligand is None:  # a redocking of a ligand writes it too
+        run.artifact("receptor.pdb", receptor_pdb(inputs.receptors), "The receptor conformations, a model for each.")
+    if hits:
+        shown = f"The first {min(len(hits), N_DRAWN)} of {len(hits)} compounds"
+        run.artifact("top.svg", top_svg(hits), f"{shown}, by score; ranked.csv has all, ranked.sdf their poses.")
+        caption = f"What the best pose of {hits[0].entry.name} touches, at {hits[0].affinity_kcal_mol:.2f} kcal/mol."
+        run.artifact("top-contacts.svg", contacts_svg(hits[0].contacts), caption)
+    known = {name: found for name, found in ranked.items() if found is not None}
+    if known:
+        run.artifact("rankings.svg", rankings_svg(known), "The library ranked by score, by efficiency and by size.")
+        found = known[DOCKING]
         run.artifact(
             "enrichment.svg",
             _enrichment_figure(screening),

@@ -1,8 +1,8 @@
 """Virtual screening: every compound of a library docked into the same maps and ranked; failures with their reasons.
 
 Maps are made once, for the atom types of the whole library. Compounds compete by the affinity that Vina prints: the
-exact energy over 1 + 0.05846 times the rotatable bonds, although they are docked as the rigid bodies that RDKit makes
-of them.
+exact energy over 1 + 0.05846 times the rotatable bonds, although they are docked as rigid bodies, in the one conformer
+that their source has or RDKit makes.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError, LevinthalError
+from levinthal.workloads.docking.molecules.contacts import Contact, contacts_of
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.molecules.pose_files import pose_record
 from levinthal.workloads.docking.preparation.library import Failure, LibraryEntry, Prepared
 from levinthal.workloads.docking.scoring import GridMaps, torsion_divisor
-from levinthal.workloads.docking.screening.enrichment import Enrichment, enrichment_of
 from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.search.outcome import SearchOutcome
 from levinthal.workloads.docking.search.rescoring import rescore
@@ -42,6 +42,10 @@ class Hit:
         The receptor conformation of that pose.
     search_s : float
         Docking time, set-up excluded.
+    contacts : tuple of Contact
+        What the pose touches.
+    n_conformers : int
+        Conformers of the compound that were docked.
     """
 
     entry: LibraryEntry
@@ -50,20 +54,21 @@ class Hit:
     coordinates: npt.NDArray[np.float64]
     conformation: int
     search_s: float
+    contacts: tuple[Contact, ...] = ()
+    n_conformers: int = 1
+
+    @property
+    def efficiency_kcal_mol(self) -> float:
+        """Affinity for each heavy atom."""
+        return self.affinity_kcal_mol / len(self.ligand.heavy_atoms)
 
 
 @dataclass(frozen=True, eq=False)
 class Screening:
-    """A library after docking: hits by affinity, failures, and what the ranking is worth where actives are known."""
+    """A library after docking: hits by affinity, and failures with their reasons."""
 
     hits: tuple[Hit, ...]
     failures: tuple[Failure, ...]
-
-    @property
-    def enrichment(self) -> Enrichment | None:
-        """Enrichment over the compounds of which it is known; None where actives or decoys are missing."""
-        known = [hit for hit in self.hits if hit.entry.active is not None]
-        return enrichment_of([hit.affinity_kcal_mol for hit in known], [bool(hit.entry.active) for hit in known])
 
 
 def screen(
@@ -115,6 +120,7 @@ def _dock(
     strains = np.array([receptors[int(k)].energy_kcal_mol for k in final.conformations])
     affinities = (final.energies_kcal_mol - strains) / torsion_divisor(ligand.n_torsions) + strains
     best = int(np.argmin(affinities))
+    receptor = receptors[int(final.conformations[best])]
     return Hit(
         entry=prepared.entry,
         ligand=ligand,
@@ -122,6 +128,7 @@ def _dock(
         coordinates=final.coordinates[best],
         conformation=int(final.conformations[best]),
         search_s=outcome.duration_s,
+        contacts=contacts_of(receptor, ligand, final.coordinates[best]),
     )
 
 
@@ -138,8 +145,9 @@ def ranked_csv(screening: Screening) -> str:
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(
-        ["rank", "name", "affinity_kcal_mol", "heavy_atoms", "rotatable_bonds", "conformation", "known",
-         "measured_kcal_mol", "search_s", "reason"]
+        ["rank", "name", "affinity_kcal_mol", "efficiency_kcal_mol", "heavy_atoms", "rotatable_bonds", "conformers",
+         "conformation", "known", "measured_kcal_mol", "search_s", "residues_within_4_angstrom", "hydrogen_bonds",
+         "preparation", "reason"]
     )  # fmt: skip
     for rank, hit in enumerate(screening.hits, 1):
         rows.writerow(
@@ -147,17 +155,22 @@ def ranked_csv(screening: Screening) -> str:
                 rank,
                 hit.entry.name,
                 f"{hit.affinity_kcal_mol:.3f}",
+                f"{hit.efficiency_kcal_mol:.3f}",
                 len(hit.ligand.heavy_atoms),
                 f"{hit.ligand.n_torsions:g}",
+                hit.n_conformers,
                 hit.conformation,
                 {True: "active", False: "decoy", None: ""}[hit.entry.active],
                 "" if hit.entry.binding_kcal_mol is None else hit.entry.binding_kcal_mol,
                 f"{hit.search_s:.4f}",
+                "; ".join(each.residue for each in hit.contacts),
+                "; ".join(f"{each.residue} {bond}" for each in hit.contacts for bond in each.hydrogen_bonds),
+                "; ".join((*hit.ligand.warnings, *hit.ligand.notes)),
                 "",
             ]
         )
     for failure in screening.failures:
-        rows.writerow(["", failure.name, "", "", "", "", "", "", "", failure.reason])
+        rows.writerow(["", failure.name, *[""] * 12, failure.reason])
     return table.getvalue()
 
 
@@ -168,7 +181,12 @@ def ranked_sdf(screening: Screening) -> str:
             hit.ligand,
             hit.coordinates,
             hit.entry.name,
-            {"rank": rank, "affinity_kcal_mol": hit.affinity_kcal_mol, "conformation": hit.conformation},
+            {
+                "rank": rank,
+                "affinity_kcal_mol": hit.affinity_kcal_mol,
+                "efficiency_kcal_mol": hit.efficiency_kcal_mol,
+                "conformation": hit.conformation,
+            },
         )
         for rank, hit in enumerate(screening.hits, 1)
     )
