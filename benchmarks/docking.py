@@ -28,6 +28,7 @@ import torch
 from levinthal.datasets.structures import real_complex
 from levinthal.workloads.docking.molecules.atom_types import ELEMENTS
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
+from levinthal.workloads.docking.molecules.plausibility import check_pose
 from levinthal.workloads.docking.molecules.rmsd import CrystalPose
 from levinthal.workloads.docking.preparation import (
     ligand_to_pdbqt,
@@ -39,7 +40,6 @@ from levinthal.workloads.docking.preparation import (
 )
 from levinthal.workloads.docking.preparation.conformations import make_conformations
 from levinthal.workloads.docking.redocking.comparison import judge
-from levinthal.workloads.docking.redocking.plausibility import check_pose
 from levinthal.workloads.docking.scoring import build_grids
 from levinthal.workloads.docking.search.built_in.cma_es import Evolution
 from levinthal.workloads.docking.search.built_in.enumeration import Enumeration

@@ -29,7 +29,8 @@ import numpy as np
 
 from levinthal.errors import LevinthalError
 from levinthal.proteins.contact_maps.files import read_contact_maps
-from levinthal.proteins.contact_maps.hdf5 import read_scalars_hdf5, write_contact_maps_hdf5
+from levinthal.proteins.contact_maps.hdf5 import write_contact_maps_hdf5
+from levinthal.proteins.contact_maps.hdf5_reading import read_scalars_hdf5
 from levinthal.proteins.contact_maps.maps import pack_contacts, packed_size
 from levinthal.proteins.contact_maps.tfrecord import write_contact_maps_tfrecord
 from levinthal.proteins.records.tfrecord import frame_bytes, read_frames

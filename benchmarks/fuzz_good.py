@@ -106,7 +106,7 @@ def _cache(folder: Path) -> None:
     source = folder.parent / "records.txt"
     source.write_text("".join(format_record(random_record(rng, length)) for length in (5, 9, 20)))
     with mock.patch.dict("os.environ", {"LEVINTHAL_DATA": str(folder / "data")}):
-        corpus._cached(source, None, "skip", {})
+        corpus._cached(source, None, "skip", corpus.LeftOut())
     (folder / "data" / "source-is-at").write_text(str(source))
 
 

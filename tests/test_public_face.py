@@ -7,17 +7,21 @@ import doctest
 import importlib
 import inspect
 import io
+import os
 import re
 import subprocess
 import sys
 import warnings
 from pathlib import Path
 
+import mdtraj
 import numpy as np
 import pytest
 
 import levinthal
 from levinthal.moved import MOVED, NAMES_MOVED
+from levinthal.proteins import pack_contacts
+from levinthal.sampling import CVAE
 from levinthal.simulation import capped_peptide
 
 ROOT = Path(levinthal.__file__).parents[2]
@@ -38,8 +42,8 @@ FACES = {
         "ContactMapReporter", "FrameStore", "MuellerBrown", "advance", "better", "capped_peptide",
         "configurational_entropy", "cross_validated_vamp2", "durations", "effective_sample_size",
         "estimate_markov_model", "faster", "first_passage_durations", "from_pdb", "fs_peptide", "go_model", "greater",
-        "jensen_shannon_nats", "kaplan_meier", "markov_chain", "mean_recurrence", "start_replica",
-        "three_helix_bundle",
+        "jensen_shannon_nats", "kaplan_meier", "markov_chain", "mean_recurrence", "read_trajectories",
+        "start_replica", "three_helix_bundle",
     ],
     "levinthal.metrics": [
         "EnergyMeter", "compare_samples", "describe_machine", "measure_peaks", "median_interval", "mlperf_score",
@@ -162,17 +166,55 @@ def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
     assert space["latent"].shape == (64, 3)
 
 
+def _run_on_later_frames(program: str) -> None:
+    """Carry out what the guide does with the model that a run has left."""
+    system, _ = capped_peptide("helix", "A" * 12, ("helix",))
+    Path("protein.pdb").write_text(system.topology_pdb)
+    start = mdtraj.load("protein.pdb")
+    moved = start.xyz + np.random.default_rng(0).normal(scale=0.003, size=(60, start.n_atoms, 3))
+    mdtraj.Trajectory(moved, start.topology).save_xtc("run3.xtc")
+    packed = pack_contacts(mdtraj.load("run3.xtc", top="protein.pdb").atom_slice(start.topology.select("name CA")).xyz)
+    trained = CVAE(latent=3, filters=(4, 4, 4, 4), dense=8, n_residues=12, epochs=1).fit(packed)
+    Path("r1/repeats/000").mkdir(parents=True)
+    trained.save("r1/repeats/000/model.safetensors")  # what a run leaves
+    space: dict[str, object] = {}
+    exec(program, space)
+    np.testing.assert_allclose(space["latent"], trained.transform(packed), atol=1e-5)
+
+
+def _run_a_policy(program: str, folder: Path) -> None:
+    """Install the guide's policy as a package would be, and sample by it."""
+    (folder / "my_package.py").write_text(program)
+    (folder / "my_package-1.dist-info").mkdir()
+    (folder / "my_package-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: my_package\nVersion: 1\n")
+    entry = "[levinthal.policies]\nfurthest = my_package:Furthest\n"
+    (folder / "my_package-1.dist-info/entry_points.txt").write_text(entry)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(Path(levinthal.__file__).parents[1])])}
+    settings = {
+        "exact_replicas": 0, "steps": 4000, "chunk_steps": 200, "frame_interval": 10, "first_training_frames": 20,
+        "policies": "plain,furthest",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "levinthal", "run", "sampling", "--size", "smoke", "--engine", "local:1"]
+    command += ["--out", "r2", *(part for key, value in settings.items() for part in ("--set", f"{key}={value}"))]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr + done.stdout  # so short a campaign may miss its gate
+    decisions = (folder / "r2/repeats/000/decisions_furthest.csv").read_text()
+    assert "the furthest along the first axis" in decisions
+
+
 def test_the_guide_runs_as_printed(tmp_path, monkeypatch):
     import openmm
     from openmm import app
 
     monkeypatch.chdir(tmp_path)
+    later, policy, first, second = programs(ROOT / "docs/guide.md")
+    _run_on_later_frames(later)
+    _run_a_policy(policy, tmp_path)
     system, starts = capped_peptide("short", "AAAA", ("extended",))
     topology = app.PDBFile(io.StringIO(system.topology_pdb)).topology
     integrator = openmm.LangevinMiddleIntegrator(300, 1, 0.002)
     simulation = app.Simulation(topology, openmm.XmlSerializer.deserialize(system.system_xml), integrator)
     simulation.context.setPositions(starts["extended"])
-    first, second = programs(ROOT / "docs/guide.md")
     exec(first.replace("1000", "5"), {"simulation": simulation})
     simulation.step(500)
     simulation.reporters[-1].close()

@@ -134,6 +134,8 @@ def test_a_mistake_found_by_the_workload_is_one_line_and_leaves_nothing(levintha
         (["run", "probe", "--repeats", "0"], "at least 1"),
         (["run", "probe", "--seed", "-1"], "negative"),
         (["run", "probe", "--precision", "fp4"], "precision 'fp4'"),
+        (["run", "probe", "--device", "gpu"], "device 'gpu' is unknown"),
+        (["run", "probe", "--device", "cuda:"], "device 'cuda:' is unknown"),
         (["run", "probe", "--engine", "slurm"], "engine 'slurm'"),
         (["run", "probe", "--engine", "local:0"], "engine 'local:0'"),
         (["run", "probe", "--config", "none.toml"], "none.toml"),
@@ -157,6 +159,19 @@ def test_every_mistake_is_one_line_with_a_fix(levinthal, arguments, says):
     assert "Traceback" not in done.stderr
     assert says in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["run", "probe"], ["scale", "ladder", "--world-sizes", "1"]],
+)
+def test_a_device_that_is_not_here_is_refused_before_anything_begins(levinthal, tmp_path, monkeypatch, arguments):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    done = levinthal(*arguments, "--device", "cuda", "--out", "r")
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert "sees no GPU here: use --device cpu" in line
+    assert not (tmp_path / "r").exists()
 
 
 def test_settings_come_from_a_file_and_the_command_line_wins(levinthal, tmp_path):

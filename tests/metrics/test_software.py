@@ -37,6 +37,10 @@ def test_the_hash_follows_names_and_contents_but_not_compiled_files(tmp_path: Pa
     (tmp_path / "sub" / "b.yaml").write_text("y: 2\n")
     first = code_hash(tmp_path)
     (tmp_path / "a.pyc").write_bytes(b"\0")
+    (tmp_path / "a.loop-12.abc.nbc").write_bytes(b"\0")  # numba's, where a folder of its own cannot be made
+    kept = tmp_path / "sub" / "__pycache__"
+    kept.mkdir()
+    (kept / "b.loop-12.abc.nbc.tmp.9f").write_bytes(b"\0")  # one that another process is writing
     assert code_hash(tmp_path) == first
     (tmp_path / "a.py").write_text("x = 2\n")
     second = code_hash(tmp_path)

@@ -1,4 +1,4 @@
-"""The headline of a run: at most twelve lines a workload, or one table of several workloads."""
+"""The headline of a run: at most twelve lines beside what was changed, missed or found; or one table of several."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from levinthal.commands.headline import (
     comparison_text,
     figure_lines,
     figure_text,
+    finding_lines,
     gate_lines,
     measured_in_failed,
     note_lines,
@@ -27,13 +28,13 @@ from levinthal.harness.results.result import Comparison, Repeat, Result, Summary
 MOST_LINES = 12
 _FIGURES = 5
 _COMPARISONS = 3
-_MISSED = 3
+_URGENT = 6
 _WARNINGS = 20
 _WIDTH = 118
 
 
 def headline_lines(result: Result, folder: Path, report: Path) -> list[str]:
-    """Return the headline of a run: verdict, what was changed in the input, gates, main figures, comparisons, notes.
+    """Return the headline of a run: verdict, changes of the input, gates, findings, main figures, comparisons, notes.
 
     Parameters
     ----------
@@ -47,25 +48,25 @@ def headline_lines(result: Result, folder: Path, report: Path) -> list[str]:
     Returns
     -------
     list of str
-        At most `MOST_LINES` lines, beside those about the input; the last says where the rest is.
+        At most `MOST_LINES` lines, beside those on what was changed, missed or found; the last says where the rest is.
     """
-    notes = note_lines(result)
     counts, *missed = gate_lines(result.repeats)
-    lines = [verdict_line(result), counts, *_first([_shortened(line) for line in missed], _MISSED, "missed")]
-    errors = list(dict.fromkeys(repeat.error for repeat in result.repeats if repeat.error))
-    if errors:
-        lines.append(f"  failed: {_shortened(errors[0])}")
+    urgent = _first(missed, _URGENT, "lines of missed gates")
+    if errors := list(dict.fromkeys(repeat.error for repeat in result.repeats if repeat.error)):
+        urgent.append(f"  failed: {_shortened(errors[0])}")
+    urgent += _first(finding_lines(result), _URGENT, "lines of findings")
+    notes, lines = note_lines(result), [verdict_line(result), counts]
     if result.study is not None and result.study.command:
         lines += _first(study_lines(result, result.study), MOST_LINES - 2 - len(lines), "points")
     else:
-        figures = [_shortened(line) for line in figure_lines(result, _chosen(result))]
-        lines += _first(figures, MOST_LINES - 1 - len(lines) - min(len(notes), 1), "figures")
+        lines += [_shortened(line) for line in figure_lines(result, _chosen(result))]
     room = MOST_LINES - 1 - len(lines) - min(len(notes), 1)
     lines += _first(_comparisons(result.repeats), min(_COMPARISONS, room), "comparisons")
     lines += _first(notes, MOST_LINES - 1 - len(lines), "lines of notes")
     rest = f"all {len(result.summary)} figures: {shown_path(folder / 'result.json')}, or --verbose"
     warned = _first(warning_lines(result), _WARNINGS, "lines of warnings, all in the report")
-    return [lines[0], *warned, *lines[1:], f"report: {shown_path(report)}; {rest}"]
+    verdict, gates, *others = lines
+    return [verdict, *warned, gates, *urgent, *others, f"report: {shown_path(report)}; {rest}"]
 
 
 def _chosen(result: Result) -> list[Summary]:

@@ -6,9 +6,10 @@ import textwrap
 from collections.abc import Sequence
 from statistics import median
 
+from levinthal.commands.progress import estimate_text
 from levinthal.commands.study_lines import study_lines
 from levinthal.harness.results.labels import Key
-from levinthal.harness.results.result import Comparison, Gate, Repeat, Result, Summary
+from levinthal.harness.results.result import Comparison, Repeat, Result, Summary
 
 MISSED_MARK = "measured, but a gate was missed"
 
@@ -27,9 +28,15 @@ def summary_lines(result: Result) -> list[str]:
         After the verdict what was changed in the input, then gates, metrics, comparisons, and the repeats' notes. A
         metric without a value says why; what was measured although a gate was missed is marked.
     """
-    lines = [verdict_line(result), *warning_lines(result), *gate_lines(result.repeats)]
+    lines = [verdict_line(result), *warning_lines(result), *gate_lines(result.repeats), *finding_lines(result)]
     if result.study is not None and result.study.command:
         return [*lines, *study_lines(result, result.study), *note_lines(result)]
+    estimates = dict.fromkeys(each for repeat in result.repeats for each in repeat.estimates)
+    lines += [
+        line
+        for each in estimates
+        for line in _wrapped("estimated before", estimate_text(each.sentence, each.duration_s))
+    ]
     lines += figure_lines(result, list(result.summary))
     several = len(result.repeats) > 1
     for repeat in result.repeats:
@@ -57,11 +64,9 @@ def gate_lines(repeats: Sequence[Repeat]) -> list[str]:
     for kind, plural in (("benchmark", "gates"), ("sanity", "sanity checks of the answer")):
         met = [gate.passed for _, gate in gates if gate.kind == kind]
         counts += [f"{plural}: {sum(met)} of {len(met)} met"] if met else []
-    return [f"  {'; '.join(counts)}", *(_missed(repeat, gate, repeats) for repeat, gate in gates if not gate.passed)]
-
-
-def _missed(repeat: Repeat, gate: Gate, repeats: Sequence[Repeat]) -> str:
-    return f"  missed{f' in repeat {repeat.index + 1}' if len(repeats) > 1 else ''}: {gate.words}"
+    where = [f" in repeat {repeat.index + 1}" if len(repeats) > 1 else "" for repeat, _ in gates]
+    missed = [(at, gate) for at, (_, gate) in zip(where, gates, strict=True) if not gate.passed]
+    return [f"  {'; '.join(counts)}", *(line for at, gate in missed for line in _wrapped(f"missed{at}", gate.words))]
 
 
 def figure_lines(result: Result, chosen: Sequence[Summary]) -> list[str]:
@@ -89,6 +94,20 @@ def warning_lines(result: Result) -> list[str]:
     """Return what was removed, changed or is missing in a person's input, each once, wrapped."""
     warnings = dict.fromkeys(warning for repeat in result.repeats for warning in repeat.warnings)
     return [line for each in warnings for line in _wrapped("warning", each)]
+
+
+def finding_lines(result: Result) -> list[str]:
+    """Return what came out in words, wrapped; what one of several repeats alone says names it."""
+    groups: dict[str, list[int]] = {}
+    for repeat in result.repeats:
+        for each in repeat.findings:
+            groups.setdefault(each, []).append(repeat.index + 1)
+    n = len(result.repeats)
+    return [
+        line
+        for each, who in groups.items()
+        for line in _wrapped(f"found{f' in repeat {who[0]}' if n > 1 and len(who) == 1 else ''}", each)
+    ]
 
 
 def reasons_of(result: Result) -> dict[Key, str]:

@@ -18,7 +18,7 @@ from levinthal.errors import UsageError
 from levinthal.metrics.cpu import parse_meminfo_bytes, read_caches, read_text
 from levinthal.metrics.description import Peaks
 
-__all__ = ["Peaks", "measure_peaks"]
+__all__ = ["Peaks", "better_peaks", "measure_peaks"]
 
 _CPU_SIZES = (256, 512, 1024, 2048, 4096)
 _CUDA_SIZES = (1024, 2048, 4096, 8192, 16384)
@@ -70,6 +70,18 @@ def measure_peaks(device: str = "cpu", budget_s: float = 2.0) -> Peaks:
     else:
         reasons["copy_one_thread_gb_s"] = "a processor's figure"
     return Peaks(device=str(target), threads=torch.get_num_threads(), methods=methods, reasons=reasons, **found)
+
+
+def better_peaks(first: Peaks, second: Peaks) -> Peaks:
+    """Return the better of each figure of two measurements of one device: what disturbs makes a peak only lower."""
+    keep = first.model_dump()
+    for name in ("fp32_gflop_s", "bf16_gflop_s", "copy_gb_s", "copy_one_thread_gb_s"):
+        mine, other = getattr(first, name), getattr(second, name)
+        if other is not None and (mine is None or other > mine):
+            keep[name] = other
+            keep["methods"] = {**keep["methods"], name: second.methods[name]}
+            keep["reasons"] = {key: why for key, why in keep["reasons"].items() if key != name}
+    return Peaks.model_validate(keep)
 
 
 def _device(name: str) -> torch.device:

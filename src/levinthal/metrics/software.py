@@ -23,7 +23,8 @@ PACKAGES = (
 )
 
 _PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
-_NOT_CODE = {".pyc", ".pyo"}
+_CODE_CACHE = "__pycache__"
+_NOT_CODE = {".pyc", ".pyo", ".nbc", ".nbi"}  # Python's bytecode, numba's machine code
 
 
 def software() -> Software:
@@ -48,11 +49,12 @@ def _version(package: str) -> str | None:
 def code_hash(folder: Path = _PACKAGE_FOLDER) -> str:
     """Return the SHA-256 of all files of a package: names and contents, in the order of their names.
 
-    Compiled files do not count, so the hash is the same before and after the first import.
+    What is compiled from them does not count, nor anything in a folder of such: the hash is the same before and after
+    the first import, and while another process compiles.
     """
     digest = hashlib.sha256()
-    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix not in _NOT_CODE)
-    for name, path in sorted((path.relative_to(folder).as_posix(), path) for path in files):
+    files = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix not in _NOT_CODE and path.is_file())
+    for name, path in sorted((each.as_posix(), folder / each) for each in files if _CODE_CACHE not in each.parts):
         content = path.read_bytes()
         digest.update(f"{name}\0{len(content)}\0".encode())
         digest.update(content)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from levinthal.harness.contract.main_figures import main_figures
-from levinthal.harness.results.result import Artifact, Repeat, Result
+from levinthal.harness.results.result import Artifact, Estimate, Repeat, Result
 from levinthal.report.account import Account, StateBar, account_of, state_bars
 from levinthal.report.artifacts import Picture, embed
 from levinthal.report.axis import Tick, linear_axis
@@ -75,6 +75,8 @@ class ResultView:
     sentence: str
     problems: tuple[str, ...]
     warnings: tuple[str, ...]
+    estimates: tuple[str, ...]
+    findings: tuple[str, ...]
     notes: tuple[str, ...]
     synthetic: bool
     n_passed: int
@@ -140,6 +142,8 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
         sentence=_sentence(result),
         problems=tuple(_problems(result)),
         warnings=tuple(dict.fromkeys(each for repeat in result.repeats for each in repeat.warnings)),
+        estimates=tuple(dict.fromkeys(_expected(each) for repeat in result.repeats for each in repeat.estimates)),
+        findings=tuple(dict.fromkeys(each for repeat in result.repeats for each in repeat.findings)),
         notes=tuple(dict.fromkeys(note for repeat in result.repeats for note in repeat.notes)),
         synthetic=result.dataset.synthetic
         or any(r.dataset is not None and r.dataset.synthetic for r in result.repeats),
@@ -173,6 +177,11 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
         command_with_config=command(result, config=True),
         settings_toml=settings_toml(result.settings),
     )
+
+
+def _expected(estimate: Estimate) -> str:
+    time = "" if estimate.duration_s is None else f": about {duration(estimate.duration_s)}"
+    return f"{estimate.sentence}{time}"
 
 
 def _headline(result: Result, rows: Sequence[FigureRow]) -> tuple[FigureRow, ...]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from levinthal.simulation.go.ideal_fold import three_helix_bundle
     from levinthal.simulation.systems.pdb_structure import from_pdb
     from levinthal.simulation.systems.peptide import capped_peptide, fs_peptide
+    from levinthal.simulation.trajectories.reader import read_trajectories
 
 __all__ = [
     "ContactMapReporter",
@@ -49,6 +50,7 @@ __all__ = [
     "kaplan_meier",
     "markov_chain",
     "mean_recurrence",
+    "read_trajectories",
     "start_replica",
     "three_helix_bundle",
 ]

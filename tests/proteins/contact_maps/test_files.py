@@ -12,12 +12,8 @@ from hypothesis import strategies as st
 
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.contact_maps.files import convert_contact_maps, read_contact_maps
-from levinthal.proteins.contact_maps.hdf5 import (
-    ContactMapHDF5Writer,
-    read_contact_maps_hdf5,
-    read_scalars_hdf5,
-    write_contact_maps_hdf5,
-)
+from levinthal.proteins.contact_maps.hdf5 import ContactMapHDF5Writer, write_contact_maps_hdf5
+from levinthal.proteins.contact_maps.hdf5_reading import read_contact_maps_hdf5, read_scalars_hdf5
 from levinthal.proteins.contact_maps.maps import expand_contacts, pack_contacts, pack_maps
 from levinthal.proteins.contact_maps.tfrecord import read_contact_maps_tfrecord, write_contact_maps_tfrecord
 from levinthal.proteins.records.sequence_example import decode_example, encode_example
@@ -140,7 +136,7 @@ def test_damage_is_named_by_file_and_frame(tmp_path, packed):
     kind = h5py.vlen_dtype(np.dtype("int16"))
     for broken, says in (
         (good[7][:-1], "frame 7 has"), (np.append(good[7], [0, 300]), "residue 300|frame 7 has a contact of residue"),
-        (np.concatenate([np.nonzero(dense[7])[0], np.roll(np.nonzero(dense[7])[1], 1)]), "frame 7 has pair"),
+        (np.concatenate([np.nonzero(dense[7])[0], np.roll(np.nonzero(dense[7])[1], 1)]), "frame 7 (has|lists)"),
     ):  # fmt: skip
         with h5py.File(tmp_path / "bad.h5", "w") as file:
             file.create_dataset("contact_map", data=ragged([*good[:7], broken, *good[8:]]), dtype=kind)

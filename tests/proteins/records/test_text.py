@@ -146,6 +146,16 @@ def test_gzip_and_streams_that_stay_open(tmp_path):
 GOOD = format_record(small())
 
 
+@pytest.mark.parametrize("before", ["[PRIMARY]", "[EVOLUTIONARY]", "[TERTIARY]", "[MASK]", ""])
+def test_further_sections_are_passed_over_and_counted(before):
+    further = "[RAMA]\n-60.1\t-45.0\n\t\n[CHI]\n" + "0.1\t0.2\n" * 40 + "[NOTE 2]\nnot a number\n"
+    text = GOOD.replace(before, further + before) if before else GOOD.rstrip("\n") + "\n" + further + "\n"
+    policy = FaultPolicy("refuse")
+    records = list(read_text(io.BytesIO((text + GOOD).encode()), policy))
+    assert records == [*read_text(io.BytesIO(GOOD.encode()))] * 2
+    assert policy.passed_over == {"[RAMA]": 1, "[CHI]": 1, "[NOTE 2]": 1}
+
+
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
@@ -162,7 +172,8 @@ GOOD = format_record(small())
         (GOOD.replace("HL", "HX"), 0, "secondary structure letters"),
         (GOOD.replace("AC\n", "a1\n"), 0, "capital letters"),
         (GOOD.replace("[PRIMARY]\nAC\n", ""), 0, r"\[PRIMARY\] is missing"),
-        (GOOD.replace("[MASK]", "[NOTES]"), 0, "more lines than"),
+        (GOOD.replace("[MASK]\n", "[MASK]\n++\n"), 0, "more lines than"),
+        (GOOD.replace("[MASK]", "[mask]"), 0, r"must be written \[MASK\]"),
         (GOOD.replace("[MASK]", "[PRIMARY]"), 0, r"a second \[PRIMARY\]"),
         (GOOD.replace("TBM#T0001\n", ""), 0, r"\[ID\] has 0 lines"),
         (GOOD.rstrip("\n")[:-3], 0, r"\[MASK\] has 0 lines"),

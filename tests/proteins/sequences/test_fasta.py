@@ -6,11 +6,11 @@ import gzip
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from levinthal.errors import DataError, UsageError
-from levinthal.proteins.sequences.fasta import FastaSequence, iterate_fasta, read_fasta
+from levinthal.proteins.sequences.fasta import FastaSequence, is_nucleotides, iterate_fasta, read_fasta
 
 
 def read(text, **kwargs):
@@ -35,6 +35,13 @@ def test_nonstandard_letters_become_x_or_are_refused():
 
 
 @pytest.mark.parametrize(
+    "peptide", ["A" * 40, "GA" * 30, "ACGT", "NNTNNTNNTNNTNNT", "GATTACAGATTACAK", "CGTA" * 24 + "LLLLLL"]
+)
+def test_peptides_of_few_letters_are_no_nucleic_acids(peptide):
+    assert read(f">a\n{peptide}")[0].sequence == peptide
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "has no sequence"),
@@ -53,6 +60,9 @@ def test_nonstandard_letters_become_x_or_are_refused():
         (b">a\nM\x00K", "is not an amino acid"),
         (b">a\nM\xc3\xa9K", "is not an amino acid"),
         (b">\xff\xfe\nMK", "line 1: the name is not text"),
+        (">a\nMKV\n>b\natggcc\nAAGTNNTGA\n", "line 3: b is a nucleic acid .15 letters, of A, C, G, N, T.: trans"),
+        (">a\nAUGGCCAAGUGA\n", "is a nucleic acid"),
+        (">a\n" + "ACGT" * 30 + "RYK", "is a nucleic acid"),
         (b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 20, "begins with >"),
         (">a\n" + "A" * 50_001, "over 50,000 residues"),
         (">a\n" + "A" * 2_000_000, "line 2 is longer than 1 MiB"),
@@ -99,6 +109,7 @@ letters = st.text("ACDEFGHIKLMNPQRSTVWYX", min_size=1, max_size=90)
 
 @given(st.dictionaries(names, letters, min_size=1, max_size=6), st.integers(1, 70), st.booleans())
 def test_what_is_written_is_read(sequences, width, lower):
+    assume(not any(map(is_nucleotides, sequences.values())))
     text = ""
     for name, sequence in sequences.items():
         written = sequence.lower() if lower else sequence

@@ -34,14 +34,14 @@ def pairs(residues, **options):
     [("ci2_2ci2_adj.pdb", "ci2_2ci2_shadow_CA.contacts"), ("ci2_1YPA_I.pdb", "ci2_1YPA_I_CA.contacts")],
 )
 def test_contacts_are_those_of_smog(shared_data, structure, contacts):
-    residues, _ = read_heavy_atoms(shared_data / "md" / structure)
+    residues, _, _ = read_heavy_atoms(shared_data / "md" / structure)
     rows = np.loadtxt(shared_data / "md" / contacts, dtype=int)
     expected = {(min(i, j) - 1, max(i, j) - 1) for i, j in rows[:, [1, 3]].tolist()}
     assert pairs(residues) == expected
 
 
 def test_without_shadow_it_is_the_plain_cutoff_map(shared_data):
-    residues, _ = read_heavy_atoms(shared_data / "md" / "ci2_2ci2_adj.pdb")
+    residues, _, _ = read_heavy_atoms(shared_data / "md" / "ci2_2ci2_adj.pdb")
     atoms = [np.array(list(residue.atoms.values())) for residue in residues]
     expected = {
         (i, j)
@@ -105,14 +105,14 @@ def pdb_lines(residues):
 
 def test_a_written_structure_reads_back(tmp_path):
     residues = three_helix_residues()
-    read, notes = read_heavy_atoms(written(tmp_path, pdb_lines(residues)))
-    assert notes == ()
+    read, notes, warnings = read_heavy_atoms(written(tmp_path, pdb_lines(residues)))
+    assert notes == warnings == ()
     assert [(r.name, r.chain, r.number) for r in read] == [(r.name, r.chain, r.number) for r in residues]
     for before, after in zip(residues, read, strict=True):
         assert before.atoms.keys() == after.atoms.keys()
         np.testing.assert_allclose(list(after.atoms.values()), list(before.atoms.values()), atol=1e-4)
     water = "HETATM 9999  O   HOH W 900       0.000   0.000   0.000  1.00  0.00           O"
-    _, notes = read_heavy_atoms(written(tmp_path, [*pdb_lines(residues), water]))
+    _, notes, _ = read_heavy_atoms(written(tmp_path, [*pdb_lines(residues), water]))
     assert notes == ("removed 1 x HOH",)
 
 
@@ -147,6 +147,6 @@ def test_an_unknown_amino_acid_and_a_missing_file_are_named(tmp_path):
 
 
 def test_the_first_model_is_taken(shared_data):
-    residues, notes = read_heavy_atoms(shared_data / "md" / "1FME-folded.pdb")
+    residues, notes, _ = read_heavy_atoms(shared_data / "md" / "1FME-folded.pdb")
     assert len(residues) == 28
     assert notes == ("model 1 of 34 taken",)

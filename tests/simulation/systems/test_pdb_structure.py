@@ -59,7 +59,8 @@ def test_water_and_ligands_are_removed_and_told(residues, tmp_path):
     residues[("HOH", "A", 202)] = {"O": (30, 35, 30)}
     residues[("BEN", "A", 203)] = {"C1": (40, 30, 30), "N1": (41, 30, 30)}
     system, _ = from_pdb(write(tmp_path, residues))
-    assert {"removed 2 x HOH", "removed 1 x BEN"} <= set(system.notes)
+    assert "removed 2 x HOH" in system.notes
+    assert system.warnings == ("removed 1 x BEN: only the protein is simulated",)
     assert system.n_atoms == 32
 
 
@@ -111,7 +112,7 @@ def test_a_letter_before_the_chain_is_not_another_chain(residues, tmp_path):
 def test_two_copies_under_one_chain_name_are_refused(residues, tmp_path):
     path = write(tmp_path, residues)
     path.write_text(path.read_text().replace("END\n", "TER\n") + pdb_lines(residues))
-    with pytest.raises(DataError, match="twice: remove one copy"):
+    with pytest.raises(DataError, match="ACE A 10 stands there twice, in one place: remove one copy"):
         from_pdb(path)
 
 
@@ -129,7 +130,8 @@ def broken_missing(residues):
 
 
 def broken_unknown(residues):
-    residues[("MSE", "A", 14)] = dict(residues[("ALA", "A", 12)])
+    residues[("SEP", "A", 12)] = residues.pop(("ALA", "A", 12))
+    residues[("NME", "A", 13)] = residues.pop(("NME", "A", 13))
 
 
 def broken_extra(residues):
@@ -146,7 +148,7 @@ def broken_gap(residues):
     [
         (broken_alternate, r"ALA A 11 has alternate locations: keep one|ACE A 10 has alternate locations: keep one"),
         (broken_missing, "ALA A 11 lacks the atoms O, CB"),
-        (broken_unknown, "MSE A 14 is not a standard amino acid"),
+        (broken_unknown, "SEP A 12 is not a standard amino acid: replace it by SER"),
         (broken_extra, "ALA A 11 has the atom CG"),
         (broken_gap, "ALA A 12 is .* nm away from ALA A 11: the chain is broken"),
     ],

@@ -26,7 +26,7 @@ def test_what_is_missing_is_added_and_named(shared_data, tmp_path):
 
 
 def test_what_is_no_structure_is_refused(tmp_path):
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="No such file"):
         repair_structure(tmp_path / "nothing.pdb", tmp_path / "whole.pdb")
     (tmp_path / "rubbish.pdb").write_text("ATOM  nonsense\n")
     with pytest.raises(DataError, match=r"rubbish\.pdb"):

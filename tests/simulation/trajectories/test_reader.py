@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from openmm import unit
+from openmm.app import DCDFile
 
 from levinthal.errors import DataError
 from levinthal.proteins.geometry.backbone import build_backbone
@@ -69,6 +71,21 @@ def test_every_format_gives_the_ca_atoms_of_every_frame(tmp_path, chain, topolog
     assert trajectory.n_made_whole == 0
     assert found.notes == ()
     np.testing.assert_allclose(found.reference_nm, expected[0], atol=1e-3)
+
+
+def test_times_are_those_that_the_files_have(tmp_path, chain, topology):
+    timed = mdtraj.Trajectory(chain.xyz, chain.topology, time=7.0 + 0.5 * np.arange(N_FRAMES))
+    saved(timed, tmp_path / "a.xtc")
+    saved(timed, tmp_path / "none.dcd")  # mdtraj's writer keeps no time
+    with (tmp_path / "a.dcd").open("wb+") as file:
+        frames = DCDFile(file, chain.topology.to_openmm(), 0.002 * unit.picosecond, firstStep=3500, interval=250)
+        for each in chain.xyz:
+            frames.writeModel(each * unit.nanometer)
+    found = read_trajectories([str(tmp_path / name) for name in ("a.xtc", "none.dcd", "a.dcd")], topology)
+    xtc, none, dcd = (each.time_ps for each in found.trajectories)
+    np.testing.assert_allclose(xtc, timed.time)
+    assert none is None
+    np.testing.assert_allclose(dcd, timed.time, rtol=1e-5)
 
 
 def test_residues_count_by_their_atoms_whatever_they_are_called(tmp_path, chain):

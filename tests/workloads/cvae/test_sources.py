@@ -8,7 +8,8 @@ import pytest
 from levinthal.errors import UsageError
 from levinthal.harness.contract.settings import make_settings
 from levinthal.harness.results.store import load_result
-from levinthal.proteins.contact_maps.hdf5 import read_contact_maps_hdf5, write_contact_maps_hdf5
+from levinthal.proteins.contact_maps.hdf5 import write_contact_maps_hdf5
+from levinthal.proteins.contact_maps.hdf5_reading import read_contact_maps_hdf5
 from levinthal.proteins.contact_maps.maps import pack_maps
 from levinthal.proteins.contact_maps.tfrecord import write_contact_maps_tfrecord
 from levinthal.workloads.cvae.data.features import sample_pairs

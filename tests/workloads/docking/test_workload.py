@@ -9,6 +9,7 @@ import gemmi
 import pytest
 from rdkit import Chem
 
+from levinthal.datasets.structures import real_complex
 from levinthal.errors import DataError, UsageError
 from levinthal.harness.contract.settings import make_settings
 from levinthal.harness.results.labels import find_figure
@@ -53,7 +54,8 @@ def test_the_embedded_complex_end_to_end(levinthal, tmp_path):
     assert values["poses scored with gradient"] > 1e4
     assert values["training rate"] > 0
     assert len(find_figure(repeat.curves, "energy of the pose", {"pose": "best known"}).x) == 2
-    assert any("random restarts on the same score" in note for note in repeat.notes)
+    assert any("random restarts on the same score" in each for each in repeat.findings)
+    assert any(", after " in each and " s of training" in each for each in repeat.findings)
     folder = tmp_path / "a/repeats/000"
     poses = list(Chem.SDMolSupplier(str(folder / "poses.sdf"), removeHs=False))
     assert all(pose is not None and pose.GetNumAtoms() == 18 for pose in poses)
@@ -82,11 +84,31 @@ def test_a_persons_own_complex_and_conformation(levinthal, tmp_path, shared_data
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     repeat = repeat_of(tmp_path / "a")
-    assert not repeat.gates  # gates are set for what is known
+    assert {gate.kind for gate in repeat.gates} == {"sanity"}  # what is right is not known here, what is wrong is
+    assert all(gate.passed for gate in repeat.gates)
+    assert "no rule is broken" in levinthal("check", "a").stdout
     values = values_of(repeat, "random restarts")
     assert values["success"] == 1.0
     assert values["plausible top poses"] == 1.0
     assert values_of(repeat)["best known score"] == pytest.approx(-18.4, abs=0.2)
+
+
+def test_a_pose_that_cannot_be_is_not_passed_off_as_an_answer(levinthal, tmp_path):
+    receptor, ligand = real_complex("t4-lysozyme-l99a-p-xylene")
+    own = ("--set", f"receptor={receptor}", "--set", f"pocket={ligand}")
+    done = levinthal("run", "docking", *QUICK, "--out", "good", *own, "--set", f"ligand={ligand}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "sanity checks of the answer: 6 of 6 met" in done.stdout
+    assert "no rule is broken" in levinthal("check", "good").stdout
+    # a steroid does not fit where xylene does
+    steroid = "CC12CCC3C(C1CCC2O)CCC4=CC(=O)CCC34C"
+    done = levinthal("run", "docking", *QUICK, "--out", "bad", *own, "--set", f"ligand={steroid}")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "missed: best score (kcal/mol) is " in done.stdout
+    assert "the ligand does not fit there: set pocket to where the ligand binds" in " ".join(done.stdout.split())
+    assert "(measured, but a gate was missed)" in done.stdout
+    assert (tmp_path / "bad/repeats/000/poses.sdf").exists()
+    assert "no rule is broken" in levinthal("check", "bad").stdout
 
 
 def test_a_library_is_ranked_and_failures_stop_nothing(levinthal, tmp_path):
@@ -108,6 +130,9 @@ def test_a_library_is_ranked_and_failures_stop_nothing(levinthal, tmp_path):
     assert affinities == sorted(affinities)
     poses = list(Chem.SDMolSupplier(str(tmp_path / "a/repeats/000/ranked.sdf"), removeHs=False))
     assert [pose.GetProp("_Name") for pose in poses] == ranked
+    assert {gate.name for gate in repeat.gates} >= {"compounds with a score", "best score (kcal/mol)"}
+    assert "no rule is broken" in levinthal("check", "a").stdout
+    assert [estimate.sentence[:11] for estimate in repeat.estimates] == ["4 compounds"]
     assert values_of(repeat)["ligands that failed"] == 3
     for ranking in ("docking score", "ligand efficiency", "size alone"):
         found = find_figure(repeat.metrics, "screening ROC AUC", {"ranking": ranking})

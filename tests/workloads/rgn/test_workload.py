@@ -71,7 +71,10 @@ def test_synthetic_families_end_to_end_then_the_weights_predict_a_persons_sequen
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     told = " ".join(done.stdout.split())
-    assert "trained on synthetic proteins only" in told
+    assert done.stdout.splitlines()[1].startswith("  warning: The weights were trained on synthetic proteins only")
+    gates = repeat_of(tmp_path / "b").gates
+    assert [(gate.kind, gate.passed) for gate in gates] == [("sanity", True)] * 3
+    assert "no rule is broken" in levinthal("check", "b").stdout
     assert "1 of 2 sequences have no hit" in told
     folder = tmp_path / "b/repeats/000"
     rows = list(csv.DictReader((folder / "predictions.csv").open()))
@@ -112,6 +115,7 @@ def test_untrained_weights_are_called_untrained(levinthal, tmp_path, queries):
     ("setting", "message"),
     [
         ("fasta=nowhere.fasta", "nowhere.fasta"),
+        ("fasta=dna.fasta", "line 1: gene is a nucleic acid"),
         ("data=nowhere", "neither a file nor a data set"),
         ("data=proteinnet-casp12", "levinthal data fetch proteinnet-casp12"),
         ("weights=nowhere.safetensors", "nowhere.safetensors"),
@@ -121,6 +125,7 @@ def test_untrained_weights_are_called_untrained(levinthal, tmp_path, queries):
 )
 def test_a_mistake_is_one_line(levinthal, tmp_path, setting, message, monkeypatch):
     monkeypatch.setenv("LEVINTHAL_DATA", str(tmp_path / "data"))
+    (tmp_path / "dna.fasta").write_text(">gene\nATGGCCATTGTAATGGGCCGCTGAAAGGGTGCCCGATAG\n")
     done = levinthal("run", "rgn", "--out", "a", "--set", setting)
     assert done.returncode == 2, done.stdout + done.stderr
     assert message in done.stderr.splitlines()[-1]

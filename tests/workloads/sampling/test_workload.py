@@ -15,6 +15,7 @@ import pytest
 
 from levinthal.harness.results.labels import find_figure
 from levinthal.harness.results.store import load_result
+from levinthal.simulation.systems.peptide import fs_peptide
 from levinthal.workloads.sampling.record.reader import CampaignRecord
 from levinthal.workloads.sampling.study.outcome import load_outcome
 from probes import probe_environment
@@ -154,3 +155,37 @@ def test_a_mistake_is_one_line(levinthal, tmp_path, settings, message):
     assert done.returncode == 2, done.stdout + done.stderr
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+def test_a_protein_of_ones_own_is_estimated_before_and_what_was_plain_simulation_is_called_so(levinthal, tmp_path):
+    (tmp_path / "own.pdb").write_text(fs_peptide()[0].topology_pdb)
+    done = levinthal(
+        "run", "sampling", "--size", "smoke", "--out", "a", "--engine", "local:2", *UNCHECKED,
+        "--set", "system=go:own.pdb", "--set", "policies=plain,dbscan", "--set", "first_training_frames=5000",
+        "--set", "steps=40000",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (estimate,) = repeat_of(tmp_path / "a").estimates
+    assert estimate.sentence.startswith("2 campaign(s) of 40,000 steps,")
+    assert "4,000 frames in all" in estimate.sentence
+    assert estimate.duration_s > 0
+    assert f"    estimate: {estimate.sentence}" in done.stderr
+    told = " ".join(done.stdout.split())
+    assert "found: Cells seen within" in told
+    assert "dbscan: no model yet: this was plain simulation." in told
+    assert "sanity checks of the answer: 1 of 1 met" in told
+    assert "no rule is broken" in levinthal("check", "a").stdout
+    page = (tmp_path / "a/report.html").read_text()
+    assert page.index("no model yet") < page.index("<h3>Figures")
+
+
+def test_a_budget_below_one_chunk_is_no_answer(levinthal, tmp_path):
+    (tmp_path / "own.pdb").write_text(fs_peptide()[0].topology_pdb)
+    done = levinthal(
+        "run", "sampling", "--size", "smoke", "--out", "a", "--engine", "local:1", *UNCHECKED,
+        "--set", "system=go:own.pdb", "--set", "policy=dbscan", "--set", "steps=0",
+        "--set", "core_seconds=0.05", "--set", "chunk_steps=40000",
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "takes more than the budget of 0.05 core-seconds here: set core_seconds=" in " ".join(done.stdout.split())
+    assert "missed: campaigns without a frame is 1, must be at most 0: raise core_seconds" in done.stdout

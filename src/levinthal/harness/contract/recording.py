@@ -21,6 +21,7 @@ from levinthal.harness.results.result import (
     Comparison,
     Curve,
     Dataset,
+    Estimate,
     Gate,
     GateKind,
     Kind,
@@ -57,6 +58,8 @@ class Recording:
         self._artifacts: dict[str, Artifact] = {}
         self._dataset: Dataset | None = None
         self._warnings: dict[str, None] = {}
+        self._estimates: list[Estimate] = []
+        self._findings: list[str] = []
         self._notes: list[str] = []
         self._study: StudyPlan | None = None
 
@@ -259,6 +262,17 @@ class Recording:
         if sentence not in self._warnings:
             self._warnings[sentence] = None
             self._event("warning", sentence=sentence)
+
+    def estimate(self, sentence: str, *, duration_s: float | None = None) -> None:
+        """Say before something long what will be done, and how long that takes here, as a short timing of it tells."""
+        number = None if duration_s is None or not math.isfinite(duration_s) else float(duration_s)
+        self._estimates.append(Estimate(sentence=sentence, duration_s=number))
+        self._event("estimate", sentence=sentence, duration_s=number)
+
+    def finding(self, sentence: str) -> None:
+        """Say what came out, in words; shown beside the verdict, for a run may pass and have found nothing."""
+        self._findings.append(sentence)
+        self._event("finding", sentence=sentence)
 
     def note(self, sentence: str) -> None:
         """Say something that whoever reads the figures must know; shown in the terminal and in the report."""

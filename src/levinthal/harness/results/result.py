@@ -51,6 +51,7 @@ __all__ = [
     "Comparison",
     "Curve",
     "Dataset",
+    "Estimate",
     "Gate",
     "GateKind",
     "Kind",
@@ -114,10 +115,18 @@ class Artifact(Record):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
+class Estimate(Record):
+    """What a repeat said before it did something long: what will be done, and how long that takes at most here."""
+
+    sentence: str
+    duration_s: Annotated[Finite, Field(ge=0)] | None = None
+
+
 class Repeat(Record):
     """One execution of the workload in a process of its own; `implementation` is null where it was not recorded.
 
-    `warnings` say what was removed, changed or is missing in what a person brought, `notes` what else is to be known.
+    `warnings` say what was removed, changed or is missing in what a person brought, `notes` what else is to be known;
+    `estimates` what was expected before, `findings` what came out, in words.
     """
 
     index: Annotated[int, Field(ge=0)]
@@ -136,6 +145,8 @@ class Repeat(Record):
     artifacts: tuple[Artifact, ...] = ()
     dataset: Dataset | None = None
     warnings: tuple[str, ...] = ()
+    estimates: tuple[Estimate, ...] = ()
+    findings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     peaks: Peaks | None = None
     study: StudyPlan | None = None

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from levinthal.errors import Interrupted, LevinthalError, ResultError, UsageError, WriteError
+from levinthal.harness.contract.device import resolve_device
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.settings import division_of, make_settings
 from levinthal.harness.engines.open import parse_engine
@@ -87,7 +88,7 @@ def start_run(
     """
     workload = load_workload(name)
     chosen = make_settings(workload.Settings, size, settings)
-    _check(repeats, seed, precision)
+    _check(repeats, seed, device, precision)
     engine = str(parse_engine(engine))
     remember_engine(engine)
     folder = (out or default_folder(name)).absolute()
@@ -126,13 +127,20 @@ def start_run(
             raise
 
 
-def _check(repeats: int, seed: int, precision: str) -> None:
+def _check(repeats: int, seed: int, device: str, precision: str) -> None:
     if repeats < 1:
         raise UsageError(f"repeats must be at least 1, not {repeats}")
     if seed < 0:
         raise UsageError(f"seed must not be negative, it is {seed}")
     if precision not in PRECISIONS:
         raise UsageError(f"precision {precision!r} is unknown: choose one of {', '.join(PRECISIONS)}")
+    _check_device(device)
+
+
+def _check_device(device: str) -> None:
+    """Refuse a device that is not here before anything is computed; what `auto` means, a repeat finds out."""
+    if device != "auto":
+        resolve_device(device)
 
 
 def resume_run(folder: Path, watcher: Watcher | None = None, *, engine: str | None = None) -> Result:
@@ -178,6 +186,7 @@ def resume_run(folder: Path, watcher: Watcher | None = None, *, engine: str | No
                     f"{folder} was begun on another machine (its cpu {key} is {begun}, here it is {here}): "
                     "resume it there, or run it again here"
                 )
+        _check_device(plan.device)
         return _execute(plan, folder, watcher, resumed=True)
 
 

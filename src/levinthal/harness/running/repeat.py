@@ -69,6 +69,7 @@ def run_repeat(plan: Plan, folder: Path, index: int, events: EventLog, watcher: 
         try:
             while child.poll() is None:
                 _report_events(tail, watcher)
+                watcher.waited()
                 time.sleep(_POLL_S)
         finally:
             _stop(child)

@@ -21,6 +21,10 @@ class Watcher(Protocol):
         """Hear one line of the journal."""
         ...
 
+    def waited(self) -> None:
+        """Hear, some times a second, that a repeat is under way."""
+        ...
+
     def run_stopped(self, result: Result, folder: Path) -> None:
         """Hear that the result is written."""
         ...
@@ -40,6 +44,9 @@ class SilentWatcher:
         """Pass over it."""
 
     def run_stopped(self, result: Result, folder: Path) -> None:
+        """Pass over it."""
+
+    def waited(self) -> None:
         """Pass over it."""
 
     def close(self) -> None:

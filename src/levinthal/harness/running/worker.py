@@ -54,7 +54,7 @@ def main(folder: Path, index: int) -> None:
     failure: str | None = None
     events.append("repeat_start", repeat=index, seed=run.seed)
     try:
-        with run.phase(LOADING):
+        with run.phase(LOADING, doing="the workload and its libraries"):
             workload = load_workload(plan.workload)
             with refused(ResultError, folder / PLAN_FILE, "holds other settings than this Levinthal's", "run again"):
                 settings = workload.Settings.model_validate(plan.settings)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from levinthal.errors import DataError, UsageError
-from levinthal.proteins.contact_maps.hdf5 import read_contact_maps_hdf5, write_contact_maps_hdf5
+from levinthal.proteins.contact_maps.hdf5 import write_contact_maps_hdf5
+from levinthal.proteins.contact_maps.hdf5_reading import read_contact_maps_hdf5
 from levinthal.proteins.contact_maps.maps import ContactMaps, Packed
 from levinthal.proteins.contact_maps.tfrecord import read_contact_maps_tfrecord, write_contact_maps_tfrecord
 

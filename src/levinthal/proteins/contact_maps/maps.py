@@ -56,6 +56,7 @@ class ContactMaps(NamedTuple):
 
 
 _FRAMES_AT_ONCE = 4096
+_FRAMES_EXPANDED = 64
 # Below this many pairs a second thread costs more than it brings (a thread starts in about 50 us).
 _PAIRS_WORTH_THREADS = 2_000_000
 # The squared distance is off by at most 5 roundings (difference counted twice, square, two sums); 32 is generous.
@@ -70,6 +71,11 @@ def n_pairs(n_residues: int) -> int:
 def packed_size(n_residues: int) -> int:
     """Return how many bytes a packed map takes: one bit a pair, the last byte filled up with zeros."""
     return (n_pairs(n_residues) + 7) // 8
+
+
+def pair_numbers(i: npt.NDArray[np.int64], j: npt.NDArray[np.int64], n_residues: int) -> npt.NDArray[np.int64]:
+    """Return the places of pairs i < j in the packed order."""
+    return i * (2 * n_residues - i - 1) // 2 + j - i - 1
 
 
 def _over_frames(work: Callable[[int, int], T], n_frames: int, pairs: int, threads: int | None) -> list[T]:
@@ -206,6 +212,18 @@ def pack_maps(maps: npt.NDArray[Any]) -> Packed:
         raise DataError(f"maps have the shape {maps.shape}: give (frames, residues, residues)")
     rows, columns = np.triu_indices(maps.shape[1], 1)
     return np.packbits(maps[:, rows, columns] != 0, axis=1, bitorder="little")
+
+
+def crop_contacts(packed: Packed, size: int, n_residues: int) -> Packed:
+    """Return maps of `size` residues without those behind the first `n_residues`, which are padding."""
+    if n_residues == size:
+        return packed
+    parts = []
+    for first in range(0, len(packed), _FRAMES_EXPANDED):
+        block = packed[first : first + _FRAMES_EXPANDED]
+        dense = expand_contacts(block, size, out=np.empty((len(block), size, size), np.uint8))
+        parts.append(pack_maps(dense[:, :n_residues, :n_residues]))
+    return np.concatenate(parts)
 
 
 def _checked_packed(packed: Packed, n_residues: int) -> Packed:

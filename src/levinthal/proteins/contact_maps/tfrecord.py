@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError
-from levinthal.proteins.contact_maps.maps import ContactMaps, Packed, expand_contacts, pack_maps
+from levinthal.proteins.contact_maps.maps import ContactMaps, Packed, crop_contacts, expand_contacts, pack_maps
 from levinthal.proteins.records.sequence_example import Feature, decode_example, encode_example
 from levinthal.proteins.records.tfrecord import read_frames, write_frames
 
@@ -90,18 +90,7 @@ def read_contact_maps_tfrecord(path: str | Path) -> ContactMaps:
         raise DataError(f"{path} has no records")
     if used == 0:
         raise DataError(f"{path}: no map has a contact of two residues")
-    packed = np.concatenate(blocks)
-    return ContactMaps(packed if used == size else _cropped(packed, size, used), used)
-
-
-def _cropped(packed: Packed, size: int, n_residues: int) -> Packed:
-    """Return maps of `size` residues without the last ones."""
-    parts = []
-    for first in range(0, len(packed), _FRAMES_AT_ONCE):
-        block = packed[first : first + _FRAMES_AT_ONCE]
-        dense = expand_contacts(block, size, out=np.empty((len(block), size, size), np.uint8))
-        parts.append(pack_maps(dense[:, :n_residues, :n_residues]))
-    return np.concatenate(parts)
+    return ContactMaps(crop_contacts(np.concatenate(blocks), size, used), used)
 
 
 def _maps(features: Mapping[str, Feature]) -> npt.NDArray[np.bool_]:

@@ -237,6 +237,8 @@ class RecordCache(Sequence[ProteinRecord]):
         if version != _VERSION:
             raise DataError(f"{self.path} is of version {version}, this program reads {_VERSION}: write it again")
         row = sum(np.dtype(dtype).itemsize for dtype in _COLUMNS.values())
+        if count == 0:
+            raise DataError(f"{self.path} is a cache without a record: name the file that it was to be made from")
         if not isinstance(count, int) or count < 1 or n_header + count * row > n_bytes:
             raise self._damaged()
         columns = {}

@@ -176,6 +176,8 @@ class FaultPolicy:
         How many records have each fault; a record may have several.
     n_kept, n_skipped : int
         Records handed on and left out.
+    passed_over : Counter of str
+        Sections of other names than the format's, and how many records have each; they are not read.
     examples : list of str
         The first hundred faults: file, position, record and what is wrong.
 
@@ -200,6 +202,7 @@ class FaultPolicy:
         if self.ignored & {Fault.MALFORMED, Fault.LENGTHS_DISAGREE}:
             raise UsageError("a malformed record cannot be ignored: skip it or refuse it")
         self.counts: Counter[Fault] = Counter()
+        self.passed_over: Counter[str] = Counter()
         self.n_kept = 0
         self.n_skipped = 0
         self.examples: list[str] = []

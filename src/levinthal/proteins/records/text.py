@@ -3,7 +3,8 @@
 A record is a line `[ID]` and its value, then sections of a fixed number of lines, then a blank line: `[PRIMARY]` 1,
 `[EVOLUTIONARY]` 21 (20 where the information content is left out) rows of L numbers, `[SECONDARY]` 1, `[TERTIARY]` 3
 (x, y, z) rows of 3 L numbers in picometres, `[MASK]` 1 of `+` and `-`. Only the first two are obligatory. The format
-is described in `docs/proteinnet_records.md` of github.com/aqlaboratory/proteinnet.
+is described in `docs/proteinnet_records.md` of github.com/aqlaboratory/proteinnet. Sections of other names, which
+people add (`[RAMA]`, `[CHI]`), are passed over and counted, however many lines they have.
 
 What is exact: numbers are read as float64, and written as the shortest decimal that reads back as the same number in
 the precision it is kept in, without exponent, `1.` for one and `0` for zero, which is how ProteinNet's own files are
@@ -15,6 +16,7 @@ same values, but written in this one.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -48,6 +50,7 @@ _ID, _PRIMARY, _EVOLUTIONARY, _SECONDARY, _TERTIARY, _MASK = (
     b"[TERTIARY]",
     b"[MASK]",
 )
+_SECTION = re.compile(rb"\[[^\[\]]+\]")
 _MOST_LINES = {_ID: 1, _PRIMARY: 1, _EVOLUTIONARY: max(PROFILE_ROWS), _SECONDARY: 1, _TERTIARY: 3, _MASK: 1}
 _RowParser: TypeAlias = Callable[[bytes, npt.NDArray[np.float64]], bool]
 _OF_NUMBERS = b"0123456789+-.eE \t"
@@ -119,7 +122,7 @@ def read_text(source: Source, policy: FaultPolicy | None = None, *, name: str | 
             place = f"{lines.place} (record {n_records})"
             try:
                 compiled = n_records > FEW_RECORDS and kernels_allowed()
-                record = _read_record(lines, _compiled_parser() if compiled else _leave_to_python)
+                record = _read_record(lines, rules, _compiled_parser() if compiled else _leave_to_python)
             except RefusedRecord as refused:
                 rules.leave_out(refused, f"{lines.place} (record {n_records})")
                 lost = True
@@ -149,10 +152,10 @@ def _find_record(lines: _Lines, rules: FaultPolicy, lost: bool) -> bool:
     return False
 
 
-def _read_record(lines: _Lines, parse: _RowParser) -> ProteinRecord:
+def _read_record(lines: _Lines, rules: FaultPolicy, parse: _RowParser) -> ProteinRecord:
     """Read the sections after a line `[ID]`, up to a blank line, the end, or the next `[ID]`."""
     sections: dict[bytes, list[bytes]] = {_ID: []}
-    section = _ID
+    section: bytes | None = _ID
     n_bytes = 0
     while line := lines.next():
         if line == _ID:
@@ -166,6 +169,14 @@ def _read_record(lines: _Lines, parse: _RowParser) -> ProteinRecord:
                 raise RefusedRecord(f"a second {line.decode()}", name=_name_of(sections))
             section = line
             sections[section] = []
+        elif _SECTION.fullmatch(line) and sections[_ID]:  # a first line behind [ID] is a name, whatever it looks like
+            name = line[1:-1].strip().upper()
+            if b"[" + name + b"]" in _MOST_LINES:
+                raise RefusedRecord(f"{_shown(line)} must be written [{name.decode()}]", name=_name_of(sections))
+            rules.passed_over[line.decode("utf-8", "backslashreplace")] += 1
+            section = None
+        elif section is None:
+            continue
         elif len(sections[section]) == _MOST_LINES[section]:
             raise RefusedRecord(f"more lines than {section.decode()} has: {_shown(line)}", name=_name_of(sections))
         else:

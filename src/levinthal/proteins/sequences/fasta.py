@@ -21,6 +21,10 @@ _NONSTANDARD = "BJOUXZ"
 """IUPAC-IUB's ambiguity codes (B, J, X, Z), selenocysteine (U) and pyrrolysine (O)."""
 
 _SEQUENCE_LINE = re.compile(rb"[A-Za-z]*\*?")
+_BASES = ("A", "C", "G", "TU")
+_LEAST_BASES = 12
+"""Fewer letters of these may be a peptide's; a protein of so many has others too (the odds are 1e-7)."""
+_MANY_BASES, _MOSTLY, _EACH = 100, 0.95, 0.05
 _TO_X = str.maketrans(_NONSTANDARD, "X" * len(_NONSTANDARD))
 
 
@@ -47,8 +51,8 @@ def read_fasta(source: Source, nonstandard: Literal["X", "refuse"] = "X") -> lis
     Raises
     ------
     DataError
-        The file cannot be read, is not a FASTA file, has no sequence or an empty one, a name twice or none, gaps, or
-        letters that are no amino acids; names file and line.
+        The file cannot be read, is not a FASTA file, has no sequence or an empty one, a name twice or none, gaps,
+        letters that are no amino acids, or nucleotides; names file and line.
 
     Examples
     --------
@@ -129,7 +133,7 @@ def _letters(line: bytes, place: str, nonstandard: str) -> str:
     unusual = sorted(set(letters) - set(AMINO_ACIDS) - {"*"})
     if unusual and nonstandard == "refuse":
         raise DataError(f"{place}: {', '.join(unusual)} is none of the twenty amino acids: replace it")
-    return letters.translate(_TO_X)
+    return letters
 
 
 def _finished(file: str, name: str, parts: list[str], number: int) -> FastaSequence:
@@ -138,7 +142,26 @@ def _finished(file: str, name: str, parts: list[str], number: int) -> FastaSeque
         raise DataError(f"{file}, line {number}: {name} has no sequence")
     if len(sequence) > MAX_RESIDUES:
         raise DataError(f"{file}, line {number}: {name} has over {MAX_RESIDUES:,} residues: that is not a protein")
-    return FastaSequence(name, sequence)
+    if is_nucleotides(sequence):
+        letters = ", ".join(sorted(set(sequence)))
+        raise DataError(
+            f"{file}, line {number}: {name} is a nucleic acid ({len(sequence):,} letters, of {letters}): translate it, "
+            "and give the protein"
+        )
+    return FastaSequence(name, sequence.translate(_TO_X))
+
+
+def is_nucleotides(sequence: str) -> bool:
+    """Say whether capital letters are those of DNA or RNA: A, C, G, T or U and N alone, or nearly so in long ones.
+
+    At least three of the four bases must be there, since peptides of one or two residues in turn are real; in a long
+    sequence a twentieth may be codes for several bases where all four are common.
+    """
+    counts = [sum(map(sequence.count, base)) for base in _BASES]
+    n, known = len(sequence), sum(counts) + sequence.count("N")
+    if n >= _MANY_BASES and known >= _MOSTLY * n:
+        return min(counts) >= _EACH * n
+    return n >= _LEAST_BASES and known == n and sum(count > 0 for count in counts) >= 3
 
 
 def _shown(line: bytes) -> str:

@@ -12,14 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError
-from levinthal.proteins.residues import ONE_LETTER, RESIDUE_ALIASES, THREE_LETTER
+from levinthal.proteins.residues import ONE_LETTER
 from levinthal.proteins.structures.backbone_chain import (
     BACKBONE_ATOMS,
     FARTHEST_NM,
     UNKNOWN_RESIDUE,
     BackboneChain,
 )
-from levinthal.proteins.structures.parsing import damage_named, read_structure
+from levinthal.proteins.structures.parsing import damage_named
+from levinthal.proteins.structures.protein_file import ProteinChain, read_protein_file
+from levinthal.proteins.structures.residue_kinds import ResidueKind, is_amino_acid_name, parent_name
 
 
 def read_backbone(path: str | Path) -> list[BackboneChain]:
@@ -57,11 +59,12 @@ def read_backbone(path: str | Path) -> list[BackboneChain]:
     ['ACDE']
     """
     path = Path(path)
-    structure = read_structure(path)
+    found = read_protein_file(path)
     with damage_named(path):
-        structure.setup_entities()
-        structure.assign_label_seq_id(False)
-        chains = [found for chain in structure[0] if (found := _read_chain(path, structure, chain)) is not None]
+        found.structure.setup_entities()
+        found.structure.assign_label_seq_id(False)
+        read = (_read_chain(path, found.structure, chain) for chain in found.chains)
+        chains = [chain for chain in read if chain is not None]
     if not any(chain.mask.any() for chain in chains):
         raise DataError(
             f"{path} has no residue with the atoms N, CA and C: name a file with a protein's whole backbone"
@@ -72,27 +75,7 @@ def read_backbone(path: str | Path) -> list[BackboneChain]:
 
 
 def _letter(name: str) -> str:
-    if name in RESIDUE_ALIASES:  # which gemmi's table of the PDB's residues lacks
-        return ONE_LETTER[RESIDUE_ALIASES[name]]
-    residue = gemmi.find_tabulated_residue(name)
-    letter = residue.one_letter_code.upper() if residue.is_amino_acid() else UNKNOWN_RESIDUE
-    return letter if letter in THREE_LETTER else UNKNOWN_RESIDUE
-
-
-def _is_amino_acid(name: str) -> bool:
-    return name in RESIDUE_ALIASES or gemmi.find_tabulated_residue(name).is_amino_acid()
-
-
-def _has_backbone(residue: gemmi.Residue) -> bool:
-    names = {atom.name for atom in residue}
-    return names.issuperset(BACKBONE_ATOMS)
-
-
-def _in_chain(residue: gemmi.Residue) -> bool:
-    """Say whether a residue is part of a protein chain, not a ligand, water, cap or nucleotide."""
-    if residue.entity_type == gemmi.EntityType.Polymer:
-        return _is_amino_acid(residue.name) or _has_backbone(residue)
-    return residue.het_flag != "H" and not residue.is_water() and _has_backbone(residue)
+    return ONE_LETTER.get(parent_name(name) or "", UNKNOWN_RESIDUE)
 
 
 def _best_atoms(residue: gemmi.Residue) -> dict[str, gemmi.Atom]:
@@ -113,12 +96,13 @@ def _occupancy(residue: gemmi.Residue) -> float:
     return float(sum(atom.occ for atom in residue if atom.name in BACKBONE_ATOMS))
 
 
-def _read_chain(path: Path, structure: gemmi.Structure, chain: gemmi.Chain) -> BackboneChain | None:
-    places_taken = groupby(filter(_in_chain, chain), lambda residue: (residue.seqid.num, residue.seqid.icode))
+def _read_chain(path: Path, structure: gemmi.Structure, chain: ProteinChain) -> BackboneChain | None:
+    amino_acids = [each.residue for each in chain.residues if each.kind is ResidueKind.AMINO_ACID]
+    places_taken = groupby(amino_acids, lambda residue: (residue.seqid.num, residue.seqid.icode))
     residues = [max(same, key=_occupancy) for _, same in places_taken]
     if not residues:
         return None
-    names, places = _whole_sequence(structure, chain, residues)
+    names, places = _whole_sequence(structure, residues)
     length = len(names)
     atoms = np.zeros((length, 3, 3), np.float32)
     mask = np.zeros(length, np.bool_)
@@ -151,12 +135,10 @@ def _read_chain(path: Path, structure: gemmi.Structure, chain: gemmi.Chain) -> B
     )
 
 
-def _whole_sequence(
-    structure: gemmi.Structure, chain: gemmi.Chain, residues: list[gemmi.Residue]
-) -> tuple[list[str], list[int]]:
+def _whole_sequence(structure: gemmi.Structure, residues: list[gemmi.Residue]) -> tuple[list[str], list[int]]:
     """Return the residue names of the chain's whole sequence, and the places of the residues found in it."""
     found = [residue.name for residue in residues]
-    entity = structure.get_entity_of(chain.get_polymer())
+    entity = next((each for each in structure.entities if residues[0].subchain in each.subchains), None)
     stated = [] if entity is None else [gemmi.Entity.first_mon(item) for item in entity.full_sequence]
     labels = [residue.label_seq or 0 for residue in residues]
     if structure.input_format == gemmi.CoorFormat.Pdb:
@@ -165,7 +147,7 @@ def _whole_sequence(
     if not inside or any(later <= earlier for earlier, later in pairwise(labels)):
         return found, list(range(len(found)))
     resolved = set(labels)
-    kept = [k for k, name in enumerate(stated, 1) if k in resolved or _is_amino_acid(name)]
+    kept = [k for k, name in enumerate(stated, 1) if k in resolved or is_amino_acid_name(name)]
     place_of = {k: place for place, k in enumerate(kept)}
     places = [place_of[label] for label in labels]
     names = [stated[k - 1] for k in kept]

@@ -1,4 +1,4 @@
-"""PDB and mmCIF files read by gemmi, plain or gzipped; what is damaged is refused in one line."""
+"""PDB and mmCIF files read by gemmi, plain or gzipped, chain by chain; what is damaged is refused in one line."""
 
 from __future__ import annotations
 
@@ -12,12 +12,23 @@ from pathlib import Path
 import gemmi
 
 from levinthal.errors import DataError
+from levinthal.proteins.structures.atom_rows import (
+    checked_pdb_lines,
+    is_atom_line,
+    rows_of_mmcif,
+    rows_of_pdb,
+    without_end,
+)
+from levinthal.proteins.structures.chain_parts import ChainParts, chain_parts
 
 _DAMAGED = (RuntimeError, ValueError, IndexError, OverflowError)  # what gemmi raises on damaged text
+_FARTHEST_ANGSTROM = 1e6
+_MOST_MIB = 1024
+_PART = "\x1f"
 
 
 @contextmanager
-def damage_named(path: Path) -> Iterator[None]:
+def damage_named(name: str | Path) -> Iterator[None]:
     """Turn what gemmi raises on damaged text into an error of one line.
 
     Raises
@@ -30,70 +41,136 @@ def damage_named(path: Path) -> Iterator[None]:
     except _DAMAGED as error:
         reason = re.sub(r"string:(\d+):\d+\(\d+\)", r"line \1", str(error))  # gemmi's name for a text in memory
         raise DataError(
-            f"{path} is not a sound PDB or mmCIF file: {reason}: fix that line or fetch the file again"
+            f"{name} is not a sound PDB or mmCIF file: {' '.join(reason.split())[:300]}: fix that line or fetch the "
+            "file again"
         ) from None
 
 
-def read_structure(path: Path, *, one_letter_chains: bool = False) -> gemmi.Structure:
-    """Return the structure in a PDB or mmCIF file, with at least one model, the parts of a chain put together.
-
-    Parameters
-    ----------
-    path : Path
-        `.pdb`, `.ent`, `.cif` or `.mmcif`, also with `.gz`; the content decides for another ending.
-    one_letter_chains : bool
-        Pass over column 21 of a PDB file, where some programs mark the last residue and gemmi looks for the first
-        letter of the chain's name.
+def read_text(path: Path) -> str:
+    """Return the text of a file, unpacked where it is gzipped; bytes that are not UTF-8 are replaced.
 
     Raises
     ------
     DataError
-        No such file, not a PDB or mmCIF file, a damaged one, or one without atoms.
+        The file is missing, unreadable or a damaged gzip file, or too large.
     """
-    text = _text(path)
-    if one_letter_chains:
-        text = re.sub(r"(?m)^((?:ATOM  |HETATM|TER   ).{14}).", r"\1 ", text)
-    with damage_named(path):
-        structure = _parse(path, text)
-        if not len(structure):
-            raise _no_atoms(path)
-        structure.merge_chain_parts()
-    return structure
-
-
-def _no_atoms(path: Path) -> DataError:
-    return DataError(f"{path} holds no atoms: name a PDB or mmCIF file of a protein")
-
-
-def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
         if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
+            with gzip.open(path) as file:
+                data = file.read(_MOST_MIB * 2**20 + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path} is a damaged gzip file: {error}: fetch it again") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{path}: {reason}: name a readable PDB or mmCIF file") from None
+    if len(data) > _MOST_MIB * 2**20:
+        raise DataError(f"{path} has more than {_MOST_MIB} MiB of text: name a PDB or mmCIF file of a protein")
     return data.decode("utf-8", "replace")
 
 
-def _parse(path: Path, text: str) -> gemmi.Structure:
-    endings = {ending.lower() for ending in path.suffixes[-2:]}
-    if endings & {".cif", ".mmcif"} or (not endings & {".pdb", ".ent"} and "_atom_site." in text):
-        blocks = [block for block in gemmi.cif.read_string(text) if block.find_loop("_atom_site.id")]
-        if not blocks:
-            raise _no_atoms(path)
-        return gemmi.make_structure_from_block(blocks[0])
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith(("ATOM", "HETATM")):
-            # gemmi reads what is not a number as zero.
-            for column in (30, 38, 46):
-                try:
-                    float(line[column : column + 8])
-                except ValueError:
-                    raise ValueError(
-                        f"line {number}: {line[column : column + 8]!r} in columns {column + 1} to {column + 8} is not "
-                        "a coordinate"
-                    ) from None
-    return gemmi.read_pdb_string(text)
+def parse_structure(text: str, name: str | Path) -> tuple[gemmi.Structure, int]:
+    """Return a structure with one `gemmi.Chain` for each chain, and how many models there are.
+
+    Chains begin where `chain_parts` says, so that two may have one name. Only the first model is whole in this sense.
+
+    Parameters
+    ----------
+    text : str
+        Of a PDB or mmCIF file.
+    name : str or Path
+        For messages; its ending, or else the content, tells which of the two it is.
+
+    Raises
+    ------
+    DataError
+        Not a PDB or mmCIF file, a damaged one, or one without atoms.
+    """
+    endings = {ending.lower() for ending in Path(name).suffixes[-2:]}
+    with damage_named(name):
+        if endings & {".cif", ".mmcif"} or (not endings & {".pdb", ".ent"} and "_atom_site." in text):
+            structure, parts, n_models = _of_mmcif(text)
+        else:
+            structure, parts, n_models = _of_pdb(text)
+        if not len(structure) or not structure[0].count_atom_sites():
+            raise DataError(f"{name} holds no atoms: name a PDB or mmCIF file of a protein")
+        _join(structure[0], parts)
+        _check_positions(structure[0])
+    return structure, n_models
+
+
+def _of_pdb(text: str) -> tuple[gemmi.Structure, ChainParts, int]:
+    lines, frames = without_end(checked_pdb_lines(text))
+    rows = list(rows_of_pdb(lines))
+    parts = chain_parts(rows)
+    before = [None, *parts.of_atom]
+    begins = {row.line for row, part, last in zip(rows, parts.of_atom, before, strict=False) if part != last}
+    kept = [
+        f"TER\n{line}" if number in begins else line
+        for number, line in enumerate(lines, 1)
+        if is_atom_line(line) or line[:3].upper() != "TER"
+    ]
+    structure = gemmi.read_pdb_string("\n".join([*kept, ""]), split_chain_on_ter=True)
+    return structure, parts, len(structure) + frames
+
+
+def _of_mmcif(text: str) -> tuple[gemmi.Structure, ChainParts, int]:
+    """Read the first block with atoms; a chain's number goes through gemmi as part of its name."""
+    blocks = [block for block in gemmi.cif.read_string(text) if block.find_loop("_atom_site.id")]
+    if not blocks:
+        return gemmi.Structure(), ChainParts([], {}), 0
+    block = blocks[0]
+    rows = rows_of_mmcif(block)
+    tag = "_atom_site.auth_asym_id"
+    names = block.find_loop(tag) or block.find_loop("_atom_site.label_asym_id")
+    models = list(block.find_loop("_atom_site.pdbx_PDB_model_num")) or ["1"] * len(rows)
+    first = sum(model == models[0] for model in models) if models else 0
+    if models[:first] != models[:1] * first:
+        raise ValueError("the atoms of its models are mixed")
+    if len(rows) < first:
+        raise ValueError("its table of atoms is not whole")
+    parts = chain_parts(rows[:first])
+    for k, part in enumerate(parts.of_atom):
+        names[k] = gemmi.cif.quote(f"{rows[k].chain}{_PART}{part}")
+    structure = gemmi.make_structure_from_block(block)
+    for chain in structure[0] if len(structure) else ():
+        chain.name = chain.name.partition(_PART)[0]
+    return structure, parts, len(structure)
+
+
+def _join(model: gemmi.Model, parts: ChainParts) -> None:
+    """Put the runs of each part together, and residues with stray atoms in their place, all in the model itself."""
+    before = [None, *parts.of_atom]
+    runs = [part for part, last in zip(parts.of_atom, before, strict=False) if part != last]
+    if len(runs) != len(model):
+        raise ValueError(f"{len(runs)} parts of chains became {len(model)}")
+    first: dict[int, int] = {}
+    for k, part in enumerate(runs):
+        if part in first:
+            model[first[part]].append_residues(list(model[k]))
+        else:
+            first[part] = k
+    for part, strays in parts.strays.items():
+        for number, insertion in strays:
+            _put_in_place(model[first[part]], number, insertion)
+    for k in reversed(range(len(runs))):
+        if k not in first.values():
+            del model[k]
+
+
+def _put_in_place(chain: gemmi.Chain, number: int | None, insertion: str) -> None:
+    """Move a residue from where its first atom stood to before the next higher number."""
+    place = number or 0, insertion or " "
+    numbers = [(residue.seqid.num or 0, residue.seqid.icode) for residue in chain]
+    at = numbers.index(place)
+    residue = chain[at].clone()
+    del chain[at], numbers[at]
+    following = (k for k in range(at, len(numbers)) if numbers[k] > place)
+    chain.add_residue(residue, next(following, len(numbers)))
+
+
+def _check_positions(model: gemmi.Model) -> None:
+    for found in model.all():
+        if not all(abs(value) < _FARTHEST_ANGSTROM for value in found.atom.pos.tolist()):
+            residue = f"{found.residue.name} {found.chain.name} {found.residue.seqid}"
+            raise ValueError(f"the position of atom {found.atom.name} of residue {residue} is not a number")

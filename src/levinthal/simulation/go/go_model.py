@@ -272,7 +272,7 @@ def _stretched(native_nm: Doubles, chain_lengths: Sequence[int]) -> Doubles:
 
 def _topology(residues: Sequence[Residue]) -> app.Topology:
     topology = app.Topology()
-    for chain_name, members in groupby(residues, key=lambda residue: residue.chain):
+    for (chain_name, _), members in groupby(residues, key=lambda residue: residue.chain_key):
         chain = topology.addChain(chain_name or None)
         for residue in members:
             topology.addAtom("CA", app.element.carbon, topology.addResidue(residue.name, chain, residue.number))
@@ -324,8 +324,9 @@ def go_model(
     9
     """
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     if isinstance(structure, str | Path):
-        residues, notes = read_heavy_atoms(structure)
+        residues, notes, warnings = read_heavy_atoms(structure)
         name = name or Path(structure).stem
     else:
         residues = list(structure)
@@ -339,7 +340,7 @@ def go_model(
     if not len(pairs):
         raise DataError(f"{name} has no native contact, so nothing would fold it: take a folded structure")
     native_nm = np.array([residue.atoms["CA"] for residue in residues], np.float64)
-    chain_lengths = [len(list(members)) for _, members in groupby(residues, key=lambda residue: residue.chain)]
+    chain_lengths = [len(list(members)) for _, members in groupby(residues, key=lambda residue: residue.chain_key)]
     system = prepare(
         f"{name} (Go)",
         _topology(residues),
@@ -352,7 +353,7 @@ def go_model(
     )
     rule = "shadow map" if contacts is None else "given contacts"
     return GoModel(
-        system=replace(system, force_field=f"CA structure-based (SMOG2 recipe), {rule}"),
+        system=replace(system, force_field=f"CA structure-based (SMOG2 recipe), {rule}", warnings=warnings),
         native_nm=native_nm,
         contacts=np.array(pairs),
         contact_distances_nm=np.linalg.norm(native_nm[pairs[:, 0]] - native_nm[pairs[:, 1]], axis=1),

@@ -76,7 +76,7 @@ def shadow_map(
     Parameters
     ----------
     residues : sequence of Residue
-        With their heavy atoms; a change of the chain's name begins a new chain.
+        With their heavy atoms; a new chain begins where `chain_key` changes.
     cutoff_nm, radius_nm : float
         Of two atoms in contact; of an atom's shadow, where 0 gives the plain cutoff map.
     min_separation : int
@@ -94,7 +94,7 @@ def shadow_map(
     """
     atoms_nm = np.array([position for residue in residues for position in residue.atoms.values()], np.float64)
     residue_of = np.repeat(np.arange(len(residues)), [len(residue.atoms) for residue in residues])
-    chain_starts = [k > 0 and residues[k].chain != residues[k - 1].chain for k in range(len(residues))]
+    chain_starts = [k > 0 and residues[k].chain_key != residues[k - 1].chain_key for k in range(len(residues))]
     chain_of = np.cumsum(chain_starts)[residue_of]
     tree = cKDTree(atoms_nm)
     pairs = tree.query_pairs(cutoff_nm, output_type="ndarray")

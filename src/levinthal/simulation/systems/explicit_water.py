@@ -88,4 +88,4 @@ def in_explicit_water(
         notes=(*dry.notes, f"{n_waters} waters and {_IONIC_STRENGTH_MOLAR:g} M salt added, at constant volume"),
     )
     names = " + ".join(part.removesuffix(".xml") for part in WATER_FORCE_FIELD)
-    return replace(prepared, force_field=names), {"structure": positions_nm}
+    return replace(prepared, force_field=names, warnings=dry.warnings), {"structure": positions_nm}

@@ -52,7 +52,9 @@ class MolecularSystem:
     force_field : str
         Where the parameters come from.
     notes : tuple of str
-        What was changed in a user's file.
+        What was completed in a user's file, or left out of it without harm.
+    warnings : tuple of str
+        What of a user's file is not simulated, or is as something else.
     sha256 : str
         Digest of what decides the dynamics and the frames; the start structure is not part of it.
     """
@@ -68,6 +70,7 @@ class MolecularSystem:
     sequence: str
     force_field: str
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,12 +89,18 @@ class MolecularSystem:
 
 @dataclass(frozen=True)
 class Residue:
-    """The heavy atoms of a residue; `chain` and `number` as the user knows them."""
+    """The heavy atoms of a residue; `chain` and `number` as the user knows them, `copy` tells copies apart."""
 
     name: str
     chain: str
     number: str
     atoms: dict[str, tuple[float, float, float]]
+    copy: int = 0
+
+    @property
+    def chain_key(self) -> tuple[str, int]:
+        """What changes where another chain begins."""
+        return self.chain, self.copy
 
     def __str__(self) -> str:
         return f"{self.name} {self.chain} {self.number}".replace("  ", " ")
@@ -112,10 +121,10 @@ def _one_cpu_thread() -> Iterator[openmm.Platform]:
 def _heavy_atom_modeller(residues: Sequence[Residue]) -> app.Modeller:
     topology = app.Topology()
     positions = []
-    chain, chain_id = None, None
+    chain, chain_key = None, None
     for residue in residues:
-        if chain is None or residue.chain != chain_id:
-            chain, chain_id = topology.addChain(residue.chain or None), residue.chain
+        if chain is None or residue.chain_key != chain_key:
+            chain, chain_key = topology.addChain(residue.chain or None), residue.chain_key
         entry = topology.addResidue(residue.name, chain, residue.number)
         for name, position in residue.atoms.items():
             topology.addAtom(name, app.element.get_by_symbol(name[0]), entry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import gemmi
@@ -11,17 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError
-from levinthal.proteins.residues import HEAVY_ATOMS, RESIDUE_ALIASES
-from levinthal.proteins.structures.parsing import read_structure
+from levinthal.proteins.residues import HEAVY_ATOMS
+from levinthal.proteins.structures.protein_file import FileResidue, ProteinChain
+from levinthal.proteins.structures.residue_kinds import (
+    ResidueKind,
+    is_selenomethionine,
+    made_methionine,
+    parent_name,
+    standard_name,
+)
 from levinthal.simulation.systems.molecular_system import MolecularSystem, Residue, assemble, prepare
+from levinthal.simulation.systems.protein_of_file import left_out, read_protein
 
 _CAPS = {"ACE": ("CH3", "C", "O"), "NME": ("N", "C")}
 _ATOM_ALIASES = {("ILE", "CD"): "CD1", ("NME", "CH3"): "C"}
 _TERMINAL_ALIASES = {"OT1": "O", "OC1": "O", "O1": "O", "OT2": "OXT", "OC2": "OXT", "O2": "OXT"}
-_SOLVENT_AND_IONS = frozenset(
-    {"HOH", "WAT", "H2O", "DOD", "SOL", "TIP", "TIP3", "GOL"}
-    | {"NA", "CL", "K", "MG", "CA", "ZN", "MN", "FE", "SO4", "PO4"}
-)
 _PEPTIDE_BOND_LIMIT_NM = 0.2
 _BOND_C_OXT_NM = 0.125
 _MINIMISE_ITERATIONS = 30
@@ -61,20 +65,38 @@ def _with_terminal_oxygen(residue: Residue) -> Residue:
     mirrored = 2 * (bond @ axis) * axis - bond
     x, y, z = carbon + mirrored / np.linalg.norm(mirrored) * _BOND_C_OXT_NM
     atoms = {**residue.atoms, "OXT": (float(x), float(y), float(z))}
-    return Residue(residue.name, residue.chain, residue.number, atoms)
+    return replace(residue, atoms=atoms)
 
 
-def _protein_of_chain(path: Path, chain: gemmi.Chain, removed: Counter[str]) -> list[Residue]:
+def _standard(path: Path, each: FileResidue, warnings: list[str]) -> tuple[str, gemmi.Residue]:
+    """Return name and atoms of a residue as a standard one or a cap."""
+    residue = each.residue
+    if each.kind is ResidueKind.CAP:
+        if residue.name not in _CAPS:
+            raise DataError(
+                f"{path}: {each} caps the chain, and the force field does not have it: give the chain "
+                f"{' or '.join(_CAPS)} instead, or free ends"
+            )
+        return residue.name, residue
+    if is_selenomethionine(residue):
+        warnings.append(f"selenomethionine {each} made methionine")
+        return "MET", made_methionine(residue)
+    name = standard_name(residue.name)
+    if name is None:
+        parent = parent_name(residue.name)
+        instead = f"by {parent}, which it derives from," if parent else "by one,"
+        raise DataError(
+            f"{path}: residue {each} is not a standard amino acid: replace it {instead} with PDBFixer for example"
+        )
+    return name, residue
+
+
+def _protein_of_chain(path: Path, chain: ProteinChain, warnings: list[str]) -> list[Residue]:
     kept: list[Residue] = []
-    for residue in chain:
-        name = RESIDUE_ALIASES.get(residue.name, residue.name)
+    for each in chain.residues:
+        name, residue = _standard(path, each, warnings)
         number = str(residue.seqid)
         where = f"{path}: residue {name} {chain.name} {number}".replace("  ", " ")
-        if name not in HEAVY_ATOMS and name not in _CAPS:
-            if name not in _SOLVENT_AND_IONS and {"N", "CA", "C"} <= {atom.name for atom in residue}:
-                raise DataError(f"{where} is not a standard amino acid: replace it by one, with PDBFixer for example")
-            removed[name] += 1
-            continue
         if any(atom.has_altloc() for atom in residue):
             raise DataError(f"{where} has alternate locations: keep one, with `pdb_selaltloc` of pdb-tools for example")
         atoms = _named_atoms(where, residue, name)
@@ -85,7 +107,7 @@ def _protein_of_chain(path: Path, chain: gemmi.Chain, removed: Counter[str]) -> 
                     f"{where} is {gap_nm:.2f} nm away from {kept[-1]}: the chain is broken there; "
                     "model the missing residues or give the pieces chain names of their own"
                 )
-        kept.append(Residue(name, chain.name or " ", number, atoms))
+        kept.append(Residue(name, chain.name or " ", number, atoms, chain.copy))
     return kept
 
 
@@ -98,8 +120,9 @@ def from_pdb(
 ) -> tuple[MolecularSystem, dict[str, npt.NDArray[np.float64]]]:
     """Make a system of the protein in a PDB or mmCIF file.
 
-    The first model is taken; water, ions and ligands are removed, hydrogens placed for pH 7, a missing last
-    oxygen (OXT) added. What was changed stands in the system's `notes`.
+    The first model is taken, with all its chains; water, ions and ligands are removed, selenomethionine is made
+    methionine, hydrogens are placed for pH 7, a missing last oxygen (OXT) is added. What was completed stands in the
+    system's `notes`, what was removed or changed in its `warnings`.
 
     Parameters
     ----------
@@ -118,8 +141,8 @@ def from_pdb(
     Raises
     ------
     DataError
-        The file cannot be read; alternate locations, missing atoms, unknown residues or a broken chain (the message
-        names the residue and the fix).
+        The file cannot be read; alternate locations, missing atoms, modified residues, a ring, an unknown cap or a
+        broken chain (the message names the residue and the fix).
 
     Examples
     --------
@@ -131,21 +154,16 @@ def from_pdb(
     ('dialanine', 'AA')
     """
     path = Path(path)
-    models = read_structure(path, one_letter_chains=True)
-    removed: Counter[str] = Counter()
-    notes = ["hydrogens placed for pH 7"]
-    if len(models) > 1:
-        notes.append(f"model 1 of {len(models)} taken")
+    found = read_protein(path)
+    left, warnings = left_out(found)
+    notes = ["hydrogens placed for pH 7", *left]
     residues: list[Residue] = []
-    for chain in models[0]:
-        protein = _protein_of_chain(path, chain, removed)
+    for chain in found.chains:
+        protein = _protein_of_chain(path, chain, warnings)
         if protein and protein[-1].name in HEAVY_ATOMS and "OXT" not in protein[-1].atoms:
             protein[-1] = _with_terminal_oxygen(protein[-1])
             notes.append(f"OXT added to {protein[-1]}")
         residues += protein
-    if not any(residue.name in HEAVY_ATOMS for residue in residues):
-        raise DataError(f"{path} holds no protein: name a file with standard amino acids")
-    notes += [f"removed {count} x {name}" for name, count in sorted(removed.items())]
     topology, system, positions_nm = assemble(residues, _MINIMISE_ITERATIONS)
     prepared = prepare(
         path.stem,
@@ -157,4 +175,4 @@ def from_pdb(
         timestep_fs=timestep_fs,
         notes=tuple(notes),
     )
-    return prepared, {"structure": positions_nm}
+    return replace(prepared, warnings=tuple(warnings)), {"structure": positions_nm}

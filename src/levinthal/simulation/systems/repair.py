@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase, digits
 
 from levinthal.errors import DataError
+from levinthal.proteins.structures.pdb_text import pdb_of_chains
+from levinthal.proteins.structures.protein_file import read_protein_file
 
 _SEED = 1
 
@@ -29,16 +33,19 @@ def repair_structure(path: str | Path, output: str | Path) -> tuple[str, ...]:
     Raises
     ------
     DataError
-        The file cannot be read, or not be made whole.
+        The file cannot be read, has bonds that are not a protein's, or cannot be made whole.
     """
     from openmm import app
     from pdbfixer import PDBFixer
 
     path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: no such file: name a readable PDB or mmCIF file")
+    found = read_protein_file(path)
+    found.refuse_faults()
+    letters = _letters([chain.name for chain in found.structure[0]])
+    chains = [(letters[chain.name], [each.residue for each in chain.residues]) for chain in found.chains]
+    chains += [(letters[each.chain], [each.residue]) for each in found.others]
     try:
-        fixer = PDBFixer(filename=str(path))
+        fixer = PDBFixer(pdbfile=io.StringIO(pdb_of_chains(chains)))
         fixer.missingResidues = {}
         fixer.findNonstandardResidues()
         replaced = [f"{_name(residue)} replaced by {standard}" for residue, standard in fixer.nonstandardResidues]
@@ -55,6 +62,14 @@ def repair_structure(path: str | Path, output: str | Path) -> tuple[str, ...]:
     with Path(output).open("w", encoding="utf-8") as file:
         app.PDBFile.writeFile(fixer.topology, fixer.positions, file, keepIds=True)
     return tuple(replaced + added)
+
+
+def _letters(names: list[str]) -> dict[str, str]:
+    """Return a name of one character, all that a PDB file holds, for each: the own one where all are such."""
+    if all(len(name) < 2 for name in names):
+        return {name: name for name in names}
+    letters = ascii_uppercase + ascii_lowercase + digits
+    return {name: letters[k % len(letters)] for k, name in enumerate(dict.fromkeys(names))}
 
 
 def _name(residue: object) -> str:

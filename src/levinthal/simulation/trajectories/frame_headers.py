@@ -7,6 +7,7 @@ named. Layouts: XTC and TRR as in GROMACS' `xdrfile` (big-endian XDR), DCD as in
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ _XTC_WIDEST_NM = 1e4
 _TRR_MAGIC = 1993
 _TRR_SIZES = 10
 _DCD_HEADER_BYTES = 84
+AKMA_PS = 0.04888821
+"""The unit of time of DCD files (kcal/mol, angstrom, amu), as CHARMM and OpenMM have it."""
 _MOST_ATOMS = 2**27
 
 
@@ -38,11 +41,15 @@ class FrameCount:
         Whole frames that are there.
     n_promised : int or None
         Frames that the file says it has; None where its format does not say, or says 0.
+    time_ps : tuple of float, or None
+        Of the first frame, and between frames, of a DCD file; None where it does not say, or in formats that have a
+        time in each frame.
     """
 
     n_atoms: int
     n_frames: int
     n_promised: int | None = None
+    time_ps: tuple[float, float] | None = None
 
 
 def count_frames(path: Path) -> FrameCount | None:
@@ -159,6 +166,7 @@ def _walk_dcd(file: _Bytes) -> FrameCount:
     control = file.take(f"{order}20i")
     _close(file, order, _DCD_HEADER_BYTES)
     n_promised, n_fixed, is_charmm = control[0], control[8], control[19] != 0
+    time_ps = _dcd_times(control, order, is_charmm=is_charmm)
     has_cell, has_fourth = (is_charmm and control[place] != 0 for place in (10, 11))
     _record(file, order)  # title
     (length,) = file.take(f"{order}i")
@@ -174,7 +182,18 @@ def _walk_dcd(file: _Bytes) -> FrameCount:
         for _ in range(4 if has_fourth else 3):
             _record(file, order, 4 * moving)
         file.frame += 1
-    return FrameCount(n_atoms, file.frame, n_promised or None)
+    return FrameCount(n_atoms, file.frame, n_promised or None, time_ps)
+
+
+def _dcd_times(control: tuple[int, ...], order: str, *, is_charmm: bool) -> tuple[float, float] | None:
+    """Return the time of the first frame and that between frames; programs without one write a step of 0 or 1."""
+    packed = struct.pack(f"{order}2i", *control[9:11])
+    step = struct.unpack(f"{order}f", packed[:4])[0] if is_charmm else struct.unpack(f"{order}d", packed)[0]
+    first, interval = control[1], control[2]
+    placeholder = step == 1.0 and interval == 1
+    if placeholder or not math.isfinite(step) or step <= 0.0 or interval <= 0:
+        return None
+    return first * step * AKMA_PS, interval * step * AKMA_PS
 
 
 def _record(file: _Bytes, order: str, expected: int | None = None) -> None:

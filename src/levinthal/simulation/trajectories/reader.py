@@ -1,10 +1,4 @@
-"""Trajectories of one molecule from files, as CA coordinates of whole chains: read right or refused in one line.
-
->>> from levinthal.simulation.trajectories.reader import read_trajectories
->>> found = read_trajectories(["run1.xtc", "run2.xtc"], "protein.pdb")  # doctest: +SKIP
->>> found.trajectories[0].ca_nm.shape  # doctest: +SKIP
-(5000, 35, 3)
-"""
+"""Trajectories of one molecule from files, as CA coordinates of whole chains: read right or refused in one line."""
 
 from __future__ import annotations
 
@@ -44,15 +38,15 @@ class Trajectory:
         As it was given.
     ca_nm : ndarray of float32, shape (n_frames, n_residues, 3)
         CA atoms of whole chains.
-    time_ps : ndarray of float64, shape (n_frames,)
-        As the file has it; the number of the frame where it has none.
+    time_ps : ndarray of float64, shape (n_frames,), or None
+        As the file has it; None where it has none.
     n_made_whole : int
         Frames that were broken across the periodic box.
     """
 
     path: str
     ca_nm: npt.NDArray[np.float32]
-    time_ps: npt.NDArray[np.float64]
+    time_ps: npt.NDArray[np.float64] | None
     n_made_whole: int
 
 
@@ -68,6 +62,8 @@ class ReadTrajectories:
         The topology's structure; the first frame where it has none.
     trajectories : tuple of Trajectory
         In the order given.
+    ca_records : tuple of str
+        The PDB record of each CA atom, at the origin.
     notes : tuple of str
         What was changed, left out or taken for granted: sentences.
     """
@@ -75,6 +71,7 @@ class ReadTrajectories:
     residues: ResidueSelection
     reference_nm: npt.NDArray[np.floating]
     trajectories: tuple[Trajectory, ...]
+    ca_records: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -93,6 +90,15 @@ def read_trajectories(paths: Sequence[str], topology: str) -> ReadTrajectories:
     DataError
         A file is missing or damaged, holds other atoms than the topology, fewer frames than it promises, or frames in
         which bonded residues are not neighbours; names the file and the frame.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from levinthal.simulation import capped_peptide, read_trajectories
+    >>> system, starts = capped_peptide("helix", "A" * 9, ("helix",))
+    >>> size = Path("helix.pdb").write_text(system.topology_pdb)
+    >>> read_trajectories(["helix.pdb"], "helix.pdb").trajectories[0].ca_nm.shape
+    (1, 9, 3)
     """
     for path in (topology, *paths):
         if not Path(path).is_file():
@@ -109,13 +115,36 @@ def read_trajectories(paths: Sequence[str], topology: str) -> ReadTrajectories:
         found = []
         for number, path in enumerate(paths):
             with np.load(Path(folder) / f"{number}.npz", allow_pickle=False) as file:
-                cells = file.get("cells_nm")
-                found.append(_checked(path, file["ca_nm"], cells, file["time_ps"], counts[number], residues))
+                cells, times = file.get("cells_nm"), file.get("time_ps")
+                found.append(_checked(path, file["ca_nm"], cells, times, counts[number], residues))
+        written = (Path(folder) / reading_process.CA_ATOMS).read_text(encoding="utf-8").splitlines()
     notes = list(_notes(topology, residues, found))
     if reference is None:
         reference = found[0].ca_nm[0]
         notes.append(f"{topology} has no coordinates: the reference structure is the first frame of {paths[0]}.")
-    return ReadTrajectories(residues, reference, tuple(found), tuple(notes))
+    records = tuple(line for line in written if line.startswith(("ATOM", "HETATM")))
+    return ReadTrajectories(residues, reference, tuple(found), records, tuple(notes))
+
+
+def read_structures(paths: Sequence[str], topology: str, frames: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+    """Return single frames as PDB text: all atoms of the protein's residues, whole, centred.
+
+    Parameters
+    ----------
+    paths, topology
+        As for `read_trajectories`, which has read them before.
+    frames : sequence of tuple of int
+        Number of the trajectory and of the frame in it, both from 0.
+
+    Raises
+    ------
+    DataError
+        A frame that cannot be read, or not be made whole by the bonds that the topology knows.
+    """
+    with tempfile.TemporaryDirectory(prefix="levinthal-") as folder:
+        _read_apart(Path(folder), paths, topology, frames)
+        files = (Path(folder) / reading_process.STRUCTURE.format(k) for k in range(len(frames)))
+        return tuple(file.read_text(encoding="utf-8") for file in files)
 
 
 def _notes(topology: str, residues: ResidueSelection, found: Sequence[Trajectory]) -> list[str]:
@@ -126,13 +155,17 @@ def _notes(topology: str, residues: ResidueSelection, found: Sequence[Trajectory
         if each.n_made_whole
     ]
     if residues.left_out:
-        notes.append(f"{topology}: {', '.join(residues.left_out)} is alone and was left out as not part of a chain.")
+        notes.append(
+            f"{topology}: {', '.join(residues.left_out)} left out: alone and so not part of a chain, or without N or C."
+        )
     return notes
 
 
-def _read_apart(folder: Path, paths: Sequence[str], topology: str) -> None:
-    """Have a process of its own read the files into arrays."""
-    done = _run(folder, paths, topology, _FRAMES_AT_ONCE)
+def _read_apart(
+    folder: Path, paths: Sequence[str], topology: str, frames: Sequence[tuple[int, int]] | None = None
+) -> None:
+    """Have a process of its own read the files into arrays, or single frames into PDB files."""
+    done = _run(folder, paths, topology, _FRAMES_AT_ONCE, frames)
     if done.returncode == 0:
         return
     said = folder / reading_process.ERROR
@@ -142,6 +175,8 @@ def _read_apart(folder: Path, paths: Sequence[str], topology: str) -> None:
             message = message.replace(str(Path(path).resolve()), path)
         raise DataError(message)
     where = _where(folder)
+    if frames is not None:
+        raise DataError(f"{', '.join(paths)}: single frames cannot be read with {topology}: {_death(done)}")
     if where is None:
         raise DataError(f"{topology} cannot be read: {_death(done)}: give another topology")
     number, _ = where
@@ -154,12 +189,19 @@ def _read_apart(folder: Path, paths: Sequence[str], topology: str) -> None:
     )
 
 
-def _run(folder: Path, paths: Sequence[str], topology: str, at_once: int) -> subprocess.CompletedProcess[bytes]:
+def _run(
+    folder: Path,
+    paths: Sequence[str],
+    topology: str,
+    at_once: int,
+    frames: Sequence[tuple[int, int]] | None = None,
+) -> subprocess.CompletedProcess[bytes]:
     (folder / reading_process.PROGRESS).unlink(missing_ok=True)
     request = {
         "topology": str(Path(topology).resolve()),
         "trajectories": [str(Path(path).resolve()) for path in paths],
         "at_once": at_once,
+        **({} if frames is None else {"frames": frames}),
     }
     (folder / reading_process.REQUEST).write_text(json.dumps(request), encoding="utf-8")
     command = [sys.executable, "-X", "faulthandler", "-m", reading_process.__name__, str(folder)]
@@ -187,7 +229,7 @@ def _checked(
     path: str,
     ca_nm: npt.NDArray[np.float32],
     cells_nm: npt.NDArray[np.floating] | None,
-    time_ps: npt.NDArray[np.float64],
+    time_ps: npt.NDArray[np.float64] | None,
     count: FrameCount | None,
     residues: ResidueSelection,
 ) -> Trajectory:
@@ -214,7 +256,10 @@ def _checked(
         whole, changed = make_whole(ca_nm, cells, residues.bonded)
         ca_nm = np.ascontiguousarray(whole, np.float32)
     _check_neighbours(path, ca_nm, residues, has_cell=cells is not None)
-    return Trajectory(path, np.ascontiguousarray(ca_nm), np.asarray(time_ps, np.float64), int(changed.sum()))
+    if count is not None and count.time_ps is not None:
+        first, step = count.time_ps
+        time_ps = first + step * np.arange(len(ca_nm), dtype=np.float64)
+    return Trajectory(path, np.ascontiguousarray(ca_nm), time_ps, int(changed.sum()))
 
 
 def _check_neighbours(path: str, ca_nm: npt.NDArray[np.float32], residues: ResidueSelection, *, has_cell: bool) -> None:

@@ -1,7 +1,8 @@
 """The process that reads foreign trajectories: `python -m levinthal.simulation.trajectories.reading_process FOLDER`.
 
 The readers' C code may end the process on a damaged file; then only this one is lost, and `progress.txt` says where it
-was. FOLDER holds `request.json` (topology and trajectories); arrays go to `N.npz`, what went wrong to `error.txt`.
+was. FOLDER holds `request.json` (topology and trajectories); arrays go to `N.npz`, the CA atoms as PDB records to
+`ca.pdb`, what went wrong to `error.txt`. A request with `frames` is for these alone, with all atoms, as PDB files.
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ from typing import Any
 import numpy as np
 
 from levinthal.errors import DataError
-from levinthal.simulation.trajectories.residues import ResidueSelection, select_residues
+from levinthal.simulation.trajectories.residues import ResidueSelection, neighbours, select_residues
+from levinthal.simulation.trajectories.whole import usable_cells
 
-REQUEST, PROGRESS, ERROR = "request.json", "progress.txt", "error.txt"
+REQUEST, PROGRESS, ERROR, CA_ATOMS = "request.json", "progress.txt", "error.txt", "ca.pdb"
+STRUCTURE = "structure{}.pdb"
+_LONGEST_RESIDUE_NM = 2.0
 
 _WITHOUT_COORDINATES = (".psf", ".prmtop", ".parm7", ".top")
+_WITH_TIMES = (".xtc", ".trr", ".nc", ".netcdf", ".ncdf", ".h5", ".lh5", ".tng")
 _WITH_NAMES = (".pdb", ".pdb.gz", ".ent", ".gro", ".h5", ".lh5", ".cif", ".mmcif", ".pdbx", ".mol2")
 
 
@@ -57,6 +62,9 @@ def main(folder: Path) -> None:
     request = json.loads(Path(REQUEST).read_text(encoding="utf-8"))
     topology, reference = _topology(_Source.of(request["topology"], "topology"))
     selection = select_residues(topology, reference, request["topology"])
+    if "frames" in request:
+        _write_structures(topology, selection, request)
+        return
     np.savez(
         "topology.npz",
         n_atoms=selection.n_atoms,
@@ -66,10 +74,45 @@ def main(folder: Path) -> None:
         left_out=np.array(selection.left_out, np.str_),
         **({} if reference is None else {"reference_nm": reference[selection.atoms]}),
     )
+    _write_ca_atoms(topology, selection)
     for number, path in enumerate(request["trajectories"]):
         Path(PROGRESS).write_text(f"{number} 0")
         source = _Source.of(path, f"trajectory{number}")
         np.savez(f"{number}.npz", **_read(source, number, topology, selection, request["at_once"]))
+
+
+def _write_ca_atoms(topology: Any, selection: ResidueSelection) -> None:
+    """Write the CA atoms at the origin: chains, names and numbers of residues, for who puts positions there."""
+    import mdtraj
+
+    atoms = topology.subset(selection.atoms)
+    mdtraj.Trajectory(np.zeros((1, len(selection.atoms), 3), np.float32), atoms).save_pdb(CA_ATOMS)
+
+
+def _write_structures(topology: Any, selection: ResidueSelection, request: Mapping[str, Any]) -> None:
+    """Write single frames, all atoms of the protein's residues, centred."""
+    import mdtraj
+
+    residues = {topology.atom(int(index)).residue.index for index in selection.atoms}
+    atoms = np.array([atom.index for atom in topology.atoms if atom.residue.index in residues])
+    for k, (number, frame) in enumerate(request["frames"]):
+        source = _Source.of(request["trajectories"][number], f"trajectory{number}")
+        found = mdtraj.load_frame(source.link, frame, top=topology, atom_indices=atoms)
+        if usable_cells(found.unitcell_vectors) is not None:
+            found.make_molecules_whole()
+        found.unitcell_vectors = None
+        _check_whole(found, np.searchsorted(atoms, selection.atoms), selection, source.name, frame)
+        found.center_coordinates()
+        found.save_pdb(STRUCTURE.format(k))
+
+
+def _check_whole(found: Any, carbons: Any, selection: ResidueSelection, name: str, frame: int) -> None:
+    """Refuse a structure that its bonds do not hold together: a residue of unknown bonds across the box, for one."""
+    positions = found.xyz[0]
+    of_residue = np.unique([atom.residue.index for atom in found.topology.atoms], return_inverse=True)[1]
+    away = np.linalg.norm(positions - positions[carbons][of_residue], axis=1).max()
+    if away > _LONGEST_RESIDUE_NM or not neighbours(positions[carbons])[selection.bonded].all():
+        raise DataError(f"{name}: frame {frame} cannot be made whole with all its atoms: give a topology with bonds")
 
 
 def _topology(source: _Source) -> tuple[Any, Any]:
@@ -112,7 +155,9 @@ def _read(source: _Source, number: int, topology: Any, selection: ResidueSelecti
         ) from None
     if not n_read:
         raise DataError(f"{source.name} holds no frame: give a trajectory")
-    found = {"ca_nm": np.concatenate(coordinates).astype(np.float32), "time_ps": np.concatenate(times)}
+    found = {"ca_nm": np.concatenate(coordinates).astype(np.float32)}
+    if source.ends_with(_WITH_TIMES):  # of others mdtraj gives the number of the frame
+        found["time_ps"] = np.concatenate(times).astype(np.float64)
     if all(each is not None for each in cells):
         found["cells_nm"] = np.concatenate(cells)
     return found

@@ -7,7 +7,7 @@ residues without a word.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -38,7 +38,7 @@ class ResidueSelection:
     bonded : ndarray of bool, shape (n_residues - 1,)
         Whether a residue is bonded to the next one.
     left_out : tuple of str
-        Residues with a CA atom that are not part of a chain, as a free amino acid or a calcium ion.
+        Residues with a CA atom that are not part of a chain, as a free amino acid or a calcium ion, or lack N or C.
     """
 
     n_atoms: int
@@ -90,7 +90,12 @@ def select_residues(topology: Any, positions_nm: npt.NDArray[np.floating] | None
         carbons = positions_nm[[by_name[k]["CA"].index for k in chosen]]
         same = [residues[a].chain.index == residues[b].chain.index for a, b in pairs]
         bonded = list(neighbours(carbons) & np.array(same, np.bool_)) if pairs else []
-    return _without_lone(topology.n_atoms, residues, by_name, chosen, bonded, name)
+    found = _without_lone(topology.n_atoms, residues, by_name, chosen, bonded, name)
+    broken = [
+        _label(residues[k]) for k, atoms in enumerate(by_name)
+        if k not in set(chosen) and "CA" in atoms and _is_carbon(atoms["CA"]) and ("N" in atoms or "C" in atoms)
+    ]  # fmt: skip
+    return replace(found, left_out=(*found.left_out, *broken))
 
 
 def _without_lone(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from levinthal.harness import Run
-from levinthal.metrics.peaks import Peaks
 from levinthal.workloads.cvae.model.config import CVAEConfig
 from levinthal.workloads.cvae.model.memory import MemoryPlan, plan_memory
 from levinthal.workloads.cvae.model.network import CVAEModel
@@ -19,10 +18,9 @@ _FIRST_BATCH = 16
 
 
 class Calibration(NamedTuple):
-    """How the model is computed, what the machine can do at best, and the batch size: as asked for, or as found."""
+    """How the model is computed, and the batch size: as asked for, or as found."""
 
     execution: Execution
-    peaks: Peaks
     batch_size: int
 
 
@@ -43,8 +41,8 @@ def calibrate(run: Run, settings: CVAESettings, model: CVAEModel, n_frames: int)
     wanted = _FIRST_BATCH if settings.batch_size == "auto" else settings.batch_size
     batch_size = min(wanted, n_frames)
     model.memory = _memory_plan(settings, model.config, batch_size, run.device)
-    with run.phase("calibrate"):
-        peaks = run.peaks()
+    with run.phase("calibrate", doing="what this machine can do, and the fastest way to compute"):
+        run.peaks()
         if settings.deterministic:  # no choice by timing: the next run must compute in the same way
             bf16 = run.precision == "bf16"
             execution = Execution("bf16" if bf16 else "fp32", compiled=model.can_compile and not bf16)
@@ -59,7 +57,7 @@ def calibrate(run: Run, settings: CVAESettings, model: CVAEModel, n_frames: int)
         model.memory = _memory_plan(settings, model.config, batch_size, run.device)
     if model.memory != MemoryPlan():
         run.note(f"To spare memory, maps between layers are not kept in training: {model.memory.name}.")
-    return Calibration(execution, peaks, batch_size)
+    return Calibration(execution, batch_size)
 
 
 def _memory_plan(settings: CVAESettings, config: CVAEConfig, batch_size: int, device: str) -> MemoryPlan:
@@ -69,7 +67,7 @@ def _memory_plan(settings: CVAESettings, config: CVAEConfig, batch_size: int, de
 
 
 def _search(run: Run, model: CVAEModel, execution: Execution, n_frames: int) -> int:
-    with run.phase("search batch size"):
+    with run.phase("search batch size", doing="training steps of growing batches"):
         found = search_batch_size(model, execution, most_frames=n_frames)
     for trial in found.trials:
         print(f"batch of {trial.batch_size}: {trial.frames_per_s:.1f} frames/s, {trial.peak_bytes / 2**20:.0f} MiB")

@@ -74,8 +74,12 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     >>> from levinthal.sampling import CVAE
     >>> packed = pack_contacts(np.random.default_rng(0).normal(size=(64, 12, 3)))
     >>> model = CVAE(latent=2, filters=(4, 4, 4, 4), dense=8, n_residues=12, epochs=1)
-    >>> model.fit_transform(packed).shape
+    >>> latent = model.fit_transform(packed)
+    >>> latent.shape
     (64, 2)
+    >>> model.save("model.safetensors")
+    >>> bool(np.allclose(CVAE.load("model.safetensors").transform(packed), latent))
+    True
     """
 
     def __init__(
@@ -187,7 +191,7 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "cpu") -> CVAE:
-        """Read what `save` wrote.
+        """Read what `save` wrote, or a run left as `model.safetensors`.
 
         Raises
         ------
@@ -213,6 +217,26 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             model.load_state_dict(state)
         estimator.model_ = model.to(device).eval()
         estimator.n_features_in_ = model.config.size**2
+        return estimator
+
+    @classmethod
+    def of_model(cls, model: CVAEModel, *, n_residues: int, **parameters: Any) -> CVAE:
+        """Return a trained model as an estimator; its architecture is the model's, other parameters as given."""
+        config = model.config
+        estimator = cls(
+            config.latent,
+            filters=config.filters,
+            kernels=config.kernels,
+            strides=config.strides,
+            dense=config.dense,
+            dropout=config.dropout,
+            beta=config.beta,
+            size=config.size,
+            n_residues=n_residues,
+            **parameters,
+        )
+        estimator.model_ = model
+        estimator.n_features_in_ = config.size**2
         return estimator
 
     def _fitted(self) -> CVAEModel:

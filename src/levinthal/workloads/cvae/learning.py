@@ -8,20 +8,21 @@ import numpy as np
 
 from levinthal.harness import Run
 from levinthal.harness.contract.run import OpenPhase
-from levinthal.metrics.peaks import Peaks
 from levinthal.proteins.contact_maps.maps import n_pairs
 from levinthal.workloads.cvae.calibration import Calibration
 from levinthal.workloads.cvae.data.features import Features
 from levinthal.workloads.cvae.evaluation.scores import bits_per_contact, mean_map_logits
-from levinthal.workloads.cvae.model.config import flops_per_frame
+from levinthal.workloads.cvae.model.config import SHORTEST_SAVES, flops_per_frame
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
+from levinthal.workloads.cvae.model.precision import Execution
 from levinthal.workloads.cvae.settings import CVAESettings
-from levinthal.workloads.cvae.training.history import History
+from levinthal.workloads.cvae.training.early_stopping import limits_of
+from levinthal.workloads.cvae.training.history import Epoch, History
 from levinthal.workloads.cvae.training.loop import train
 from levinthal.workloads.cvae.training.settings import TrainingSettings
 from levinthal.workloads.training.checkpoint import ForeignCheckpointError, Keeping
-from levinthal.workloads.training.reporting import first_time, report_arithmetic, report_time_to_target
+from levinthal.workloads.training.reporting import Arithmetic, first_time, report_arithmetic, report_time_to_target
 
 TRAINING_FOLDER = "training"
 """Folder in `run.kept` of what a killed training goes on from."""
@@ -31,12 +32,15 @@ _LN2 = float(np.log(2.0))
 
 def learn(run: Run, settings: CVAESettings, model: CVAEModel, data: Features, calibration: Calibration) -> History:
     """Train the model in phase `train`, where a killed repeat left off if there is such a state, and report it."""
-    execution, peaks, batch_size = calibration
+    execution, batch_size = calibration
     source = data.source(data.split.train, settings.model_lag)
     batch_size = min(batch_size, len(source))
-    total = settings.epochs * (len(source) // batch_size)
+    steps_per_epoch = len(source) // batch_size
+    epochs, patience = _length(run, settings, execution, batch_size, steps_per_epoch)
+    total = epochs * steps_per_epoch
     how = TrainingSettings(
-        epochs=settings.epochs,
+        epochs=epochs,
+        patience=patience,
         batch_size=batch_size,
         optimizer=OptimizerSettings(settings.learning_rate),
         seed=run.seed_for("training", bits=31),
@@ -44,18 +48,48 @@ def learn(run: Run, settings: CVAESettings, model: CVAEModel, data: Features, ca
         deterministic=settings.deterministic,
         checkpoint_interval=settings.checkpoint_interval or None,
     )
-    with run.phase("train", items=total * batch_size, total=total) as phase:
+    with run.phase("train", items=total * batch_size, total=total, doing="the autoencoder") as phase:
         history = _fit(run, settings, model, data, how, phase)
-        phase.items = (total - history.resumed_at) * batch_size
+        phase.items = (history.epochs[-1].steps - history.resumed_at) * batch_size
+    if history.best_epoch is not None:
+        taken = len(history.epochs)
+        why = "its bound" if taken == epochs else f"{patience} epochs in which the held-out loss fell no further"
+        run.note(f"Training ended after {taken} epochs, by {why}; the weights are of epoch {history.best_epoch}.")
     if history.resumed_at:
         run.note(f"Training went on after step {history.resumed_at} of {total}, where an earlier try was killed.")
     clock_s = accumulate(epoch.train_s + epoch.validation_s for epoch in history.epochs)
     reconstructions = [None if each.validation is None else each.validation.reconstruction for each in history.epochs]
     reached_s = first_time(clock_s, reconstructions, _target_nats(settings, data))
     _report_losses(run, history)
-    _report_speed(run, history, flops_per_frame(model.config), peaks)
-    report_time_to_target(run, reached_s, f"not reached in {settings.epochs} epochs")
+    _report_speed(run, history, flops_per_frame(model.config))
+    report_time_to_target(run, reached_s, f"not reached in {len(history.epochs)} epochs")
     return history
+
+
+def advice_after(history: History) -> str:
+    """Return what to change where the model that came of a training is not good enough."""
+    taken = len(history.epochs)
+    if history.best_epoch is not None and history.best_epoch < taken:
+        return "the held-out loss falls no further: give more frames, try filters=64, or ask for less by margin=0"
+    return f"train longer: epochs={2 * taken}"
+
+
+def _length(
+    run: Run, settings: CVAESettings, execution: Execution, batch_size: int, steps_per_epoch: int
+) -> tuple[int, int | None]:
+    """Return how many epochs to train at most, and with which patience; say before what that will cost."""
+    frames_per_s = dict(execution.measured_frames_per_s).get(execution.name)
+    if settings.epochs != "auto":
+        return settings.epochs, None
+    limits = limits_of(steps_per_epoch, None if frames_per_s is None else frames_per_s / batch_size)
+    steps = limits.most_epochs * steps_per_epoch
+    most_s = None if frames_per_s is None else steps * batch_size / frames_per_s
+    run.estimate(
+        f"training ends after {limits.patience} epochs in which the held-out loss falls no further (epochs=N: after "
+        f"N), at the latest after {limits.most_epochs:,} epochs, {steps:,} steps of {batch_size} frames",
+        duration_s=most_s,
+    )
+    return limits.most_epochs, limits.patience
 
 
 def _fit(
@@ -66,6 +100,10 @@ def _fit(
     )
     folder = run.kept / TRAINING_FOLDER if settings.checkpoint_interval else None
 
+    def tell(epoch: Epoch) -> None:
+        loss = (epoch.validation or epoch.train).total
+        phase.say(f"the autoencoder, held-out loss {loss:.4g} nat/frame after {epoch.steps:,} steps")
+
     def fit(*, resume: bool) -> History:
         return train(
             model,
@@ -74,6 +112,7 @@ def _fit(
             validation=validation,
             device=run.device,
             on_step=lambda *_: phase.advance(),
+            on_epoch=tell,
             keep=None if folder is None else Keeping(folder, resume),
         )
 
@@ -106,8 +145,10 @@ def _report_losses(run: Run, history: History) -> None:
     run.gate("losses that are not finite", float(np.count_nonzero(~np.isfinite(losses))), at_most=0.0)
 
 
-def _report_speed(run: Run, history: History, flops_per_frame: int, peaks: Peaks) -> None:
+def _report_speed(run: Run, history: History, flops_per_frame: int) -> None:
     rate = history.frames_per_s
     run.metric("training rate", rate, unit="frame/s", better="higher")
-    report_arithmetic(run, "training", rate * flops_per_frame, peaks, history.execution.precision, "direct algorithm")
+    precision = history.execution.precision
+    done = Arithmetic("training", rate * flops_per_frame, precision, "direct algorithm", SHORTEST_SAVES)
+    report_arithmetic(run, [done])
     run.metric("data loading", history.loading_share, unit="1", better="lower")

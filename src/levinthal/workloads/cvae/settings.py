@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from levinthal.workloads.implementation import ImplementationSettings
 
+_OWN_MARGIN = 0.02
+
 
 class CVAESettings(ImplementationSettings):
     """Data, model and training; defaults are those of `tiny`."""
@@ -61,7 +63,11 @@ class CVAESettings(ImplementationSettings):
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         default=64, description="Frames of a training step; auto: the fastest for a frame of those that fit."
     )
-    epochs: int = Field(default=20, ge=1, description="Passes over the training frames.")
+    epochs: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        default=20,
+        description="Passes over the training frames; auto: until the held-out loss has stopped falling, which is the "
+        "default for frames of your own.",
+    )
     learning_rate: float = Field(default=1e-3, gt=0.0, description="Of RMSprop.")
     checkpoint_interval: int = Field(
         default=0, ge=0, description="Training steps between two states that levinthal resume goes on from; 0: none."
@@ -72,7 +78,8 @@ class CVAESettings(ImplementationSettings):
         default=0.1,
         ge=0.0,
         lt=1.0,
-        description="Gate: held-out bits per contact at least this share below the mean map.",
+        description="Gate: held-out bits per contact at least this share below the mean map; of frames of your own "
+        "the default is 0.02, a sanity check.",
     )
     deterministic: bool = Field(
         default=False, description="One thread and deterministic sums: the same seed gives the same last digit."
@@ -117,6 +124,18 @@ class CVAESettings(ImplementationSettings):
     def frames_are_given(self) -> bool:
         """Whether nothing is simulated."""
         return bool(self.trajectory or self.maps)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_frames_decide(cls, values: Any) -> Any:
+        """Give frames of a person's own defaults of their own: trained on until the held-out loss says enough.
+
+        How much better than the mean map a model can be depends on how much the contacts vary; that it is better at all
+        says that it has learned.
+        """
+        if isinstance(values, Mapping) and (values.get("trajectory") or values.get("maps")):
+            return {"epochs": "auto", "margin": _OWN_MARGIN, **values}
+        return values
 
     @model_validator(mode="after")
     def _fit_together(self) -> CVAESettings:

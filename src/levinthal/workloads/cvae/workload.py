@@ -22,9 +22,10 @@ from levinthal.workloads.cvae.calibration import calibrate
 from levinthal.workloads.cvae.data.features import Features, features_of_maps, features_of_trajectories
 from levinthal.workloads.cvae.data.frames import TrajectorySet, read_trajectories, simulate
 from levinthal.workloads.cvae.data.maps import SelectedMaps
+from levinthal.workloads.cvae.evaluation.answer import leave_weights
 from levinthal.workloads.cvae.evaluation.interpretation import embed_and_cluster, interpret, reconstruct_held_out
 from levinthal.workloads.cvae.inference import encode
-from levinthal.workloads.cvae.learning import TRAINING_FOLDER, learn
+from levinthal.workloads.cvae.learning import TRAINING_FOLDER, advice_after, learn
 from levinthal.workloads.cvae.model.config import CVAEConfig, strides_for
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
@@ -62,11 +63,13 @@ class CVAEWorkload:
         calibration = calibrate(run, settings, model, len(data.split.train))
         history = learn(run, settings, model, data, calibration)
         batch_size = calibration.batch_size
+        n_residues, epochs = data.maps.n_residues, len(history.epochs)
+        leave_weights(run, settings, model, n_residues, epochs=epochs, batch_size=batch_size)
         latent = _infer(run, model, data, history.execution, batch_size)
-        with run.phase("evaluate", items=len(data.split.test)):
-            reconstruct_held_out(run, settings, model, data, latent, batch_size)
+        with run.phase("evaluate", items=len(data.split.test), doing="reconstructing held-out frames"):
+            reconstruct_held_out(run, settings, model, data, latent, batch_size, advice_after(history))
         spaces = embed_and_cluster(run, settings, data, latent)
-        with run.phase("interpret", items=len(latent)):
+        with run.phase("interpret", items=len(latent), doing="what the latent space says of the molecule"):
             interpret(run, settings, data, spaces)
         report_peak_memory(run)
         shutil.rmtree(run.kept / TRAINING_FOLDER, ignore_errors=True)  # there is nothing left to go on from
@@ -97,7 +100,10 @@ def _trajectories(run: Run, settings: CVAESettings) -> TrajectorySet:
     if settings.maps:
         raise UsageError("maps have no coordinates for a scaling study to store: give a trajectory, or simulate")
     if settings.trajectory:
-        return read_trajectories(settings.trajectory, settings.topology)
+        with run.phase("read", doing=f"{len(settings.trajectory)} trajectory file(s)") as phase:
+            found = read_trajectories(settings.trajectory, settings.topology)
+            phase.items = found.n_frames
+        return found
     return simulate(run, settings)
 
 
@@ -106,8 +112,8 @@ def _prepare(run: Run, settings: CVAESettings) -> Features:
     if settings.maps:
         return features_of_maps(run, settings)
     trajectories = _trajectories(run, settings)
-    for note in trajectories.notes:
-        run.note(note)
+    for change in trajectories.notes:
+        run.warn(change)
     trajectories.report_as_dataset(run)
     data = features_of_trajectories(run, settings, trajectories)
     if not settings.frames_are_given:
@@ -136,7 +142,7 @@ def _architecture(settings: CVAESettings, size: int) -> CVAEConfig:
 def _infer(run: Run, model: CVAEModel, data: Features, execution: Execution, batch_size: int) -> Doubles:
     few = np.arange(min(batch_size, len(data.maps)))
     encode(model, SelectedMaps(data.maps, few), execution=execution, batch_size=batch_size)  # warm
-    with run.phase("infer", items=len(data.maps)):
+    with run.phase("infer", items=len(data.maps), doing="embedding all frames"):
         latent, _ = encode(model, data.maps, batch_size=batch_size, execution=execution)
     run.metric("inference rate", len(data.maps) / run.duration_s("infer"), unit="frame/s", better="higher")
     return np.asarray(latent, np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from levinthal.workloads.docking.preparation.library import (
     prepare_library,
     read_library,
 )
+from levinthal.workloads.docking.preparation.receptor_cleaning import listed
 from levinthal.workloads.docking.settings import DockingSettings
 
 _EMBEDDED = "t4-lysozyme-l99a-p-xylene"
@@ -84,7 +86,8 @@ def read_inputs(run: Run, settings: DockingSettings) -> Inputs:
     ligand = prepare_ligand(source, name, template=settings.template) if source else None
     box = _box(settings, receptor, ligand, None if settings.receptor else embedded_ligand)
     _must_hold_atoms(box, receptor)
-    receptors = _ensemble(run, settings, receptor, box)
+    others = [prepare_receptor(path) for path in settings.conformations]
+    receptors = _ensemble(run, settings, receptor, others, box)
     prepared, failures = prepare_library(library.entries)
     if failures and not prepared:
         raise DataError(f"{settings.ligands}: no compound could be prepared; of the first: {failures[0].reason}")
@@ -101,7 +104,12 @@ def read_inputs(run: Run, settings: DockingSettings) -> Inputs:
         library=prepared,
         library_failures=failures,
         notes=_notes(receptor, ligand, len(receptors)),
-        warnings=(*_of_ligand(ligand), *library.warnings, *_of_library(prepared, failures)),
+        warnings=(
+            *_of_receptors([receptor, *others], box),
+            *_of_ligand(ligand),
+            *library.warnings,
+            *_of_library(prepared, failures),
+        ),
     )
 
 
@@ -147,9 +155,10 @@ def _is_seen(ligand: Ligand, receptor: Receptor, box: Box) -> bool:
     return box.contains(places) and 1.0 < float(nearest) < _NEAR_ANGSTROM
 
 
-def _ensemble(run: Run, settings: DockingSettings, receptor: Receptor, box: Box) -> tuple[Receptor, ...]:
+def _ensemble(
+    run: Run, settings: DockingSettings, receptor: Receptor, others: Sequence[Receptor], box: Box
+) -> tuple[Receptor, ...]:
     """Return the conformations: the given one, those of further files, and those that are made."""
-    others = [prepare_receptor(path) for path in settings.conformations]
     count = max(1, settings.n_conformations - len(others))
     made = make_conformations(
         receptor, box, settings.flexible, count, seed=run.seed_for("conformations", bits=31), function=settings.function
@@ -164,6 +173,23 @@ def _notes(receptor: Receptor, ligand: Ligand | None, n_conformations: int) -> t
     if n_conformations > 1:
         notes.append(f"The pocket has {n_conformations} conformations; the energy of a conformation counts.")
     return tuple(notes)
+
+
+def _of_receptors(receptors: Sequence[Receptor], box: Box) -> list[str]:
+    """Say what was changed in chains, and what was removed from where poses are searched."""
+    warnings = []
+    for receptor in receptors:
+        warnings += [f"Receptor {receptor.name}: {each}." for each in receptor.warnings]
+        inside = Counter(
+            each.label for each in receptor.removed if any(box.contains(place) for place in each.places_angstrom)
+        )
+        if inside:
+            removed = [label if label != "water" else f"{count} x water" for label, count in inside.items()]
+            warnings.append(
+                f"Receptor {receptor.name}: removed from the search box, and so not felt by any pose: "
+                f"{listed(removed)}. A receptor in PDBQT is taken as it is."
+            )
+    return warnings
 
 
 def _of_ligand(ligand: Ligand | None) -> list[str]:

@@ -39,7 +39,7 @@ class DockingWorkload:
             torch.set_num_threads(1)
         if settings.policy:
             load_policy(settings.policy)  # a mistake is reported before anything long begins
-        with run.phase("prepare") as phase:
+        with run.phase("prepare", doing="molecules, pocket and its conformations") as phase:
             inputs = read_inputs(run, settings)
             phase.items = len(inputs.receptors)
         for sentence in inputs.warnings:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from levinthal.harness import Run
-from levinthal.metrics.peaks import Peaks
 from levinthal.workloads.rgn.data.corpus import Corpus
 from levinthal.workloads.rgn.model.config import PRESETS, flops_per_residue
 from levinthal.workloads.rgn.model.network import RGNModel
@@ -22,7 +21,7 @@ from levinthal.workloads.rgn.training.ranks import RankedTraining, train_on_rank
 from levinthal.workloads.rgn.training.settings import TrainingSettings
 from levinthal.workloads.rgn.training.weights import Provenance, save_weights
 from levinthal.workloads.training.checkpoint import Keeping
-from levinthal.workloads.training.reporting import report_arithmetic, report_time_to_target
+from levinthal.workloads.training.reporting import Arithmetic, report_time_to_target
 from levinthal.workloads.training.reproducible import on_threads
 
 _ANGSTROM_PER_NM = 10.0
@@ -51,7 +50,7 @@ def training_settings(settings: RGNSettings, *, seed: int, precision: str) -> Tr
     )
 
 
-def learn(run: Run, settings: RGNSettings, corpus: Corpus, peaks: Peaks) -> Learned:
+def learn(run: Run, settings: RGNSettings, corpus: Corpus) -> Learned:
     """Train a network, here or on ranks, report how that went and leave its weights in the run's folder."""
     config = PRESETS[settings.preset]
     if settings.steps == 0:
@@ -59,7 +58,10 @@ def learn(run: Run, settings: RGNSettings, corpus: Corpus, peaks: Peaks) -> Lear
         return Learned(untrained, Provenance(), None)
     # Two threads of so small a network gain a fifth on an idle machine and lose fivefold beside a neighbour.
     alone = run.device == "cpu" and config.n_hidden <= _FEW_UNITS
-    with run.phase("train", total=settings.steps) as phase, on_threads(1 if alone else torch.get_num_threads()):
+    with (
+        run.phase("train", total=settings.steps, doing="the network") as phase,
+        on_threads(1 if alone else torch.get_num_threads()),
+    ):
 
         def on_step(_: Step) -> None:
             phase.advance()
@@ -93,7 +95,7 @@ def learn(run: Run, settings: RGNSettings, corpus: Corpus, peaks: Peaks) -> Lear
             )
         phase.items = int(history.column("residues").sum())
     run.use_precision(history.precision)
-    _report_training(run, settings, history, peaks)
+    _report_training(run, settings, history)
     provenance = Provenance.of(history, corpus.origin.label)
     if not corpus.held_out:
         provenance = replace(provenance, validation_drmsd_nm=None)
@@ -101,7 +103,7 @@ def learn(run: Run, settings: RGNSettings, corpus: Corpus, peaks: Peaks) -> Lear
     return Learned(model, provenance, history)
 
 
-def _report_training(run: Run, settings: RGNSettings, history: History, peaks: Peaks) -> None:
+def _report_training(run: Run, settings: RGNSettings, history: History) -> None:
     reached_s = history.time_to_s(settings.target_drmsd / _ANGSTROM_PER_NM)
     report_time_to_target(run, reached_s, f"{settings.target_drmsd:g} A not reached in {settings.steps} steps")
     rate = history.residues_per_s
@@ -109,8 +111,6 @@ def _report_training(run: Run, settings: RGNSettings, history: History, peaks: P
     for percentile in (50, 90):
         duration_ms = 1e3 * history.step_percentile_s(percentile)
         run.metric("training step", duration_ms, unit="ms", better="lower", labels={"percentile": percentile})
-    flops = flops_per_residue(PRESETS[settings.preset], training=True)
-    report_arithmetic(run, "training", rate * flops, peaks, history.precision, "executed")
     run.metric("padding efficiency", history.padding_efficiency, unit="1", better="higher")
     validations = history.validations
     lines = [
@@ -123,6 +123,12 @@ def _report_training(run: Run, settings: RGNSettings, history: History, peaks: P
     steps = [validation.step for validation in validations]
     for labels, values in lines:
         run.curve("dRMSD", steps, values, x_name="training step", x_unit="1", unit="A", labels=labels)
+
+
+def training_arithmetic(settings: RGNSettings, history: History) -> Arithmetic:
+    """Return the operations a second of the training."""
+    flops = flops_per_residue(PRESETS[settings.preset], training=True)
+    return Arithmetic("training", history.residues_per_s * flops, history.precision)
 
 
 def _since_validation(history: History, number: int) -> float:

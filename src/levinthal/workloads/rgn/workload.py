@@ -19,7 +19,7 @@ from levinthal.harness.contract.workload import MainFigure
 from levinthal.kernels.choice import choose
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.rgn.data.corpus import Corpus, read_corpus
-from levinthal.workloads.rgn.learning import Learned, learn, report_updates, training_settings
+from levinthal.workloads.rgn.learning import Learned, learn, report_updates, training_arithmetic, training_settings
 from levinthal.workloads.rgn.model.config import PRESETS
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.prediction.quality import measure_quality
@@ -28,7 +28,7 @@ from levinthal.workloads.rgn.prediction.timing import measure_time, targets_of
 from levinthal.workloads.rgn.settings import RGNSettings
 from levinthal.workloads.rgn.training.scaling import CASES, RGNTrainer, store_records
 from levinthal.workloads.rgn.training.weights import load_weights
-from levinthal.workloads.training.reporting import report_peak_memory
+from levinthal.workloads.training.reporting import report_arithmetic, report_peak_memory
 
 
 class RGNWorkload:
@@ -56,15 +56,16 @@ class RGNWorkload:
         requests = read_requests(run, settings.fasta, settings.database) if settings.fasta else ()
         given = load_weights(settings.weights, device=run.device) if settings.weights else None
         corpus = None if given is not None and requests and not settings.data else _prepare(run, settings)
-        with run.phase("calibrate"):
-            peaks = run.peaks()
+        with run.phase("calibrate", doing="what this machine can do at best"):
+            run.peaks()
         if given is not None:
             learned = Learned(*given, None)
         else:
             assert corpus is not None
-            learned = learn(run, settings, corpus, peaks)
+            learned = learn(run, settings, corpus)
         model, provenance, history = learned
-        run.note(warning_of(provenance))
+        say = run.warn if requests and not provenance.is_real else run.note
+        say(warning_of(provenance))
         if corpus is not None:
             measure_quality(run, settings, model, corpus, trained=provenance.steps > 0)
             _report_profiles(run, corpus)
@@ -72,7 +73,9 @@ class RGNWorkload:
             fasta = Path(settings.fasta)
             run.dataset(fasta.name, version="1", sha256=digest_of(fasta), synthetic=False)
         targets = targets_of(settings, requests, corpus, run.seed_for("targets", bits=31))
-        measure_time(run, settings, model, targets, peaks)
+        inference = measure_time(run, settings, model, targets)
+        training = () if history is None else (training_arithmetic(settings, history),)
+        report_arithmetic(run, (*training, inference))
         if requests:
             write_predictions(run, model, provenance, requests)
         if history is not None:
@@ -94,7 +97,7 @@ class RGNWorkload:
 def _prepare(run: Run, settings: RGNSettings) -> Corpus:
     seed = run.seed_for("data", bits=31)
     if settings.data:
-        with run.phase("load") as phase:
+        with run.phase("load", doing="reading and checking the records") as phase:
             corpus = read_corpus(
                 settings.data,
                 thinning=settings.thinning,
@@ -108,8 +111,10 @@ def _prepare(run: Run, settings: RGNSettings) -> Corpus:
         from levinthal.workloads.rgn.data.families import make_corpus
 
         corpus = make_corpus(run, settings, seed)
-    for fault, count in corpus.faults.items():
-        run.note(f"{count:,} records were left out: {fault}.")
+    for fault, count in corpus.left_out.records.items():
+        run.warn(f"{count:,} records were left out: {fault}.")
+    for section, count in corpus.left_out.sections.items():
+        run.warn(f"Sections {section} of {count:,} records were passed over: they are not ProteinNet's.")
     if not corpus.held_out:
         run.note("There are too few records to hold any out: what is measured on is what was trained on.")
     run.dataset(

@@ -20,13 +20,17 @@ from levinthal.harness.contract.workload import MainFigure
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.sampling.reporting.artifacts import present
 from levinthal.workloads.sampling.reporting.metrics import report_study, report_timeline
+from levinthal.workloads.sampling.reporting.progress import shown_progress
 from levinthal.workloads.sampling.settings import SamplingSettings
 from levinthal.workloads.sampling.study.campaigns import over_workers, run_on_cores
 from levinthal.workloads.sampling.study.comparison import PolicyComparison, compare_all
+from levinthal.workloads.sampling.study.estimate import report_estimate
+from levinthal.workloads.sampling.study.evaluation import coverage_at
 from levinthal.workloads.sampling.study.outcome import Outcome
 from levinthal.workloads.sampling.study.result import StudyResult, study_result
 from levinthal.workloads.sampling.study.settings import ComparisonSettings
 from levinthal.workloads.sampling.study.tasks import CampaignTask, campaign_tasks, declared_policies, seeds_of
+from levinthal.workloads.sampling.systems.settings import SYSTEMS
 from levinthal.workloads.sampling.systems.system import System, make_system
 from levinthal.workloads.training.reporting import report_peak_memory
 
@@ -48,7 +52,7 @@ class SamplingWorkload:
         sampled, campaign, comparison = settings.split()
         policies = comparison.chosen_policies
         on_cores = campaign.on_cores(len(policies) * comparison.replicas)
-        with run.phase("prepare"):
+        with run.phase("prepare", doing="building the system, starting workers"):
             system = make_system(sampled, _platform(run, sampled.platform), run.folder)
             tasks = campaign_tasks(
                 campaign,
@@ -61,17 +65,22 @@ class SamplingWorkload:
             )
             if system.molecule is not None:
                 wait([run.executor.submit(_import_engine) for _ in range(run.n_workers)])
+        for warning in system.warnings:
+            run.warn(warning)
         for note in system.notes:
             run.note(note)
         run.dataset(system.name, version=system.version, sha256=system.dynamics.sha256, synthetic=system.synthetic)
         if comparison.exact_replicas:
             _check_metrics(run, comparison.exact_replicas)
         reference = _reference(run, comparison, system, campaign.frame_interval)
+        if sampled.system not in SYSTEMS.names():
+            is_go = sampled.model == "go" or sampled.system.startswith("go:")
+            report_estimate(run, system, tasks, on_cores=on_cores, real_time=not is_go)
         outcomes = _sample(run, tasks, on_cores=on_cores)
-        with run.phase("measure"):
+        with run.phase("measure", doing="what the policies found, and bootstrap intervals"):
             study = study_result(system, outcomes, declared_policies(tasks), reference, campaign, comparison)
             comparisons = _measure(run, study, spread=not on_cores)
-        with run.phase("present"):
+        with run.phase("present", doing="pictures and structures"):
             present(run, study, comparisons, campaign, comparison.best_structures)
         report_peak_memory(run)
 
@@ -89,7 +98,7 @@ def _check_metrics(run: Run, n_replicas: int) -> None:
     """Hold the metrics against a chain whose answers are known."""
     from levinthal.workloads.sampling.study.exact_tier import CONFIDENCE, check_metrics
 
-    with run.phase("verify", items=n_replicas):
+    with run.phase("verify", items=n_replicas, doing="the metrics on a chain whose answers are known"):
         checks = check_metrics(max(n_replicas, 3), run.seed_for("exact chain", bits=31))
     for check in checks:
         found = np.array([check.estimate.value, check.estimate.low, check.estimate.high])
@@ -110,7 +119,12 @@ def _reference(
         return system.stationary
     from levinthal.workloads.sampling.study.reference import WALKS, reference_populations
 
-    with run.phase("reference", items=settings.reference_steps, total=WALKS) as phase:
+    with run.phase(
+        "reference",
+        items=settings.reference_steps,
+        total=WALKS,
+        doing="plain simulation for populations to compare with",
+    ) as phase:
         return reference_populations(
             system,
             n_steps=settings.reference_steps,
@@ -127,12 +141,10 @@ def _sample(run: Run, tasks: Sequence[CampaignTask], *, on_cores: bool) -> list[
     """Do all campaigns; those that a killed repeat finished are taken as they are, one cut off goes on."""
     clock_offset_s = time.time() - time.perf_counter()
     lanes: dict[str, str] = {}
-    with run.phase("sample", total=len(tasks)) as phase:
-        phase.items = 0
+    with run.phase("sample", items=0) as phase, shown_progress(phase, tasks):
 
         def done(outcome: Outcome) -> None:
             phase.items = (phase.items or 0) + outcome.n_steps
-            phase.advance()
             report_timeline(run, outcome, lanes, clock_offset_s)
 
         if on_cores:
@@ -144,8 +156,19 @@ def _measure(run: Run, study: StudyResult, *, spread: bool) -> list[PolicyCompar
     every = [outcome for side in study.outcomes.values() for outcome in side]
     kinetic = [abs(outcome.kinetic_ratio - 1.0) for outcome in every if math.isfinite(outcome.kinetic_ratio)]
     if kinetic:
-        run.gate("deviation of the kinetic temperature", float(np.mean(kinetic)), at_most=_KINETIC_TOLERANCE)
-    run.gate("campaigns without a frame", float(sum(not outcome.n_frames for outcome in every)), at_most=0.0)
+        run.gate(
+            "deviation of the kinetic temperature",
+            float(np.mean(kinetic)),
+            at_most=_KINETIC_TOLERANCE,
+            advice="simulate longer: more steps; or begin from a structure that is minimised",
+        )
+    empty = sum(not coverage_at(outcome, "core-seconds", study.budgets["core-seconds"]) for outcome in every)
+    advice = "raise core_seconds or steps, or lower chunk_steps"
+    run.gate("campaigns without a frame", float(empty), at_most=0.0, advice=advice)
+    if study.system.molecule is not None:
+        broken = float(sum(outcome.n_broken for outcome in every))
+        advice = "begin from another structure, or lower temperature"
+        run.gate("frames in which bonded residues are apart", broken, at_most=0.0, kind="sanity", advice=advice)
     divergence = {cost: study.divergences(cost) for cost in study.budgets}
     comparisons = compare_all(study, divergence, run.seed_for("bootstrap", bits=31))
     report_study(run, study, comparisons, divergence["core-seconds"], spread=spread)

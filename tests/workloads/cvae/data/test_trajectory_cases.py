@@ -34,6 +34,15 @@ def test_it_is_refused_in_one_line(levinthal, shared_data, name):
     assert "Traceback" not in done.stderr
 
 
+def test_flattened_maps_are_not_taken_for_indices(levinthal, shared_data, tmp_path):
+    pytest.importorskip("h5py")
+    maps = shared_data / "cases" / "17-dense-maps-as-index-lists" / "flatvlen.h5"
+    done = levinthal("run", "cvae", "--out", "r", *FAST, "--set", f"maps={maps}")
+    assert done.returncode == 2, done.stdout
+    assert "flatvlen.h5: contact_map lists nothing but 0 and 1: flattened maps" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "r").exists()
+
+
 def test_another_order_of_atoms_is_refused(levinthal, shared_data):
     order = shared_data / "cases" / "07-topology-order-units" / "order.pdb"
     done = run(levinthal, shared_data / "md" / "fs-peptide_output.dcd", order)
@@ -54,7 +63,7 @@ def test_a_molecule_wrapped_into_its_box_is_made_whole_and_the_note_says_so(levi
     done = run(levinthal, case / "wrapped.xtc", case / "fs-peptide.pdb")
     assert done.returncode in (0, 1), done.stderr
     (repeat,) = load_result(tmp_path / "r").repeats
-    assert any("143 of 550 frames were broken across the periodic box" in note for note in repeat.notes)
+    assert any("143 of 550 frames were broken across the periodic box" in each for each in repeat.warnings)
 
 
 def test_an_odd_residue_name_leaves_no_residue_out(levinthal, shared_data, tmp_path):

@@ -95,7 +95,7 @@ def test_selenomethionine_becomes_methionine():
     ]
     assert sum("MSE" in line for line in lines) > 4
     receptor = receptor_from_structure(text(lines), "helix")
-    assert "selenomethionine MSE A 2 made methionine" in receptor.notes
+    assert receptor.warnings == ("selenomethionine MSE A 2 made methionine",)
     kinds = dict(zip(receptor.atom_names, receptor.vina_types, strict=True))
     assert VINA_TYPES[kinds["SD"]] == "S_P"
     plain = receptor_from_structure(text(peptide("AMG")), "helix")

@@ -119,6 +119,12 @@ def test_the_verdict_says_what_the_table_says():
     assert words.startswith("The trained policy found the best known score more often than random restarts")
     assert "in 0.2 s against 0.5 s" in words
     assert "Random restarts found the best known score as often as tuned Vina, in 0.5 s against 2 s." in words
+    trained = verdict_of([policy, restarts], training_s=40.0)
+    assert "in 0.2 s against 0.5 s, after 40 s of training." in trained
+    assert "training" not in verdict_of([restarts, method("enumeration")], training_s=40.0)
+    nowhere = verdict_of([replace(each, success=0.0) for each in (policy, restarts)])
+    assert nowhere.startswith("No search has a top pose within 2 A of the crystal pose. The trained policy")
+    assert "No search" not in verdict_of([replace(policy, success=None), replace(restarts, success=None)])
     assert "less often" in verdict_of([method("policy", found=0.2), restarts])
     assert "about the same time" in verdict_of([method("policy"), restarts])
     assert "Random restarts ran alone" in verdict_of([restarts])

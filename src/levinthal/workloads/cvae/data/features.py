@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from levinthal.arrays import Doubles, Integers, Mask
+from levinthal.arrays import Doubles, Floats, Integers, Mask, Singles
 from levinthal.errors import DataError
 from levinthal.proteins.contact_maps.maps import n_pairs, pack_contacts
-from levinthal.proteins.similarity.fractions import fraction_native_contacts, rmsd
+from levinthal.proteins.similarity.fractions import fraction_native_contacts, radius_of_gyration, rmsd
 from levinthal.proteins.similarity.secondary_structure import helical_fraction
 from levinthal.simulation.dynamics.frame_store import FrameStore
 from levinthal.workloads.cvae.data.maps import LaggedMaps, MapSource, PackedMaps, SelectedMaps, lagged_pairs
 from levinthal.workloads.cvae.data.split import Split, split_by_block
+from levinthal.workloads.cvae.data.table import FrameTable
 
 if TYPE_CHECKING:
     from levinthal.harness import Run
@@ -34,6 +35,7 @@ _SAMPLED_PAIRS = 2_000
 _BLOCKS = 10
 _HELD_OUT = 0.15
 _HELIX = 0.5
+_RESIDUES_OF_A_HELIX = 5
 _LEAST_FRAMES = 40
 _UNPACKED_BYTES_AT_ONCE = 1 << 27
 
@@ -82,6 +84,25 @@ def sample_pairs(packed: Packed, n_residues: int, seed: int) -> PairSample:
 
 
 @dataclass(frozen=True, eq=False)
+class Structures:
+    """CA coordinates of the frames, for what is looked at.
+
+    Attributes
+    ----------
+    ca_nm : ndarray of float32, shape (n_frames, n_residues, 3)
+        Memory-mapped.
+    records : tuple of str
+        The PDB record of each residue's CA atom, wherever it may be.
+    files : tuple, or None
+        Paths of the trajectories that have all atoms, and of their topology.
+    """
+
+    ca_nm: Singles
+    records: tuple[str, ...]
+    files: tuple[tuple[str, ...], str] | None
+
+
+@dataclass(frozen=True, eq=False)
 class Features:
     """The frames with everything that is computed from them.
 
@@ -89,28 +110,30 @@ class Features:
     ----------
     maps : PackedMaps
         Of all frames, memory-mapped.
-    lengths : tuple of int
-        Frames of each trajectory.
+    table : FrameTable
+        Which frame is which.
     split : Split
     pairs : PairSample
     properties : mapping of str to ndarray of float64, shape (n_frames,)
-        What the latent space should reflect; the first colours its picture.
+        What the latent space should reflect, lengths in nm; the first colours its picture.
     helical : ndarray of bool, shape (n_frames,), or None
-        Whether at least half of the residues are helix; None where there are no coordinates.
+        Whether at least half of the residues are helix; None where these are not the states that the molecule is known
+        to have.
+    structures : Structures or None
+        None where there are no coordinates.
     """
 
     maps: PackedMaps
-    lengths: tuple[int, ...]
+    table: FrameTable
     split: Split
     pairs: PairSample
     properties: Mapping[str, Doubles]
     helical: Mask | None
+    structures: Structures | None
 
     def stretches(self, frames: Integers) -> list[Integers]:
         """Cut ascending frames where they do not follow each other in time."""
-        trajectory = np.searchsorted(np.cumsum(self.lengths), frames, side="right")
-        cuts = np.flatnonzero((np.diff(frames) != 1) | (np.diff(trajectory) != 0)) + 1
-        return np.split(frames, cuts)
+        return self.table.stretches(frames)
 
     def pairs_in_time(self, frames: Integers, lag: int) -> tuple[Integers, Integers]:
         """Return frames to encode and frames to decode to: the same, or where `lag` is not 0 those so much later."""
@@ -160,6 +183,25 @@ def _pairs(run: Run, packed: Packed, n_residues: int) -> PairSample:
     return sample
 
 
+def _properties(run: Run, coordinates: Singles, references: Mapping[str, Floats]) -> dict[str, Doubles]:
+    """Return what is followed of a molecule in all frames; contacts are those of the first reference."""
+    properties = {f"RMSD to {name}": rmsd(coordinates, each) for name, each in references.items()}
+    (native, reference), *_ = references.items()
+    try:
+        properties[f"contacts of {native}"] = fraction_native_contacts(coordinates, reference)
+    except DataError as error:
+        run.note(f"The contacts of {native} are not followed: {error}.")
+    properties["radius of gyration"] = radius_of_gyration(coordinates)
+    if coordinates.shape[1] >= _RESIDUES_OF_A_HELIX:
+        properties["helical fraction"] = helical_fraction(coordinates)
+    return properties
+
+
+def _check_clusters(settings: CVAESettings, n_frames: int) -> None:
+    if settings.clusters > n_frames:
+        raise DataError(f"clusters={settings.clusters} is more than there are frames ({n_frames:,}): set fewer")
+
+
 def features_of_trajectories(run: Run, settings: CVAESettings, trajectories: TrajectorySet) -> Features:
     """Pack the contact maps of coordinates and describe the frames; phases `featurise` and `describe`.
 
@@ -169,27 +211,29 @@ def features_of_trajectories(run: Run, settings: CVAESettings, trajectories: Tra
         Too few frames, or a map size below the number of residues.
     """
     n_residues = trajectories.n_residues
+    _check_clusters(settings, trajectories.n_frames)
     size = _map_size(settings, n_residues)
-    pack_contacts(np.zeros((1, n_residues, 3), np.float32))  # compiled before the clock starts
+    with run.phase("compile", doing="the loop that makes contact maps"):
+        pack_contacts(np.zeros((1, n_residues, 3), np.float32))
     store = run.folder / "frames"
-    with run.phase("featurise", items=trajectories.n_frames):
+    with run.phase("featurise", items=trajectories.n_frames, doing="contact maps of the frames"):
         trajectories.store(store)
     stored = FrameStore(store)
     packed = stored.contacts
     lengths = tuple(len(each) for each in trajectories.frames)
     split = _split(run, lengths)
-    with run.phase("describe", items=trajectories.n_frames):
+    with run.phase("describe", items=trajectories.n_frames, doing="RMSD, contacts and helix of the frames"):
         coordinates = np.asarray(stored.coordinates_nm)
-        (native, reference), *_ = trajectories.references.items()
-        properties = {f"RMSD to {name}": rmsd(coordinates, each) for name, each in trajectories.references.items()}
-        properties[f"contacts of {native}"] = fraction_native_contacts(coordinates, reference)
+        properties = _properties(run, coordinates, trajectories.references)
+        helical = properties["helical fraction"] >= _HELIX if trajectories.folds_as_helix else None
         return Features(
             maps=PackedMaps(packed, n_residues, size),
-            lengths=lengths,
+            table=trajectories.table,
             split=split,
             pairs=_pairs(run, packed, n_residues),
             properties=properties,
-            helical=helical_fraction(coordinates) >= _HELIX,
+            helical=helical,
+            structures=Structures(stored.coordinates_nm, trajectories.ca_records, trajectories.files),
         )
 
 
@@ -205,29 +249,37 @@ def features_of_maps(run: Run, settings: CVAESettings) -> Features:
         The file is missing or damaged, or has too few frames.
     """
     from levinthal.proteins.contact_maps.files import is_hdf5, read_contact_maps
-    from levinthal.proteins.contact_maps.hdf5 import read_scalars_hdf5
+    from levinthal.proteins.contact_maps.hdf5_access import left_open
+    from levinthal.proteins.contact_maps.hdf5_reading import read_scalars_hdf5
 
     path = Path(settings.maps)
-    with run.phase("read") as phase:
+    with run.phase("read", doing=f"contact maps of {path.name}") as phase:
         read = read_contact_maps(path)
         scalars = read_scalars_hdf5(path, len(read.packed)) if is_hdf5(path) else {}
         phase.items = len(read.packed)
     packed, n_residues = read
+    if is_hdf5(path) and left_open(path):
+        run.warn(
+            f"{path.name} was not closed by the program that wrote it: {len(packed):,} frames were read, those it had "
+            "flushed."
+        )
     if len(packed) < _LEAST_FRAMES:
         raise DataError(
             f"{path} holds {len(packed)} frame(s), at least {_LEAST_FRAMES} are needed to learn from and to hold out"
         )
+    _check_clusters(settings, len(packed))
     run.dataset(path.name, version="1", sha256=read.sha256(), synthetic=False)
     size = _map_size(settings, n_residues)
     split = _split(run, [len(packed)])
-    with run.phase("describe", items=len(packed)):
+    with run.phase("describe", items=len(packed), doing="a sample of pairs of residues"):
         n_contacts = np.bitwise_count(packed).sum(axis=1, dtype=np.float64)
         finite = {name: values for name, values in scalars.items() if np.isfinite(values).all()}
         return Features(
             maps=PackedMaps(packed, n_residues, size),
-            lengths=(len(packed),),
+            table=FrameTable((path.name,), (len(packed),), (None,)),
             split=split,
             pairs=_pairs(run, packed, n_residues),
             properties={**finite, "number of contacts": n_contacts},
             helical=None,
+            structures=None,
         )

@@ -13,18 +13,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Doubles
 from levinthal.errors import DataError
 from levinthal.simulation.dynamics.frame_store import FrameWriter, StoreHeader
 from levinthal.simulation.dynamics.frames import Frames
+from levinthal.workloads.cvae.data.table import FrameTable
+from levinthal.workloads.pace import units_per_second
 
 if TYPE_CHECKING:
     from levinthal.harness import Run
     from levinthal.simulation.systems.molecular_system import MolecularSystem
     from levinthal.workloads.cvae.settings import CVAESettings
 
+FS_PEPTIDE = "fs-peptide"
 _LEAST_FRAMES = 40
+_FS_PER_PS = 1e3
 _FEMTOSECONDS_PER_NANOSECOND = 1e6
 _SECONDS_PER_DAY = 86_400
+_TIMED_STEPS = 50
 # The made-up protein loses half of its native contacts within some 1,000 steps, more slowly the larger it is.
 _GO_KT_OVER_EPSILON = 1.3
 
@@ -45,8 +51,16 @@ class TrajectorySet:
         What each trajectory began from.
     references : mapping of str to ndarray, shape (n_residues, 3)
         Named structures to measure distances from; the first is the one native contacts are taken of.
+    time_ps : tuple of ndarray of float64 or None
+        Time of each frame of each trajectory; None where it has none.
+    ca_records : tuple of str
+        The PDB record of each residue's CA atom, wherever it may be.
+    files : tuple, or None
+        Paths of the trajectories, and of their topology, where they are a person's.
+    folds_as_helix : bool
+        Whether helix and coil are the states that the molecule is known to have.
     notes : tuple of str
-        What a reader of the figures must know of them: sentences.
+        What was changed in a person's files, left out or taken for granted: sentences.
     """
 
     name: str
@@ -55,6 +69,10 @@ class TrajectorySet:
     frames: tuple[Frames, ...]
     starts: tuple[str, ...]
     references: Mapping[str, npt.NDArray[np.floating]]
+    time_ps: tuple[Doubles | None, ...]
+    ca_records: tuple[str, ...]
+    files: tuple[tuple[str, ...], str] | None = None
+    folds_as_helix: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -66,6 +84,11 @@ class TrajectorySet:
     def n_residues(self) -> int:
         """Residues of the molecule."""
         return int(self.frames[0].coordinates_nm.shape[1])
+
+    @property
+    def table(self) -> FrameTable:
+        """Which frame is which."""
+        return FrameTable(self.starts, tuple(map(len, self.frames)), self.time_ps)
 
     def sha256(self) -> str:
         """Return the digest of all coordinates, in order."""
@@ -100,16 +123,20 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
     """
     from levinthal.simulation.dynamics.ensemble import Chunk, Equilibration, Start, simulate_ensemble
 
-    with run.phase("prepare"):
+    with run.phase("prepare", doing="building the system, starting workers"):
         name, system, starts = _system(settings)
-        for note in system.notes:
-            print(f"{name}: {note}")
+        _say_how_prepared(run, name, system)
         wait([run.executor.submit(_import_engine) for _ in range(run.n_workers)])
     names = list(starts)
     chosen = [Start(name, starts[name]) for name in (names[k % len(names)] for k in range(settings.replicas))]
+    if not settings.residues and settings.system != FS_PEPTIDE:
+        _report_estimate(run, settings, system, chosen[0].positions_nm)
     n_chunks = settings.replicas * -(-settings.steps // settings.chunk_steps)
     with run.phase(
-        "simulate", items=settings.replicas * (settings.steps // settings.frame_interval), total=n_chunks
+        "simulate",
+        items=settings.replicas * (settings.steps // settings.frame_interval),
+        total=n_chunks,
+        doing=f"{settings.replicas} trajectories of {settings.steps:,} steps",
     ) as phase:
         lanes: dict[int, str] = {}
         clock_offset_s = time.time() - time.perf_counter()
@@ -151,9 +178,58 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
         version="1",
         synthetic=True,
         frames=tuple(each.frames for each in trajectories),
-        starts=tuple(each.start for each in trajectories),
+        starts=tuple(f"replica {k} from {each.start}" for k, each in enumerate(trajectories)),
         references={name: np.asarray(starts[name])[list(system.ca_indices)] for name in names},
+        time_ps=tuple(
+            None if settings.residues else each.frames.step.astype(np.float64) * (system.timestep_fs / _FS_PER_PS)
+            for each in trajectories
+        ),
+        ca_records=_ca_records(system),
+        folds_as_helix=not settings.residues and settings.system == FS_PEPTIDE,
     )
+
+
+def _report_estimate(
+    run: Run, settings: CVAESettings, system: MolecularSystem, start_nm: npt.NDArray[np.floating]
+) -> None:
+    """Say how many steps and frames of a person's own protein will be simulated and how long that takes here."""
+    with run.phase("estimate", doing="a second of this system on every worker"):
+        timed = [
+            run.executor.submit(_steps_per_second, system, start_nm, settings.platform) for _ in range(run.n_workers)
+        ]
+        rate = min(each.result() for each in timed)
+    n_steps = settings.equilibration_steps + settings.steps
+    rounds = -(-settings.replicas // min(run.n_workers, settings.replicas))
+    run.estimate(
+        f"{settings.replicas} trajectories of {n_steps:,} steps ({1e-6 * system.timestep_fs * n_steps:.3g} ns), "
+        f"{settings.replicas * (settings.steps // settings.frame_interval):,} frames in all, at {rate:,.0f} steps/s a "
+        "core; training comes on top",
+        duration_s=rounds * n_steps / rate,
+    )
+
+
+def _steps_per_second(system: MolecularSystem, start_nm: npt.NDArray[np.floating], platform: str) -> float:
+    from levinthal.simulation.dynamics.replica import advance, start_replica
+
+    state = start_replica(system, start_nm, 0, platform=platform)
+
+    def simulate(n_steps: int) -> None:
+        nonlocal state
+        state, _ = advance(system, state, n_steps, 0, frame_interval=n_steps, platform=platform)
+
+    return units_per_second(simulate, _TIMED_STEPS)
+
+
+def _ca_records(system: MolecularSystem) -> tuple[str, ...]:
+    atoms = [line for line in system.topology_pdb.splitlines() if line.startswith(("ATOM", "HETATM"))]
+    return tuple(atoms[index] for index in system.ca_indices)
+
+
+def _say_how_prepared(run: Run, name: str, system: MolecularSystem) -> None:
+    for warning in system.warnings:
+        run.warn(f"{name}: {warning}.")
+    for note in system.notes:
+        run.note(f"{name}: {note}.")
 
 
 def _system(settings: CVAESettings) -> tuple[str, MolecularSystem, Mapping[str, npt.NDArray[np.floating]]]:
@@ -164,10 +240,10 @@ def _system(settings: CVAESettings) -> tuple[str, MolecularSystem, Mapping[str, 
         model = repeat_protein(settings.residues, _GO_KT_OVER_EPSILON)
         # Folded starts alone: the stretched chain would need far longer to fold than anybody simulates here.
         return f"repeat-protein-{settings.residues}", model.system, {"native": model.native_nm}
-    if settings.system == "fs-peptide":
+    if settings.system == FS_PEPTIDE:
         from levinthal.simulation.systems.peptide import fs_peptide
 
-        return "fs-peptide", *fs_peptide()
+        return FS_PEPTIDE, *fs_peptide()
     from levinthal.simulation.systems.pdb_structure import from_pdb
 
     return Path(settings.system).name, *from_pdb(Path(settings.system))
@@ -209,5 +285,8 @@ def read_trajectories(paths: Sequence[str], topology: str) -> TrajectorySet:
         frames=tuple(Frames(each.ca_nm, np.arange(len(each.ca_nm))) for each in found.trajectories),
         starts=tuple(Path(path).name for path in paths),
         references={Path(topology).stem: found.reference_nm},
+        time_ps=tuple(each.time_ps for each in found.trajectories),
+        ca_records=found.ca_records,
+        files=(tuple(paths), topology),
         notes=found.notes,
     )

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
 from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
 
 _MOST_POINTS = 4000
-_STATE_COLOURS = {"helix": PALETTE[0], "coil": PALETTE[1]}
 
 
 def latent_figure(
     latent: npt.NDArray[np.floating],
     values: npt.NDArray[np.floating],
     label: str,
-    helical: npt.NDArray[np.bool_] | None,
+    groups: Mapping[str, npt.NDArray[np.bool_]],
+    by: str,
     seed: int,
 ) -> str:
-    """Draw the two widest directions of the latent space, coloured by a property and, where it is known, by state.
+    """Draw the two widest directions of the latent space, coloured by a property, and by group.
 
     Parameters
     ----------
@@ -28,8 +30,10 @@ def latent_figure(
         The property.
     label : str
         Its name and unit.
-    helical : ndarray of bool, shape (n_frames,), or None
-        The state of each frame.
+    groups : mapping of str to ndarray of bool, shape (n_frames,)
+        Which frames are in each group: a state that is known, or a cluster.
+    by : str
+        What the groups are.
     seed : int
         Chooses which frames are drawn where there are more than 4,000.
 
@@ -38,8 +42,8 @@ def latent_figure(
     str
         SVG.
     """
-    figure = new_figure(7.2 if helical is not None else 4.2, 3.3)
-    panels = figure.subplots(1, 2 if helical is not None else 1, sharex=True, sharey=True, squeeze=False)[0]
+    figure = new_figure(7.2, 3.3)
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
     centred = np.asarray(latent, np.float64) - latent.mean(axis=0)
     axes = np.linalg.svd(centred, full_matrices=False)[2]
     plane = centred @ axes[:2].T
@@ -50,14 +54,14 @@ def latent_figure(
     dots = panels[0].scatter(*plane[shown].T, c=values[shown], s=6, linewidths=0, cmap="viridis", rasterized=True)
     figure.colorbar(dots, ax=panels[0], label=label)
     panels[0].set(xlabel="latent axis 1", ylabel="latent axis 2", title=f"by {label.partition(' to ')[0]}")
-    if helical is None:
-        return svg_of(figure)
-    for name, colour in _STATE_COLOURS.items():
-        chosen = shown[helical[shown] == (name == "helix")]
+    for k, (name, members) in enumerate(groups.items()):
+        chosen = shown[members[shown]]
         if len(chosen):
+            colour = PALETTE[k % len(PALETTE)]
             panels[1].scatter(*plane[chosen].T, color=colour, s=6, linewidths=0, label=name, alpha=0.7, rasterized=True)
-    panels[1].legend(frameon=False, markerscale=3)
-    panels[1].set(xlabel="latent axis 1", title="by state")
+    if len(groups) <= len(PALETTE):
+        panels[1].legend(frameon=False, markerscale=3)
+    panels[1].set(xlabel="latent axis 1", title=f"by {by}")
     return svg_of(figure)
 
 

@@ -12,6 +12,7 @@ from levinthal.arrays import Doubles
 from levinthal.harness import Run
 from levinthal.workloads.cvae.data.features import Features
 from levinthal.workloads.cvae.evaluation import scores as evaluation
+from levinthal.workloads.cvae.evaluation.answer import displayed, leave_clusters
 from levinthal.workloads.cvae.evaluation.figures import contact_map_figure, latent_figure
 from levinthal.workloads.cvae.inference import decode, evaluate
 from levinthal.workloads.cvae.model.network import CVAEModel
@@ -26,9 +27,17 @@ class Space(NamedTuple):
 
 
 def reconstruct_held_out(
-    run: Run, settings: CVAESettings, model: CVAEModel, data: Features, latent: Doubles, batch_size: int
+    run: Run,
+    settings: CVAESettings,
+    model: CVAEModel,
+    data: Features,
+    latent: Doubles,
+    batch_size: int,
+    advice: str,
 ) -> None:
     """Measure reconstruction on the test frames, which neither training nor any choice has seen.
+
+    `advice` says what to change where it is not good enough. Of a person's own frames that is a sanity check.
 
     A time-lagged model is asked for the frames that come `lag` later.
     """
@@ -63,12 +72,18 @@ def reconstruct_held_out(
         of = {"predictor": name}
         run.metric("held-out bits per contact", its_bits, unit="bit", better="lower", kind="quality", labels=of)
         run.metric("held-out AUC", its_auc, unit="1", better="higher", kind="quality", reason=why, labels=of)
+    run.finding(
+        f"Frames that were held out: {bits:.3g} bits per contact by the {settings.model_name}, {mean_map_bits:.3g} by "
+        "the mean map, which does not look at the frame."
+    )
     run.metric("held-out loss", held_out.total, unit="nat/frame", better="lower", kind="quality")
     run.metric("KL divergence", held_out.kl, unit="nat/frame", better="lower", kind="quality")
     run.gate(
         "held-out bits per contact over those of the mean map",
         bits / mean_map_bits if mean_map_bits > 0 else None,
         at_most=1.0 - settings.margin,
+        kind="sanity" if settings.frames_are_given else "benchmark",
+        advice=advice,
     )
     picture = np.tril(reconstructed / len(frames), -1)
     picture[first, second] = 0.0
@@ -85,7 +100,7 @@ def embed_and_cluster(run: Run, settings: CVAESettings, data: Features, latent: 
     """Embed the frames by PCA and tICA too, and cluster each of the three spaces."""
     seed = run.seed_for("clusters", bits=31)
     fit, contacts = data.split.train, data.pairs.contacts
-    with run.phase("cluster", items=len(latent)):
+    with run.phase("cluster", items=len(latent), doing="PCA, tICA and clusters"):
         points: dict[str, Doubles | None] = {
             settings.model_name: latent,
             "PCA": evaluation.pca_embedding(contacts[fit], contacts, settings.latent, seed),
@@ -100,28 +115,29 @@ def embed_and_cluster(run: Run, settings: CVAESettings, data: Features, latent: 
 
 
 def interpret(run: Run, settings: CVAESettings, data: Features, spaces: Mapping[str, Space]) -> None:
-    """Compare what the latent spaces of the model, PCA and tICA say of the molecule."""
+    """Leave what the latent space of the model says of the molecule, and compare it with what PCA and tICA say."""
+    latent, labels = spaces[settings.model_name]
+    assert latent is not None
+    assert labels is not None
+    _draw(run, settings, data, latent, leave_clusters(run, settings, data, latent, labels))
     for name, space in spaces.items():
         _correlate(run, settings, data, name, space.points)
         _describe_states(run, settings, data, name, space)
-    latent = spaces[settings.model_name].points
-    assert latent is not None
-    what, values = next(iter(data.properties.items()))
-    in_angstrom = what.startswith("RMSD to ")
-    states = (
-        "" if data.helical is None else " Right: by state; a frame is helix when at least half of its residues are."
-    )
+
+
+def _draw(run: Run, settings: CVAESettings, data: Features, latent: Doubles, clusters: npt.NDArray[np.integer]) -> None:
+    label, values = displayed(*next(iter(data.properties.items())))
+    if data.helical is None:
+        groups = {f"cluster {number}": clusters == number for number in range(1, int(clusters.max()) + 1)}
+        by, about = "cluster", "by cluster, the most populated first"
+    else:
+        groups = {"helix": data.helical, "coil": ~data.helical}
+        by, about = "state", "by state; a frame is helix when at least half of its residues are"
     run.artifact(
         "latent.svg",
-        latent_figure(
-            latent,
-            10 * values if in_angstrom else values,
-            f"{what} (Å)" if in_angstrom else what,
-            data.helical,
-            run.seed_for("clusters", bits=31),
-        ),
+        latent_figure(latent, values, label, groups, by, run.seed_for("clusters", bits=31)),
         f"Latent space of the {settings.model_name}, turned to its principal axes; each point is a frame. "
-        f"{'Left: coloured' if states else 'Coloured'} by {what}.{states}",
+        f"Left: coloured by {label}. Right: {about}.",
     )
 
 
@@ -166,7 +182,7 @@ def _correlate(run: Run, settings: CVAESettings, data: Features, name: str, poin
 def _describe_states(run: Run, settings: CVAESettings, data: Features, name: str, space: Space) -> None:
     points, labels = space
     missing = _missing(settings, points)
-    agreement, why = None, "maps have no coordinates to distinguish helix from coil"
+    agreement, why = None, "no states of this molecule are known beforehand: see clusters.csv"
     if data.helical is not None:
         states = data.helical.astype(np.int64)
         agreement = None if labels is None else evaluation.state_agreement(labels, states)

@@ -98,7 +98,7 @@ def cluster_labels(latent: Floats, n_clusters: int, seed: int) -> npt.NDArray[np
     """Return k-means labels of embeddings, each axis scaled to unit variance first."""
     from sklearn.cluster import KMeans
 
-    return np.asarray(KMeans(n_clusters, n_init=10, random_state=seed).fit_predict(_scaled(latent)), np.int32)
+    return np.asarray(KMeans(n_clusters, n_init=10, random_state=seed).fit_predict(scaled(latent)), np.int32)
 
 
 def state_agreement(labels: npt.NDArray[np.integer], states: npt.NDArray[np.integer]) -> float | None:
@@ -121,7 +121,7 @@ def silhouette(latent: Floats, labels: npt.NDArray[np.integer], seed: int) -> fl
     if n_labels < 2 or n_labels >= len(labels):
         return None
     size = min(_SILHOUETTE_FRAMES, len(labels))
-    return float(silhouette_score(_scaled(latent), labels, sample_size=size, random_state=seed))
+    return float(silhouette_score(scaled(latent), labels, sample_size=size, random_state=seed))
 
 
 def pca_embedding(train: Mask, frames: Mask, n_latent: int, seed: int) -> Doubles:
@@ -212,6 +212,7 @@ def vamp2_held_out(fitted: Sequence[Floats], scored: Sequence[Floats], lag: int)
         return None
 
 
-def _scaled(latent: Floats) -> Doubles:
+def scaled(latent: Floats) -> Doubles:
+    """Return embeddings with each axis centred and of unit variance; one that does not vary stays at 0."""
     spread = latent.std(axis=0)
     return np.asarray((latent - latent.mean(axis=0)) / np.where(spread > 0, spread, 1.0), np.float64)

@@ -109,6 +109,10 @@ def strides_for(size: int, n_layers: int = 4) -> tuple[int, ...]:
     return tuple(2 if layer in halving else 1 for layer in range(n_layers))
 
 
+SHORTEST_SAVES = (3 * 6 / 8) ** 2
+"""By how much minimal filtering divides the operations of a convolution at most: three taps, 6 x 6 outputs a tile."""
+
+
 def flops_per_frame(config: CVAEConfig, *, training: bool = True) -> int:
     """Return floating-point operations a frame: two for each multiplication of the direct algorithm.
 

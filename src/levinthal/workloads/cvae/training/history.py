@@ -56,11 +56,14 @@ class History:
     epochs : tuple of Epoch
     resumed_at : int
         Steps that an earlier process had taken; 0 where training was not resumed.
+    best_epoch : int or None
+        The epoch, counted from 1, whose weights were kept; None where those of the last were.
     """
 
     execution: Execution
     epochs: tuple[Epoch, ...] = field(default=())
     resumed_at: int = 0
+    best_epoch: int | None = None
 
     @property
     def frames_per_s(self) -> float:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from levinthal.errors import DataError
+from levinthal.errors import DataError, UsageError
 from levinthal.workloads.cvae.data.maps import MapSource
 from levinthal.workloads.cvae.inference import Evaluation, check_frames, evaluate
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.precision import Execution, candidates, choose_execution
 from levinthal.workloads.cvae.training.checkpoint import Keeper
+from levinthal.workloads.cvae.training.early_stopping import EarlyStopping
 from levinthal.workloads.cvae.training.history import Epoch, History
 from levinthal.workloads.cvae.training.settings import TrainingSettings
 from levinthal.workloads.cvae.training.stepper import Stepper
@@ -52,6 +53,7 @@ def train(
         Frames to train on (drawn in a new order each epoch; a last batch that is not full is left out) and to evaluate
         on after each epoch.
     settings : TrainingSettings
+        With `patience` there must be frames to evaluate on.
     device : str or torch.device
     on_step : callable, optional
         Called after each step with its number (from 1) and the loss of this rank's frames, a tensor on the device.
@@ -67,11 +69,13 @@ def train(
     Raises
     ------
     UsageError
-        A precision that this machine does not have.
+        A precision that this machine does not have, or patience without frames to evaluate on.
     DataError
         Maps of another size than the model's, no frames, a loss that is not finite, or a checkpoint that is damaged
         or (`ForeignCheckpointError`) of another training.
     """
+    if settings.patience is not None and validation is None:
+        raise UsageError("training with patience needs frames to evaluate on: give validation")
     for frames in (source, validation):
         if frames is not None:
             check_frames(model, frames)
@@ -91,11 +95,24 @@ def train(
             keeper = Keeper(stepper, keep, settings.checkpoint_interval)
             keeper.resume()
             total = settings.steps or stepper.steps_per_epoch * (settings.epochs or 0)
-            history = _Loop(stepper, keeper, total, validation).run(on_step, on_epoch)
+            stopping = _stopping(stepper, keeper, settings.patience)
+            history = _Loop(stepper, keeper, total, validation, stopping).run(on_step, on_epoch)
+            if stopping is not None:
+                stopping.restore()
+                history = replace(history, best_epoch=stopping.best_epoch)
         finally:
             stepper.close()
     model.eval()
     return history
+
+
+def _stopping(stepper: Stepper, keeper: Keeper, patience: int | None) -> EarlyStopping | None:
+    if patience is None:
+        return None
+    folder = keeper.keep.folder if keeper.keep is not None and stepper.rank == 0 else None
+    stopping = EarlyStopping(stepper.model, patience, folder)
+    stopping.take_up(keeper.epochs)
+    return stopping
 
 
 def execution_of_ranks(model: CVAEModel, precision: str, batch_size: int) -> Execution:
@@ -114,14 +131,18 @@ class _Loop:
     keeper: Keeper
     total: int
     validation: MapSource | None
+    stopping: EarlyStopping | None
 
     def run(self, on_step: OnStep | None, on_epoch: OnEpoch | None) -> History:
         stepper, keeper = self.stepper, self.keeper
-        resumed_at, stopped = stepper.taken, False
+        resumed_at, stopped = stepper.taken, self.stopping is not None and self.stopping.enough
         while stepper.taken < self.total and not stopped:
             epoch = self._epoch(on_step)
             keeper.close_epoch(epoch)
             stopped = on_epoch is not None and on_epoch(epoch) is True
+            if self.stopping is not None:
+                self.stopping.see(epoch)
+                stopped = stopped or self.stopping.enough
             if keeper.due or stopped or stepper.taken == self.total:
                 keeper.write(0.0)
         return History(stepper.execution, tuple(keeper.epochs), resumed_at)

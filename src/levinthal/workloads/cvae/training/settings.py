@@ -26,6 +26,8 @@ class TrainingSettings:
         "auto" measures which is faster here; see `precision.choose_execution`.
     deterministic : bool
         One thread, fp32 unless bf16 is asked for, nothing measured: the same digits each time on the same machine.
+    patience : int, optional
+        End where the held-out loss had no new minimum in so many epochs, with the weights of its minimum.
     checkpoint_interval : int, optional
         Steps between two states that are kept, where one is kept; by default only the last is.
     """
@@ -37,6 +39,7 @@ class TrainingSettings:
     seed: int = 0
     precision: str = "auto"
     deterministic: bool = False
+    patience: int | None = None
     checkpoint_interval: int | None = None
 
     def __post_init__(self) -> None:
@@ -44,5 +47,7 @@ class TrainingSettings:
             raise UsageError("training needs exactly one of epochs and steps")
         if min(self.epochs or self.steps or 0, self.batch_size) < 1:
             raise UsageError("epochs, steps and batch_size must be at least 1")
+        if self.patience is not None and self.patience < 1:
+            raise UsageError("patience must be at least 1")
         if self.checkpoint_interval is not None and self.checkpoint_interval < 1:
             raise UsageError("checkpoint_interval must be at least 1")

@@ -43,7 +43,8 @@ COVALENT_RADII_ANGSTROM = MappingProxyType(
 )
 
 _BOND_ALLOWANCE = 1.1
-_METALS = frozenset({"Mg", "Mn", "Zn", "Ca", "Fe", "Cu", "Na", "K", "Hg", "Co", "U", "Cd", "Ni"})
+METALS = frozenset({"Mg", "Mn", "Zn", "Ca", "Fe", "Cu", "Na", "K", "Hg", "Co", "U", "Cd", "Ni"})
+"""Elements that Vina scores as donors, by one radius; each is an AutoDock type of the same name."""
 _PLAIN = {
     "S": "S_P",
     "Se": "S_P",
@@ -126,7 +127,7 @@ def _vina_name(kind: str, beside_hetero: bool, beside_hydrogen: bool) -> str | N
             if (beside_hydrogen or kind in ("NA", "OA"))
             else f"{element}_P"
         )
-    return "Met_D" if element in _METALS else _PLAIN[element]
+    return "Met_D" if element in METALS else _PLAIN[element]
 
 
 def _is_hetero(kind: str) -> bool:

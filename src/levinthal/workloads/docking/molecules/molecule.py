@@ -29,6 +29,22 @@ def _check(kind: str, molecule: Receptor | Ligand, *of_atoms: str) -> None:
             raise DataError(f"{kind} {name} has {len(coordinates)} atoms but {len(getattr(molecule, what))} {what}")
 
 
+@dataclass(frozen=True)
+class RemovedResidue:
+    """What was in the file of a receptor and is not part of it.
+
+    Attributes
+    ----------
+    label : str
+        `HEM A 500`, or `water`.
+    places_angstrom : tuple of (float, float, float)
+        Of its atoms.
+    """
+
+    label: str
+    places_angstrom: tuple[tuple[float, float, float], ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Receptor:
     """A protein in one conformation.
@@ -46,7 +62,11 @@ class Receptor:
     energy_kcal_mol : float
         Of this conformation, above the best of its ensemble; it enters the total where conformations compete.
     notes : tuple of str
-        What preparation changed.
+        What preparation chose, completed or left out.
+    warnings : tuple of str
+        What it changed in the chain.
+    removed : tuple of RemovedResidue
+        What of the file is not part of it.
     """
 
     name: str
@@ -57,6 +77,8 @@ class Receptor:
     residues: tuple[str, ...]
     energy_kcal_mol: float = 0.0
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    removed: tuple[RemovedResidue, ...] = ()
 
     def __post_init__(self) -> None:
         _check("receptor", self, "types", "vina_types", "atom_names", "residues")

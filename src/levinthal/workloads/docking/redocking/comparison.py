@@ -8,9 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from levinthal.workloads.docking.molecules.atom_types import ELEMENTS
+from levinthal.workloads.docking.molecules.plausibility import PoseCheck, check_in_receptor
 from levinthal.workloads.docking.molecules.rmsd import CrystalPose
-from levinthal.workloads.docking.redocking.plausibility import PoseCheck, check_pose
 from levinthal.workloads.docking.search.contract import Problem, Search
 from levinthal.workloads.docking.search.outcome import SearchOutcome
 from levinthal.workloads.docking.search.rescoring import FinalPoses, rescore
@@ -135,9 +134,7 @@ def finish(problem: Problem, crystal: CrystalPose | None, search: Search, outcom
     final = rescore(problem.receptors, problem.ligand, outcome, function, polished=not search.refines)
     top = final.coordinates[:1]
     receptor = problem.receptors[int(final.conformations[0])]
-    check = check_pose(
-        problem.ligand.elements, top[0], [ELEMENTS[kind] for kind in receptor.types], receptor.coordinates_angstrom
-    )
+    check = check_in_receptor(problem.ligand, receptor, top[0])
     return FinishedRun(outcome, final, None if crystal is None else float(crystal.rmsd(top)[0]), check)
 
 
@@ -173,10 +170,12 @@ def summarise(search: Search, runs: Sequence[FinishedRun], best_known_kcal_mol: 
     )
 
 
-def verdict_of(summaries: Sequence[Summary]) -> str:
+def verdict_of(summaries: Sequence[Summary], training_s: float | None = None) -> str:
     """Say in words what the table says: trained searches against the control, the control against the reference.
 
     Without a control the trained ones stand against the reference; without any of these the first against the second.
+    What was trained here stands with the seconds of its training, `training_s`; where a crystal pose is known and no
+    top pose comes near it, that is said first.
     """
     trained = [each for each in summaries if each.search.needs_model]
     control = next((each for each in summaries if each.search.is_control), None)
@@ -187,12 +186,15 @@ def verdict_of(summaries: Sequence[Summary]) -> str:
     if not pairs and len(summaries) > 1:
         pairs = [(summaries[0], summaries[1])]
     alone = summaries[0].search.shown
-    return " ".join(_versus(*pair) for pair in pairs) or (
-        f"{alone[0].upper()}{alone[1:]} ran alone: there is nothing to compare it with."
+    missed = all(each.success == 0.0 for each in summaries)
+    nothing = f"No search has a top pose within {SUCCESS_ANGSTROM:g} A of the crystal pose. " * missed
+    return nothing + (
+        " ".join(_versus(*pair, training_s) for pair in pairs)
+        or f"{alone[0].upper()}{alone[1:]} ran alone: there is nothing to compare it with."
     )
 
 
-def _versus(ours: Summary, theirs: Summary) -> str:
+def _versus(ours: Summary, theirs: Summary, training_s: float | None) -> str:
     better = ours.found - theirs.found
     ratio = theirs.search_s / ours.search_s
     time_words = (
@@ -201,6 +203,8 @@ def _versus(ours: Summary, theirs: Summary) -> str:
         else f"in {ours.search_s:.3g} s against {theirs.search_s:.3g} s"
     )
     often = "more often than" if better > 0 else "less often than" if better < 0 else "as often as"
+    if training_s is not None and ours.search.needs_model:
+        time_words += f", after {training_s:.3g} s of training"
     score = " on the same score" if ours.search.needs_model and theirs.search.is_control else ""
     words = f"{_words(ours)} found the best known score {often} {_words(theirs)}{score}, {time_words}."
     return f"{words[0].upper()}{words[1:]}"

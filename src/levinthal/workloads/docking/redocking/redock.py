@@ -60,7 +60,7 @@ def obtain_policy(run: Run, settings: DockingSettings, problems: Sequence[Proble
     training = Training.start(policy, how)
     environment = DockingEnvironment(problems, max(1, settings.environments // len(problems)), episode)
     cpu_before_s = process_tree_usage().cpu_s
-    with run.phase("train", total=settings.training_steps) as phase:
+    with run.phase("train", total=settings.training_steps, doing="the search policy on this pocket") as phase:
         train(
             training, environment, how, seed=run.seed_for("training", bits=31), on_iteration=lambda _: phase.advance()
         )
@@ -106,7 +106,7 @@ def redock(run: Run, settings: DockingSettings, inputs: Inputs, ligand: Ligand) 
     """Dock a ligand by every search of the settings, and report on them."""
     names = _installed(run, settings.methods)
     build_grids(inputs.receptors[0], ligand.scored_types[:1], inputs.box)  # compiled before the clock
-    with run.phase("maps", items=len(inputs.receptors)):
+    with run.phase("maps", items=len(inputs.receptors), doing="energies of the pocket on a grid"):
         problem = Problem.of(
             inputs.receptors,
             ligand,
@@ -119,7 +119,8 @@ def redock(run: Run, settings: DockingSettings, inputs: Inputs, ligand: Ligand) 
     is_trained = any(SEARCHES.declared(name, "needs_model") for name in names)
     model = obtain_policy(run, settings, [problem]) if is_trained else None
     outcomes = _dock(run, problem, _contenders(settings, names, run.n_workers, model), settings.searches)
-    with run.phase("rescore", items=sum(len(each) for each in outcomes.values())):
+    n_outcomes = sum(len(each) for each in outcomes.values())
+    with run.phase("rescore", items=n_outcomes, doing="final poses by the exact energy"):
         finished = {
             contender: [finish(problem, inputs.crystal, contender.search, each) for each in mine]
             for contender, mine in outcomes.items()
@@ -130,8 +131,9 @@ def redock(run: Run, settings: DockingSettings, inputs: Inputs, ligand: Ligand) 
     report_searches(run, summaries)
     run.metric("map making", run.duration_s("maps"), unit="s", better="lower")
     report_break_even(run, summaries, model)
-    report_success(run, finished, best_known, gated=inputs.embedded)
-    keep_artifacts(run, problem, inputs.crystal, finished, summaries)
+    report_success(run, problem, finished, best_known, gated=inputs.embedded)
+    training_s = model.training_s if model is not None else None
+    keep_artifacts(run, problem, inputs.crystal, finished, summaries, training_s)
 
 
 def _crystal_energy(inputs: Inputs, problem: Problem) -> float:
@@ -152,7 +154,7 @@ def _time_scoring(run: Run, problem: Problem) -> None:
     poses = Poses.random(_TIMED_POSES, problem.grids.box, torch.Generator().manual_seed(0), device=problem.grids.device)
     score_and_gradient(problem.grids, problem.ligand, poses)
     durations = []
-    with run.phase("score", items=_TIMINGS * _TIMED_POSES):
+    with run.phase("score", items=_TIMINGS * _TIMED_POSES, doing="timing poses with gradients"):
         for _ in range(_TIMINGS):
             began = time.perf_counter()
             score = score_and_gradient(problem.grids, problem.ligand, poses)
@@ -198,14 +200,17 @@ def _dock(
     """Run every contender with every seed."""
     seeds = [run.seed_for(f"search {number}", bits=31) for number in range(n_runs)]
     total = len(contenders) * len(seeds)
-    with run.phase("warm up"):  # so that nothing is compiled or loaded on the clock
+    with run.phase(
+        "warm up", doing="compiling and loading the searches"
+    ):  # so that nothing is compiled or loaded on the clock
         for each in contenders:
             if each.ranked:
                 each.search.warm_up(problem)
     outcomes: dict[Contender, list[SearchOutcome]] = {each: [] for each in contenders}
     with run.phase("dock", items=total, total=total) as phase:
-        for seed in seeds:
+        for number, seed in enumerate(seeds, 1):
             for each in contenders:
+                phase.say(f"{each.shown}, run {number} of {len(seeds)}")
                 outcomes[each].append(each.search.search(problem, seed=seed))
                 phase.advance()
     return outcomes

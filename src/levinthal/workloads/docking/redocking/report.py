@@ -13,10 +13,13 @@ from levinthal.workloads.docking.molecules.contact_table import contacts_csv, co
 from levinthal.workloads.docking.molecules.contacts import contacts_of
 from levinthal.workloads.docking.molecules.pose_files import pose_record, receptor_pdb
 from levinthal.workloads.docking.molecules.rmsd import CrystalPose
+from levinthal.workloads.docking.molecules.sanity import sanity_checks
 from levinthal.workloads.docking.redocking.comparison import (
     SEARCH_TOLERANCE_KCAL_MOL,
     SUCCESS_ANGSTROM,
+    Contender,
     Finished,
+    FinishedRun,
     Summary,
     verdict_of,
 )
@@ -70,10 +73,15 @@ def report_break_even(run: Run, summaries: Sequence[Summary], model: TrainedPoli
         )  # fmt: skip
 
 
-def report_success(run: Run, finished: Finished, best_known_kcal_mol: float, *, gated: bool) -> None:
-    """Check the gates on the first search of the settings: the median of its runs."""
+def report_success(run: Run, problem: Problem, finished: Finished, best_known_kcal_mol: float, *, gated: bool) -> None:
+    """Check the gates on the first search of the settings, the median of its runs; of a person's own, the best pose."""
     run.metric("best known score", best_known_kcal_mol, unit="kcal/mol", better="lower", kind="quality")
     if not gated:
+        _, best = _best_of(finished)
+        receptor = problem.receptors[int(best.final.conformations[0])]
+        pose = best.final.coordinates[0]
+        for each in sanity_checks(problem.ligand, receptor, problem.grids.box, pose, best.best_kcal_mol):
+            run.gate(each.name, each.value, at_most=each.at_most, kind="sanity", advice=each.advice)
         return
     first, runs = next(iter(finished.items()))
     of = {"search": first.shown}
@@ -84,12 +92,17 @@ def report_success(run: Run, finished: Finished, best_known_kcal_mol: float, *, 
 
 
 def keep_artifacts(
-    run: Run, problem: Problem, crystal: CrystalPose | None, finished: Finished, summaries: Sequence[Summary]
+    run: Run,
+    problem: Problem,
+    crystal: CrystalPose | None,
+    finished: Finished,
+    summaries: Sequence[Summary],
+    training_s: float | None,
 ) -> None:
-    """Write the pictures and files, and the verdict in words as a note."""
-    verdict = verdict_of(summaries)
+    """Write the pictures and files, and say the verdict in words, with the seconds of the training."""
+    verdict = verdict_of(summaries, training_s)
     run.artifact("comparison.svg", table_svg(summaries, verdict), "The searches, each over its runs.")
-    run.note(verdict)
+    run.finding(verdict)
     run.artifact(
         "anytime.svg",
         anytime_figure({each.shown: [one.outcome.trace for one in runs] for each, runs in finished.items()}),
@@ -102,11 +115,14 @@ def keep_artifacts(
     run.artifact("runs.csv", _runs_csv(finished), "Every run of every search.")
 
 
+def _best_of(finished: Finished) -> tuple[Contender, FinishedRun]:
+    """Return the run with the best score of all, and whose it is."""
+    return min(((each, one) for each, runs in finished.items() for one in runs), key=lambda pair: pair[1].best_kcal_mol)
+
+
 def _keep_best_pose(run: Run, problem: Problem, crystal: CrystalPose | None, finished: Finished) -> None:
     ligand = problem.ligand
-    contender, best = min(
-        ((each, one) for each, runs in finished.items() for one in runs), key=lambda pair: pair[1].best_kcal_mol
-    )
+    contender, best = _best_of(finished)
     receptor = problem.receptors[int(best.final.conformations[0])]
     seen = None if crystal is None else ligand.source_coordinates_angstrom
     scene = scene_of(receptor, ligand, best.final.coordinates[0], seen)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from levinthal.harness import Run
+from levinthal.harness.contract.run import OpenPhase
 from levinthal.harness.contract.seeds import low_bits
 from levinthal.workloads.docking.inputs import Inputs
 from levinthal.workloads.docking.molecules.contact_table import contacts_svg
 from levinthal.workloads.docking.molecules.pose_files import receptor_pdb
+from levinthal.workloads.docking.molecules.sanity import sanity_checks
 from levinthal.workloads.docking.scoring import build_grids
 from levinthal.workloads.docking.screening.drawings import N_DRAWN, rankings_svg, top_svg
 from levinthal.workloads.docking.screening.enrichment import BEDROC_ALPHA, TOP_FRACTION, Enrichment
@@ -29,7 +32,7 @@ _MOST_NOTES = 5
 def screen_library(run: Run, settings: DockingSettings, inputs: Inputs) -> None:
     """Dock a library, rank it, and report on the ranking."""
     types = sorted({int(kind) for each in inputs.library for kind in each.ligand.scored_types})
-    with run.phase("library maps", items=len(inputs.receptors)):
+    with run.phase("library maps", items=len(inputs.receptors), doing="energies of the pocket on a grid"):
         grids = build_grids(
             inputs.receptors,
             types,
@@ -43,13 +46,29 @@ def screen_library(run: Run, settings: DockingSettings, inputs: Inputs) -> None:
     def search(problem: Problem, number: int) -> SearchOutcome:
         return _SEARCH.search(problem, seed=low_bits(seed + number))
 
-    with run.phase("screen", items=len(inputs.library), total=len(inputs.library)) as phase:
+    n = len(inputs.library)
+    with run.phase("screen", items=n, total=n, doing="docking the compounds") as phase:
         screening = screen(
-            inputs.library, inputs.library_failures, inputs.receptors, grids, search, on_ligand=phase.advance
+            inputs.library, inputs.library_failures, inputs.receptors, grids, search, on_ligand=_clock(run, phase, n)
         )
     ranked = enrichments(screening.hits)
     _report(run, screening, ranked, run.duration_s("screen"))
+    _check(run, inputs, screening)
     _keep(run, inputs, screening, ranked)
+
+
+def _clock(run: Run, phase: OpenPhase, n_compounds: int) -> Callable[[], None]:
+    """Return what is called after each compound: it moves the bar, and tells from the second how long all take."""
+    ends_s: list[float] = []
+
+    def compound_done() -> None:
+        phase.advance()
+        ends_s.append(time.perf_counter())
+        if len(ends_s) == 2:
+            one_s = ends_s[1] - ends_s[0]
+            run.estimate(f"{n_compounds:,} compounds, {one_s:.2g} s each", duration_s=n_compounds * one_s)
+
+    return compound_done
 
 
 def _report(run: Run, screening: Screening, ranked: Mapping[str, Enrichment | None], duration_s: float) -> None:
@@ -72,6 +91,17 @@ def _report(run: Run, screening: Screening, ranked: Mapping[str, Enrichment | No
         run.note(f"{failure.name} was left out: {failure.reason}.")
     if len(screening.failures) > _MOST_NOTES:
         run.note(f"{len(screening.failures) - _MOST_NOTES} more compounds were left out: ranked.csv says why.")
+
+
+def _check(run: Run, inputs: Inputs, screening: Screening) -> None:
+    """Report the sanity checks of a screen: something was scored, and the best of it can be a bound ligand."""
+    advice = "ranked.csv says why each failed"
+    run.gate("compounds with a score", float(len(screening.hits)), at_least=1.0, kind="sanity", advice=advice)
+    if screening.hits:
+        best = screening.hits[0]
+        receptor = inputs.receptors[best.conformation]
+        for each in sanity_checks(best.ligand, receptor, inputs.box, best.coordinates, best.affinity_kcal_mol):
+            run.gate(each.name, each.value, at_most=each.at_most, kind="sanity", advice=each.advice)
 
 
 def _keep(run: Run, inputs: Inputs, screening: Screening, ranked: Mapping[str, Enrichment | None]) -> None:

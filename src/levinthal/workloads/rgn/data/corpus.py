@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from levinthal.datasets.registry import data_folder, data_set, data_sets
 from levinthal.errors import DataError
@@ -24,8 +25,22 @@ from levinthal.workloads.rgn.data.proteins import ProteinSet
 
 _HELD_OUT_PART = 10
 _FEWEST_HELD_OUT = 10
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
 _NO_PROFILE = "no profile"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What is in a person's files and is not learned from: numbers of records by fault, and with foreign sections."""
+
+    records: dict[str, int] = field(default_factory=dict)
+    sections: dict[str, int] = field(default_factory=dict)
+
+    def add(self, other: LeftOut) -> None:
+        """Add up."""
+        for mine, theirs in ((self.records, other.records), (self.sections, other.sections)):
+            for name, number in theirs.items():
+                mine[name] = mine.get(name, 0) + number
 
 
 @dataclass(frozen=True)
@@ -57,8 +72,8 @@ class Corpus:
         Records that no choice is made on; their names say their class.
     held_out : bool
         Whether the validation records are others than the training records.
-    faults : mapping of str to int
-        How many records were left out, by fault.
+    left_out : LeftOut
+        Records with faults, and sections that are not ProteinNet's.
     n_without_relatives : int or None
         Profiles, searched here, that rest on the sequence alone; null where none was searched.
     """
@@ -68,7 +83,7 @@ class Corpus:
     validation: RecordCache
     test: RecordCache | None
     held_out: bool
-    faults: Mapping[str, int] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut)
     n_without_relatives: int | None = None
 
     @property
@@ -128,11 +143,11 @@ def read_corpus(
         return _from_file(path, origin, validation, on_fault, seed, folder)
     if validation:
         raise DataError(f"{path} has a validation set of its own: leave validation empty")
-    caches, faults = {}, dict[str, int]()
+    caches, left_out = {}, LeftOut()
     for split in (f"training_{thinning}", "validation", "testing"):
-        caches[split] = _cached(path, split, on_fault, faults)
+        caches[split] = _cached(path, split, on_fault, left_out)
     train, held_out, test = caches.values()
-    return Corpus(origin, train, held_out, test, held_out=True, faults=faults)
+    return Corpus(origin, train, held_out, test, held_out=True, left_out=left_out)
 
 
 def _find(data: str) -> tuple[Path, Origin]:
@@ -151,35 +166,25 @@ def _find(data: str) -> tuple[Path, Origin]:
 def _from_file(
     path: Path, origin: Origin, validation: str, on_fault: Literal["skip", "refuse"], seed: int, folder: Path
 ) -> Corpus:
-    faults: dict[str, int] = {}
-    cache = _cached(path, None, on_fault, faults)
+    left_out = LeftOut()
+    cache = _cached(path, None, on_fault, left_out)
     if validation:
-        held_out = _cached(Path(validation), None, on_fault, faults)
-        return Corpus(origin, cache, held_out, None, held_out=True, faults=faults)
+        held_out = _cached(Path(validation), None, on_fault, left_out)
+        return Corpus(origin, cache, held_out, None, held_out=True, left_out=left_out)
     n_held_out = len(cache) // _HELD_OUT_PART
     if n_held_out < _FEWEST_HELD_OUT:
-        return Corpus(origin, cache, cache, None, held_out=False, faults=faults)
+        return Corpus(origin, cache, cache, None, held_out=False, left_out=left_out)
     order = np.random.default_rng(seed).permutation(len(cache))
     parts = (sorted(order[n_held_out:]), sorted(order[:n_held_out]))
     train, held_out = (
         keep_records(folder / f"{name}.cache", (cache[int(number)] for number in part))
         for name, part in zip(("train", "validation"), parts, strict=True)
     )
-    return Corpus(origin, train, held_out, None, held_out=True, faults=faults)
+    return Corpus(origin, train, held_out, None, held_out=True, left_out=left_out)
 
 
-def _kept_counts(path: Path) -> dict[str, int] | None:
-    """Return how many records had each fault, as noted beside their cache; None where that is to be counted again."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    plain = isinstance(found, dict) and all(type(number) is int and number >= 0 for number in found.values())
-    return found if plain else None
-
-
-def _cached(path: Path, split: str | None, on_fault: Literal["skip", "refuse"], faults: dict[str, int]) -> RecordCache:
-    """Return the cache of a file's good records, made now unless it is there, and add up the faults."""
+def _cached(path: Path, split: str | None, on_fault: Literal["skip", "refuse"], left_out: LeftOut) -> RecordCache:
+    """Return the cache of a file's good records, made now unless it is there, and add up what is not in it."""
     try:
         state = (path / split if split and path.is_dir() else path).stat()
     except OSError as error:
@@ -187,27 +192,34 @@ def _cached(path: Path, split: str | None, on_fault: Literal["skip", "refuse"], 
     identity = f"{_CACHE_VERSION} {path.resolve()} {state.st_size} {state.st_mtime_ns} {split} {on_fault}"
     kept = data_folder() / "records" / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.cache"
     counts = kept.with_suffix(".json")
-    found = _kept_counts(counts) if kept.exists() else None
-    if found is None:
-        policy = FaultPolicy(on_fault)
-        lacking = 0
-
-        def with_profile() -> Iterator[ProteinRecord]:
-            nonlocal lacking
-            for record in read_records(path, policy, split=split):
-                if record.profile is not None and record.profile.shape[1] == 21:
-                    yield record
-                else:
-                    lacking += 1
-
-        keep_records(kept, with_profile())
-        found = {str(fault): number for fault, number in policy.counts.items()}
-        found |= {_NO_PROFILE: lacking} if lacking else {}
-        write_whole(counts, json.dumps(found))
-    for fault, number in found.items():
-        faults[fault] = faults.get(fault, 0) + number
-    cache = RecordCache(kept)
-    if len(cache) == 0:
-        why = ", ".join(f"{number} with {fault}" for fault, number in faults.items()) or "it is empty"
-        raise DataError(f"{path} has no record to learn from: {why}")
+    try:
+        cache, found = RecordCache(kept), TypeAdapter(LeftOut).validate_json(counts.read_bytes())
+    except (DataError, OSError, ValueError):  # not there, or damaged: what it is made from is
+        found = LeftOut()
+        cache = keep_records(kept, _learnable(path, split, on_fault, found))
+        write_whole(counts, json.dumps(asdict(found)))
+    left_out.add(found)
     return cache
+
+
+def _learnable(
+    path: Path, split: str | None, on_fault: Literal["skip", "refuse"], left_out: LeftOut
+) -> Iterator[ProteinRecord]:
+    """Yield the good records of a file that have a profile; count the others, and say why where there is none."""
+    policy = FaultPolicy(on_fault)
+    kept = lacking = 0
+    for record in read_records(path, policy, split=split):
+        if record.profile is not None and record.profile.shape[1] == 21:
+            kept += 1
+            yield record
+        else:
+            lacking += 1
+    left_out.records.update({str(fault): number for fault, number in policy.counts.items()})
+    left_out.records.update({_NO_PROFILE: lacking} if lacking else {})
+    left_out.sections.update(policy.passed_over)
+    if not kept:
+        where = f"{path}, {split}" if split else str(path)
+        why = ", ".join(f"{number:,} with {fault}" for fault, number in left_out.records.items()) or "it is empty"
+        fix = "give records with [EVOLUTIONARY] sections of 21 rows" if lacking else "give records without such faults"
+        first = f"; the first: {policy.examples[0]}" if policy.examples else ""
+        raise DataError(f"{where} has no record to learn from ({why}{first}): {fix}")

@@ -29,7 +29,7 @@ def make_corpus(run: Run, settings: RGNSettings, seed: int) -> Corpus:
     seed : int
         Of families and split.
     """
-    with run.phase("generate", items=settings.families):
+    with run.phase("generate", items=settings.families, doing="synthetic families"):
         families = make_families(
             settings.families, settings.homologues, lengths=(settings.shortest, settings.longest), seed=seed
         )
@@ -40,12 +40,12 @@ def make_corpus(run: Run, settings: RGNSettings, seed: int) -> Corpus:
     # ProteinNet's recipe is for real lengths: relatives of 40 to 64 residues cannot reach 1e-10 among 1e8 sequences.
     recipe = SearchRecipe(_ROUNDS, len(database), _E_VALUE, _E_VALUE, _E_VALUE, _E_VALUE)
     chosen = [member for family in families for member in family.members[: settings.members]]
-    with run.phase("profile", items=len(chosen)):
+    with run.phase("profile", items=len(chosen), doing="searching profiles of the families"):
         profiles = search_profiles(
             [(member.name, member.sequence) for member in chosen], database, recipe=recipe, n_workers=run.n_workers
         )
     found = {profile.name: profile for profile in profiles}
-    with run.phase("load", items=len(chosen)):
+    with run.phase("load", items=len(chosen), doing="writing and mapping the records"):
         order = np.random.default_rng(seed).permutation(len(families))
         ends = np.round(np.cumsum([0.0, *_PARTS.values()]) * len(families)).astype(int)
         caches = {

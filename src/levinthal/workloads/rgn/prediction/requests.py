@@ -18,6 +18,7 @@ from levinthal.proteins.structures.structure_files import write_pdb
 from levinthal.workloads.rgn.data.features import features_of
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.prediction.predictor import predict, predicted_chain
+from levinthal.workloads.rgn.prediction.sanity import check_structures
 from levinthal.workloads.rgn.training.weights import Provenance
 
 
@@ -55,7 +56,7 @@ def read_requests(run: Run, fasta: str, database: str) -> tuple[Request, ...]:
     sequences = read_fasta(fasta)
     if not database:
         return tuple(Request(each.name, each.sequence, None) for each in sequences)
-    with run.phase("profile", items=len(sequences)):
+    with run.phase("profile", items=len(sequences), doing="searching the database for relatives"):
         found = search_profiles(
             [(each.name, each.sequence) for each in sequences], SequenceDatabase.read(database), n_workers=run.n_workers
         )
@@ -92,14 +93,15 @@ def write_predictions(run: Run, model: RGNModel, provenance: Provenance, request
     Path
         The folder.
     """
-    with run.phase("predict", items=len(requests)):
+    with run.phase("predict", items=len(requests), doing="structures of your sequences"):
         structures = predict(model, [request.features for request in requests])
+    check_structures(run, structures)
     folder = run.folder / "predictions"
     folder.mkdir(exist_ok=True)
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(["file", "name", "residues", "evidence"])
-    with run.phase("write", items=len(requests)):
+    with run.phase("write", items=len(requests), doing="a PDB file each"):
         for number, (request, atoms_nm) in enumerate(zip(requests, structures, strict=True), start=1):
             file = f"{number:04d}_{re.sub(r'[^A-Za-z0-9._-]+', '_', request.name)[:60]}.pdb"
             chain = predicted_chain(request.sequence, atoms_nm)

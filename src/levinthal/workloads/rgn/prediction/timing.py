@@ -9,7 +9,6 @@ import numpy as np
 
 from levinthal.arrays import Singles
 from levinthal.harness import Run
-from levinthal.metrics.peaks import Peaks
 from levinthal.workloads.rgn.data.corpus import Corpus
 from levinthal.workloads.rgn.data.features import features_of
 from levinthal.workloads.rgn.model.config import flops_per_residue
@@ -27,7 +26,7 @@ from levinthal.workloads.rgn.prediction.predictor import (
 from levinthal.workloads.rgn.prediction.requests import Request
 from levinthal.workloads.rgn.settings import RGNSettings
 from levinthal.workloads.rgn.targets import random_sequences
-from levinthal.workloads.training.reporting import report_arithmetic
+from levinthal.workloads.training.reporting import Arithmetic
 
 _ANGSTROM_PER_NM = 10.0
 
@@ -52,11 +51,11 @@ def targets_of(settings: RGNSettings, requests: Sequence[Request], corpus: Corpu
     return Targets("random sequences, for timing only", [(each, features_of(each, None)) for each in sequences])
 
 
-def measure_time(run: Run, settings: RGNSettings, model: RGNModel, targets: Targets, peaks: Peaks) -> None:
-    """Predict each target against the clock, alone and all together; phase `time`."""
+def measure_time(run: Run, settings: RGNSettings, model: RGNModel, targets: Targets) -> Arithmetic:
+    """Predict each target against the clock, alone and all together, and return its operations; phase `time`."""
     features = [each for _, each in targets.proteins]
     moved_nm = lower_precision(model, features)
-    with run.phase("time", items=len(features), total=len(features)) as phase:
+    with run.phase("time", items=len(features), total=len(features), doing="predictions by length") as phase:
         timings = []
         for sequence, each in targets.proteins:
             timings.append(time_target(model, sequence, each, run.folder, timings=settings.timings))
@@ -77,9 +76,6 @@ def measure_time(run: Run, settings: RGNSettings, model: RGNModel, targets: Targ
     for batch, duration_s in (("one at a time", alone_s), ("batched", batched_s)):
         rate = n_residues / duration_s
         run.metric("inference rate", rate, unit="residue/s", better="higher", labels={"batch": batch})
-    report_arithmetic(
-        run, "inference", n_residues / batched_s * flops_per_residue(model.config), peaks, "fp32", "executed"
-    )
     geometry_s = sum(float(np.median(timing.stages_s[:, STAGES.index("geometry")])) for timing in timings)
     share = geometry_s / alone_s
     run.metric("share of prediction time", share, unit="1", better="lower", labels={"stage": "geometry"})
@@ -93,6 +89,7 @@ def measure_time(run: Run, settings: RGNSettings, model: RGNModel, targets: Targ
         f"Prediction time against number of residues, one protein at a time, a point for each target "
         f"({targets.what}), and its split by stage; the profile, searched once, is not in it.",
     )
+    return Arithmetic("inference", n_residues / batched_s * flops_per_residue(model.config), "fp32")
 
 
 def _report_times(run: Run, ordered: Sequence[Timing]) -> None:

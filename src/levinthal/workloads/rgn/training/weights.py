@@ -37,6 +37,11 @@ class Provenance:
     training_drmsd_nm: float | None = None
     validation_drmsd_nm: float | None = None
 
+    @property
+    def is_real(self) -> bool:
+        """Whether the weights have learned from real proteins."""
+        return self.steps > 0 and self.label not in ("untrained", "synthetic")
+
     @classmethod
     def of(cls, history: History, label: str) -> Provenance:
         """Return what a training on data of that label reached."""

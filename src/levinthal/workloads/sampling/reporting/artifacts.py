@@ -24,6 +24,7 @@ from levinthal.workloads.sampling.reporting.figures import (
 )
 from levinthal.workloads.sampling.reporting.structures import (
     chosen_states,
+    evenly_spaced,
     positions_nm,
     structure_pdb,
     write_trajectory,
@@ -82,10 +83,17 @@ def present(
         run.artifact(
             "arrivals.svg", arrival_figure(outcomes, "core-seconds", budget, event), f"Campaigns in which {event}."
         )
+    free_energies = _free_energies(study)
+    for policy, (_, weights) in free_energies.items():
+        run.metric(
+            "frames outside the Markov model", float((weights == 0).mean()), unit="1", better="lower", kind="quality",
+            labels={"policy": policy},
+        )  # fmt: skip
     run.artifact(
         "free_energy.svg",
-        free_energy_figure(_free_energies(study), labels),
-        "Free energy from all campaigns of a policy, each frame weighted by the Markov state model of its campaign.",
+        free_energy_figure(free_energies, labels),
+        "Free energy from all campaigns of a policy, each frame weighted by the Markov state model of its campaign. "
+        "Grey: seen, but outside the model, whose transitions do not connect these cells both ways with the others.",
     )
     firsts = [side[0] for side in outcomes.values()]
     run.artifact(
@@ -182,11 +190,11 @@ def _write_structures(run: Run, system: System, record: CampaignRecord, outcome:
         title = f"{molecule.name}, frame {frame} of {outcome.policy}: {labels[0]} {first:.3g}, {labels[1]} {second:.3g}"
         run.artifact(f"state_{k}.pdb", structure_pdb(molecule, positions, title), title)
     way = record.lineage(int(chosen[0]))
-    way = way[np.unique(np.linspace(0, len(way) - 1, _MOST_TRAJECTORY_FRAMES).astype(np.int64))]
-    times = (system.time_step_ps or 1.0) * outcome.frame_interval * np.arange(1, len(way) + 1, dtype=np.float64)
+    shown = evenly_spaced(len(way), _MOST_TRAJECTORY_FRAMES)
+    steps = outcome.frame_interval * (shown + 1)
     stem = run.folder / "lineage"
     caption = f"How {outcome.policy} came to state 1, restarts without a jump; open it with lineage.pdb."
-    for path in write_trajectory(molecule, positions_nm(record, way), stem, times):
+    for path in write_trajectory(molecule, positions_nm(record, way[shown]), stem, steps, system.time_step_ps or 1.0):
         run.artifact(path.name, path.read_bytes(), caption)
     run.artifact(
         "lineage.pdb", stem.with_suffix(".pdb").read_text(encoding="utf-8"), "The atoms of lineage.dcd and .xtc."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from levinthal.arrays import Doubles, Floats, Integers, Singles
+from levinthal.arrays import Doubles, Floats, Integers, Mask, Singles
 from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
 from levinthal.workloads.sampling.study.comparison import PolicyComparison
 from levinthal.workloads.sampling.study.evaluation import Cost, coverage_curve, first_arrival
@@ -102,6 +102,9 @@ def arrival_figure(outcomes: Outcomes, cost: Cost, budget: float, event: str) ->
 def free_energy_figure(panels: Mapping[str, tuple[Singles, Doubles]], labels: tuple[str, str]) -> str:
     """Draw -ln of the weighted histogram of each set of frames, in kT, on common axes.
 
+    Where frames were but have no weight the place is grey, and their number stands above: a state that a chain only
+    entered has no free energy, and must not look as if it had not been seen.
+
     Parameters
     ----------
     panels : mapping of str to tuple of two ndarray
@@ -117,16 +120,42 @@ def free_energy_figure(panels: Mapping[str, tuple[Singles, Doubles]], labels: tu
     edges = [np.linspace(low[k] - 0.02 * span[k], high[k] + 0.02 * span[k], 41) for k in range(2)]
     image = None
     for axes, (title, (values, weights)) in zip(row, panels.items(), strict=True):
-        mass, _, _ = np.histogram2d(values[:, 0], values[:, 1], bins=edges, weights=weights)
-        with np.errstate(divide="ignore"):
-            energy = -np.log(mass / mass.max())
-        shown = np.ma.masked_invalid(np.where(np.isfinite(energy), np.minimum(energy, _KT_SHOWN), np.nan).T)
+        energy, outside = free_energy_grid(values, weights, edges)
+        grey = np.ma.masked_equal(outside.astype(np.float64), 0.0).T
+        axes.pcolormesh(*edges, grey, cmap="Greys", vmin=0.0, vmax=2.5, rasterized=True)
+        shown = np.ma.masked_invalid(np.minimum(energy, _KT_SHOWN).T)
         image = axes.pcolormesh(*edges, shown, cmap="viridis", vmin=0.0, vmax=_KT_SHOWN, rasterized=True)
-        axes.set(title=title, xlabel=labels[0])
+        n_without = int((weights == 0).sum())
+        told = f"\n{n_without:,} of {len(weights):,} frames outside the model (grey)" if n_without else ""
+        axes.set(title=f"{title}{told}", xlabel=labels[0])
     row[0].set_ylabel(labels[1])
     if image is not None:
         figure.colorbar(image, ax=list(row), label="free energy (kT)")
     return svg_of(figure)
+
+
+def free_energy_grid(values: Floats, weights: Doubles, edges: Sequence[Doubles]) -> tuple[Doubles, Mask]:
+    """Return the free energy of each place of a grid, and which places were seen but have no weight.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_frames, 2)
+    weights : ndarray, shape (n_frames,)
+        Not all 0.
+    edges : sequence of two ndarray
+        Of the places along each coordinate.
+
+    Returns
+    -------
+    energy : ndarray of float64
+        In kT above the lowest; NaN where no frame with a weight is.
+    outside : ndarray of bool
+    """
+    mass, _, _ = np.histogram2d(values[:, 0], values[:, 1], bins=edges, weights=weights)
+    seen, _, _ = np.histogram2d(values[:, 0], values[:, 1], bins=edges)
+    energy = np.full(mass.shape, np.nan)
+    energy[mass > 0] = -np.log(mass[mass > 0] / mass.max())
+    return energy, (seen > 0) & ~(mass > 0)
 
 
 def latent_figure(

@@ -11,6 +11,7 @@ from levinthal.harness import Run
 from levinthal.harness.results.labels import Label
 from levinthal.harness.results.result import CANNOT_TELL, Better, Kind, Terms
 from levinthal.simulation.analysis.first_passage import mean_recurrence
+from levinthal.workloads.sampling.reporting.findings import findings
 from levinthal.workloads.sampling.study.comparison import PolicyComparison
 from levinthal.workloads.sampling.study.evaluation import (
     coverage_at,
@@ -102,6 +103,8 @@ def report_study(
     _report_found(run, study, divergence)
     _report_costs(run, study.outcomes, spread=spread)
     report_comparisons(run, comparisons, study.controls)
+    for sentence in findings(study):
+        run.finding(sentence)
     for policy, declared in study.declared.items():
         if declared.wants_target:
             run.note(f"The policy {policy} is given the target: do not compare it with policies that are not.")

@@ -64,7 +64,15 @@ def structure_pdb(molecule: MolecularSystem, positions: Doubles, title: str) -> 
     return f"TITLE     {title[:69]}\n{text.getvalue()}"
 
 
-def write_trajectory(molecule: MolecularSystem, positions: Doubles, stem: Path, time_ps: Doubles) -> tuple[Path, Path]:
+def evenly_spaced(n_frames: int, most: int) -> Integers:
+    """Return which of so many frames to show: at most so many, equally far apart, the last one among them."""
+    stride = -(-n_frames // most)
+    return np.arange((n_frames - 1) % stride, n_frames, stride, dtype=np.int64)
+
+
+def write_trajectory(
+    molecule: MolecularSystem, positions: Doubles, stem: Path, steps: Integers, step_ps: float
+) -> tuple[Path, Path]:
     """Write frames as STEM.dcd and STEM.xtc beside their topology STEM.pdb; return both trajectories.
 
     Parameters
@@ -75,16 +83,25 @@ def write_trajectory(molecule: MolecularSystem, positions: Doubles, stem: Path, 
         In nm.
     stem : Path
         Files are named after it.
-    time_ps : ndarray, shape (n_frames,)
-        Of each frame.
+    steps : ndarray of int64, shape (n_frames,)
+        Step of each frame, equally far apart: a DCD file has one time step for all.
+    step_ps : float
+        Time of a step.
     """
     import mdtraj
-    from openmm import app
+    from openmm import app, unit
 
-    topology = mdtraj.Topology.from_openmm(app.PDBFile(io.StringIO(molecule.topology_pdb)).topology)
-    trajectory = mdtraj.Trajectory(np.asarray(positions, np.float32), topology, time=time_ps)
-    trajectory[0].save_pdb(str(stem.with_suffix(".pdb")))
-    found = stem.with_suffix(".dcd"), stem.with_suffix(".xtc")
-    for path in found:
-        trajectory.save(str(path))
-    return found
+    topology = app.PDBFile(io.StringIO(molecule.topology_pdb)).topology
+    topology.setPeriodicBoxVectors(None)  # frames are of whole molecules
+    shown = mdtraj.Trajectory(
+        np.asarray(positions, np.float32), mdtraj.Topology.from_openmm(topology), time=step_ps * steps
+    )
+    pdb, dcd, xtc = (stem.with_suffix(suffix) for suffix in (".pdb", ".dcd", ".xtc"))
+    shown[0].save_pdb(str(pdb))
+    shown.save_xtc(str(xtc))
+    interval = int(steps[1] - steps[0]) if len(steps) > 1 else 1
+    with dcd.open("wb+") as file:  # mdtraj's writer leaves the time step out
+        frames = app.DCDFile(file, topology, step_ps * unit.picosecond, int(steps[0]), interval)
+        for each in positions:
+            frames.writeModel(each * unit.nanometer)
+    return dcd, xtc

@@ -24,9 +24,11 @@ def prices(outcome: Outcome, cost: Cost) -> Doubles:
 
 
 def common_budget(outcomes: Sequence[Outcome], cost: Cost, asked: float = 0.0) -> float:
-    """Return the budget at which campaigns are compared: what was asked for, else what the cheapest one spent."""
-    least = min(float(prices(outcome, cost)[-1]) for outcome in outcomes)
-    return asked or least
+    """Return the budget at which campaigns are compared: what was asked for, else what the cheapest one spent.
+
+    A campaign without a frame spent nothing that can be compared.
+    """
+    return asked or min((float(prices(outcome, cost)[-1]) for outcome in outcomes if outcome.n_frames), default=0.0)
 
 
 def _frames_within(outcome: Outcome, cost: Cost, budget: float) -> int:

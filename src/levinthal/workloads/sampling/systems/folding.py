@@ -73,6 +73,7 @@ def go_system(model: GoModel, request: SystemRequest, origin: str) -> System:
             f"construction, at kT = {model.kt_over_epsilon:.3g} contact energies. Its times are not a protein's.",
             *model.system.notes,
         ),
+        warnings=tuple(f"{origin}: {each}." for each in model.system.warnings),
     )
 
 
@@ -139,6 +140,7 @@ def all_atom_system(
         molecule=molecule,
         target=native_nm,
         notes=(molecule_note(molecule), *notes),
+        warnings=tuple(f"{molecule.name}: {each}." for each in molecule.warnings),
     )
 
 
@@ -157,4 +159,4 @@ def of_structure_file(source: str, request: SystemRequest, make: Callable[[Path,
     whole = request.folder / f"{path.stem}.pdb"
     changed = tuple(f"{path.name}: {each}." for each in repair_structure(path, whole))
     made = make(whole, request)
-    return replace(made, notes=(*made.notes, *changed))
+    return replace(made, warnings=(*made.warnings, *changed))

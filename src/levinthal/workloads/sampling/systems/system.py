@@ -44,6 +44,8 @@ class System:
         A frame that the event looks like, for the directed track.
     notes : tuple of str
         What a reader of the figures must know.
+    warnings : tuple of str
+        What was removed from a user's file, or changed in it.
     """
 
     name: str
@@ -57,6 +59,7 @@ class System:
     stationary: Doubles | None = None
     target: Floats | None = None
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

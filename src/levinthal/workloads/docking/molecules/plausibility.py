@@ -14,11 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.workloads.docking.molecules.atom_types import ELEMENTS
+from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
+
+__all__ = ["FARTHEST_ANGSTROM", "LARGEST_OVERLAP", "PoseCheck", "check_in_receptor", "check_pose"]
+
 _SHORTEST_RELATIVE_DISTANCE = 0.75
-_LARGEST_OVERLAP = 0.075
+LARGEST_OVERLAP = 0.075
 _VOLUME_SCALE = 0.8
 _SEARCH_ANGSTROM = 6.0
-_FARTHEST_ANGSTROM = 5.0
+FARTHEST_ANGSTROM = 5.0
 
 
 @dataclass(frozen=True)
@@ -47,12 +52,18 @@ class PoseCheck:
     @property
     def no_overlap(self) -> bool:
         """The volumes do not overlap too much."""
-        return self.volume_overlap <= _LARGEST_OVERLAP
+        return self.volume_overlap <= LARGEST_OVERLAP
 
     @property
     def passed(self) -> bool:
         """All checks hold."""
-        return self.no_clash and self.no_overlap and self.nearest_angstrom <= _FARTHEST_ANGSTROM
+        return self.no_clash and self.no_overlap and self.nearest_angstrom <= FARTHEST_ANGSTROM
+
+
+def check_in_receptor(ligand: Ligand, receptor: Receptor, pose_angstrom: npt.ArrayLike) -> PoseCheck:
+    """Check a pose of a ligand, shape (atoms, 3), against the receptor conformation that it was found in."""
+    elements = [ELEMENTS[kind] for kind in receptor.types]
+    return check_pose(ligand.elements, pose_angstrom, elements, receptor.coordinates_angstrom)
 
 
 def check_pose(

@@ -7,7 +7,7 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import AllChem
 
-from levinthal.workloads.docking.redocking.plausibility import check_pose
+from levinthal.workloads.docking.molecules.plausibility import check_pose
 
 posebusters_distance = pytest.importorskip("posebusters.modules.intermolecular_distance")
 posebusters_overlap = pytest.importorskip("posebusters.modules.volume_overlap")
