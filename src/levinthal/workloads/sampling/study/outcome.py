@@ -258,7 +258,7 @@ def load_outcome(path: Path) -> Outcome:
             if found[name].dtype != kind or found[name].shape != (rows, *shape):
                 raise ValueError(f"{name} is {found[name].dtype} of shape {found[name].shape}")
         for each in fields(Outcome):
-            if each.type in _PLAIN and type(plain[each.name]) is not _PLAIN[each.type]:
+            if each.type in _PLAIN and each.name in plain and type(plain[each.name]) is not _PLAIN[each.type]:
                 raise ValueError(f"{each.name} is {plain[each.name]!r}")
         spending = TypeAdapter(Spending).validate_python(plain.pop("spending"))
         intervals = TypeAdapter(tuple[Interval, ...]).validate_python(plain.pop("intervals"))
