@@ -1,4 +1,4 @@
-"""Mutated PDBQT, SDF, MOL2, PDB and SMILES inputs: each must be read, or refused with one typed line.
+"""Mutated PDBQT, SDF, MOL2, PDB, SMILES inputs, templates, libraries: each is read, or refused with one typed line.
 
 Good inputs are made on the spot (small molecules by RDKit, peptides by PeptideBuilder), broken in one to four ways, and
 prepared for docking. Anything but a molecule or a `LevinthalError` of one line, over 15 s, or over 1 GiB of new memory,
@@ -24,9 +24,10 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Chem import AllChem
 
-from levinthal.errors import LevinthalError
+from levinthal.errors import DataError, LevinthalError
 from levinthal.workloads.docking.molecules.molecule import Ligand, Receptor
 from levinthal.workloads.docking.preparation import ligand_to_pdbqt, receptor_to_pdbqt
+from levinthal.workloads.docking.preparation.compound_tables import rows_of
 from levinthal.workloads.docking.preparation.ligands import (
     ligand_from_mol2,
     ligand_from_mol_block,
@@ -34,12 +35,14 @@ from levinthal.workloads.docking.preparation.ligands import (
 )
 from levinthal.workloads.docking.preparation.pdbqt import ligand_from_pdbqt, receptor_from_pdbqt
 from levinthal.workloads.docking.preparation.receptors import receptor_from_structure
+from levinthal.workloads.docking.preparation.templates import with_bond_orders
 
 MOST_SECONDS = 15.0
 MOST_NEW_MIB = 1024
 SMILES = (
     "Cc1ccc(C)cc1", "CC(=O)Oc1ccccc1C(=O)O", "CN1C=NC2=C1C(=O)N(C(=O)N2C)C", "CC(C)Cc1ccc(cc1)C(C)C(=O)O",
     "O=S(=O)(N)c1ccc(Cl)cc1", "C1CC1F", "[NH3+]CC(=O)[O-]", "CP(=O)(O)O", "BrC#CI", "C[C@H](N)C(=O)O",
+    "C/N=N\\C(C)(C)C", "C/C=C\\CO", "c1ccc2[nH]ccc2c1",
 )  # fmt: skip
 PEPTIDES = ("AG", "SHK", "PWA", "CDE", "MFY")
 TOKENS = (
@@ -147,6 +150,32 @@ def mol2(found: Chem.Mol) -> str:
     return "\n".join([*lines, ""])
 
 
+def with_template(smiles: str) -> str:
+    """Return a PDBQT file with the SMILES that its bond orders come from, as meeko writes them."""
+    return f"REMARK SMILES {smiles}\n{ligand_to_pdbqt(ligand(smiles))}"
+
+
+def templated(text: str, name: str) -> Ligand:
+    return with_bond_orders(ligand_from_pdbqt(text, name), text)
+
+
+def table(rng: random.Random) -> str:
+    """Return a library in one of the shapes that people write."""
+    head, separator = rng.choice(
+        (("", " "), ("smiles name active\n", " "), ("smiles,id\n", ","), ("SMILES\tID\n", "\t"))
+    )
+    rows = [separator.join((smiles, f"c{k}", "active")) for k, smiles in enumerate(rng.sample(SMILES, 3))]
+    return head + "\n".join(rows) + "\n"
+
+
+def of_table(text: str, name: str) -> Ligand:
+    """Read a library and prepare its first compound."""
+    rows = rows_of(text, name)
+    if not rows:
+        raise DataError("no compound")
+    return ligand_from_smiles(rows[0].smiles, rows[0].name or name)
+
+
 GOOD: dict[str, tuple[Callable[[random.Random], str], Callable[[str, str], Ligand | Receptor]]] = {
     "ligand pdbqt": (lambda rng: ligand_to_pdbqt(ligand(rng.choice(SMILES))), ligand_from_pdbqt),
     "receptor pdbqt": (lambda rng: receptor_to_pdbqt(receptor(rng.choice(PEPTIDES))), receptor_from_pdbqt),
@@ -154,6 +183,8 @@ GOOD: dict[str, tuple[Callable[[random.Random], str], Callable[[str, str], Ligan
     "mol2": (lambda rng: mol2(molecule(rng.choice(SMILES))), ligand_from_mol2),
     "pdb": (lambda rng: peptide(rng.choice(PEPTIDES)), receptor_from_structure),
     "smiles": (lambda rng: rng.choice(SMILES), ligand_from_smiles),
+    "template": (lambda rng: with_template(rng.choice(SMILES)), templated),
+    "table": (table, of_table),
 }
 
 
@@ -270,7 +301,7 @@ def fuzz(seeds: range, trace: bool = False) -> dict[str, object]:
         outcomes[kind][outcome] += 1
     new_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before_mib
     return {
-        "what": "mutated PDBQT, SDF, MOL2, PDB and SMILES inputs prepared or refused",
+        "what": "mutated PDBQT, SDF, MOL2, PDB and SMILES inputs, templates and libraries prepared or refused",
         "seeds": f"{seeds.start} to {seeds.stop - 1}",
         "inputs": len(seeds),
         "outcomes": {kind: dict(counts) for kind, counts in outcomes.items()},

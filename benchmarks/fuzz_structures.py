@@ -501,26 +501,26 @@ def forked(work: Callable[[], str], seconds: float) -> tuple[int, str]:
     return os.waitstatus_to_exitcode(status), said
 
 
-def forked_reader(folder: Path, paths: Any, topology: str, at_once: int) -> subprocess.CompletedProcess[bytes]:
-    """Do what `reader._run` does without the time that another interpreter takes."""
-    (folder / reading_process.PROGRESS).unlink(missing_ok=True)
-    request = {
-        "topology": str(Path(topology).resolve()),
-        "trajectories": [str(Path(path).resolve()) for path in paths],
-        "at_once": at_once,
-    }
-    (folder / reading_process.REQUEST).write_text(json.dumps(request), encoding="utf-8")
+class ForkedProcesses:
+    """What `reader` takes of `subprocess`, without the time that another interpreter takes."""
 
-    def work() -> str:
-        try:
-            reading_process.main(folder)
-        except LevinthalError as error:
-            (folder / reading_process.ERROR).write_text(str(error), encoding="utf-8")
-        return ""
+    CompletedProcess = subprocess.CompletedProcess
 
-    status, said = forked(work, MOST_SECONDS)
-    refused = (folder / reading_process.ERROR).exists()
-    return subprocess.CompletedProcess([], 2 if refused and status == 0 else status, b"", said.encode())
+    @staticmethod
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+        """Do what the program `reading_process` does, in a child."""
+        folder = Path(command[-1])
+
+        def work() -> str:
+            try:
+                reading_process.main(folder)
+            except LevinthalError as error:
+                (folder / reading_process.ERROR).write_text(str(error), encoding="utf-8")
+            return ""
+
+        status, said = forked(work, MOST_SECONDS)
+        refused = (folder / reading_process.ERROR).exists()
+        return subprocess.CompletedProcess(command, 2 if refused and status == 0 else status, b"", said.encode())
 
 
 def attempt(seed: int, data: Path | None, folder: Path) -> str:
@@ -547,7 +547,7 @@ def attempt(seed: int, data: Path | None, folder: Path) -> str:
 
 def load_everything(data: Path | None) -> None:
     """Import, compile and build all that the children use, and see that what is good is read."""
-    reader._run = forked_reader
+    reader.subprocess = ForkedProcesses  # type: ignore[attr-defined]
     RDLogger.DisableLog("rdApp.*")
     warnings.simplefilter("ignore")
     structures(data)

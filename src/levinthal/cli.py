@@ -22,6 +22,7 @@ from levinthal.commands.listing import list_installed, settings
 from levinthal.commands.new import new
 from levinthal.commands.results import check, compare, report
 from levinthal.commands.run import resume, run
+from levinthal.commands.streams import endure_readers_that_go_away
 from levinthal.commands.study import scale, study
 
 app = typer.Typer(
@@ -56,6 +57,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks
+    endure_readers_that_go_away()
     try:
         try:
             app()
@@ -63,9 +65,6 @@ def main() -> None:
             flush_output()
     except SystemExit:
         raise
-    except BrokenPipeError:  # the reader of a pipe went away: `levinthal compare A B | head`
-        sys.stderr.close()
-        sys.exit(0)
     except BaseException as error:
         sys.exit(end(error))
 

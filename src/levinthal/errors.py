@@ -92,20 +92,22 @@ _SENT = "levinthal_error"
 
 def to_line(error: LevinthalError) -> str:
     """Return an error as one line, for a pipe to the process that started this one."""
-    names = (kind.__name__ for kind in type(error).__mro__ if kind in _KINDS)
-    return json.dumps({_SENT: next(names, LevinthalError.__name__), "message": error.whole})
+    names = [kind.__name__ for kind in type(error).__mro__ if issubclass(kind, LevinthalError)]
+    return json.dumps({_SENT: names, "message": error.whole})
 
 
-def from_line(line: str) -> LevinthalError | None:
-    """Return the error that a line of `to_line` holds; None where it is another line."""
+def from_line(line: str, *kinds: type[LevinthalError]) -> LevinthalError | None:
+    """Return the error that a line of `to_line` holds, of one of `kinds` where it is; None where it is another line."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or not isinstance(found.get(_SENT), str):
+    names = found.get(_SENT) if isinstance(found, dict) else None
+    if not isinstance(names, list):
         return None
-    kinds = {kind.__name__: kind for kind in _KINDS}
-    return kinds.get(found[_SENT], UsageError)(str(found.get("message")))
+    known = {kind.__name__: kind for kind in (*_KINDS, *kinds)}
+    made = next((known[name] for name in names if name in known), UsageError)
+    return made(str(found.get("message")))
 
 
 _KINDS: tuple[type[LevinthalError], ...] = (UsageError, ResultError, DataError, WriteError, SimulationError)

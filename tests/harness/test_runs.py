@@ -303,6 +303,33 @@ def test_a_kill_between_a_record_and_its_last_event_loses_neither(levinthal, tmp
     assert levinthal("check", "r").returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("mode", "piped", "status"),
+    [
+        ("good", "| head -n 1", 0),
+        ("miss", "| head -n 1", 1),
+        ("good", "2>&1 | head -n 1", 0),
+        ("good", "2>&1 | true", 0),
+    ],
+)
+def test_a_run_whose_reader_goes_away_ends_as_it_would_have(levinthal, tmp_path, mode, piped, status):
+    command = f"{sys.executable} -m levinthal run probe --repeats 2 --set mode={mode} --out r"
+    done = subprocess.run(
+        ["bash", "-c", f'{command} {piped}; echo "status ${{PIPESTATUS[0]}}"'],
+        cwd=tmp_path,
+        env=probe_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1] == f"status {status}"
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "BrokenPipe" not in done.stdout + done.stderr
+    assert len(load_result(tmp_path / "r").repeats) == 2
+    assert (tmp_path / "r/report.html").exists()
+    assert levinthal("check", "r").returncode == 0
+
+
 def test_compare_tells_a_slower_machine_setting(levinthal, tmp_path):
     for out, seconds in (("slow", "0.2"), ("fast", "0.05")):
         assert levinthal("run", "probe", "--repeats", "5", "--set", f"seconds={seconds}", "--out", out).returncode == 0

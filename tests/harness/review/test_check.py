@@ -82,6 +82,27 @@ def test_each_kind_of_tampering_is_named(levinthal, honest, tmp_path, change, ru
     assert "rule(s) broken" in said
 
 
+@pytest.mark.parametrize(
+    ("added", "says"),
+    [
+        ([("repeat_start", 1)], "repeat 1 was started twice"),
+        ([("note", 1)], "repeat 1 went on after its end"),
+        ([("repeat_stop", 0)], "repeat 0 was stopped twice"),
+        ([("repeat_start", 7), ("run_resumed", None), ("repeat_start", 7), ("repeat_stop", 7)], ""),
+    ],
+)
+def test_a_second_writer_is_named(levinthal, honest, tmp_path, added, says):
+    import shutil
+
+    shutil.copytree(honest, tmp_path / "r")
+    with (tmp_path / "r/events.jsonl").open("a") as journal:
+        for event, repeat in added:
+            journal.write(json.dumps({"time_s": 1.0, "event": event, "repeat": repeat}) + "\n")
+    said = broken(levinthal, tmp_path / "r")
+    assert ("one writer" in said) == bool(says)
+    assert says in said
+
+
 @pytest.mark.parametrize("path", [("machine", "environment"), ("machine", "cpu", "hostname"), ("software", "user")])
 def test_a_key_that_no_machine_has_is_refused(levinthal, honest, tmp_path, path):
     document = json.loads((honest / "result.json").read_text())

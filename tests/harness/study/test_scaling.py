@@ -76,6 +76,7 @@ def test_a_study_measures_what_is_known_and_survives_kills(tmp_path: Path, levin
     assert medians(tmp_path / "r", "short", 16, 2) == dict.fromkeys(FIGURES)
     result = load_result(tmp_path / "r")
     assert result.dataset.name == "short: naps"
+    assert [(choice.labels, choice.taken) for choice in result.study.choices] == [({"case": "short"}, {"threads": 1})]
     assert any("ended with status" in note and "batch 16, 2 ranks" in note for note in result.repeats[0].notes)
     assert {gate.name: gate.value for gate in result.repeats[0].gates} == {
         "losses that are not finite": 0.0,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from scipy.optimize import brentq
 from scipy.spatial.transform import Rotation
 
 from levinthal.errors import DataError
+from levinthal.simulation.go.go_model import go_model
 from levinthal.simulation.go.heavy_atoms import read_heavy_atoms
 from levinthal.simulation.go.ideal_fold import three_helix_residues
 from levinthal.simulation.go.shadow_map import shadow_map
@@ -144,6 +147,38 @@ def test_an_unknown_amino_acid_and_a_missing_file_are_named(tmp_path):
         read_heavy_atoms(written(tmp_path, lines))
     with pytest.raises(DataError, match=r"absent\.pdb"):
         read_heavy_atoms(tmp_path / "absent.pdb")
+
+
+def test_copies_under_one_chain_name_have_contacts_within_and_between(tmp_path):
+    one = three_helix_residues()
+    beads = np.array([residue.atoms["CA"] for residue in one])
+    shift = np.ptp(beads[:, 0]) + 0.3
+    other = [
+        replace(residue, atoms={atom: (x + shift, y, z) for atom, (x, y, z) in residue.atoms.items()}, copy=1)
+        for residue in one
+    ]
+    alone = pairs(one)
+    n = len(one)
+    expected = alone | {(i + n, j + n) for i, j in alone}
+    read, _, _ = read_heavy_atoms(written(tmp_path, [*pdb_lines(one), "TER", *pdb_lines(other)]))
+    assert [residue.copy for residue in read] == [0] * n + [1] * n
+    found = pairs(read)
+    within = {(i, j) for i, j in found if (i < n) == (j < n)}
+    assert within <= expected
+    assert len(within) >= len(expected) - 3  # a few are shaded by the other copy
+    assert any(i < n <= j for i, j in found)
+    assert go_model(read).system.topology_pdb.count("TER") == 2
+
+
+def test_a_modified_residue_goes_by_its_parent_and_is_said(tmp_path):
+    for record in ("ATOM  ", "HETATM"):
+        lines = [
+            f"{record}{line[6:]}".replace("GLU A   5", "CGU A   5") if "GLU A   5" in line else line
+            for line in pdb_lines(three_helix_residues())
+        ]
+        read, _, warnings = read_heavy_atoms(written(tmp_path, lines))
+        assert read[4].name == "GLU"
+        assert warnings == ("CGU A 5 taken for GLU",)
 
 
 def test_the_first_model_is_taken(shared_data):

@@ -109,7 +109,44 @@ def test_a_letter_before_the_chain_is_not_another_chain(residues, tmp_path):
     assert from_pdb(path)[0].sequence == "AA"
 
 
-def test_two_copies_under_one_chain_name_are_refused(residues, tmp_path):
+def moved(residues, along):
+    return {key: {atom: (x + along, y, z) for atom, (x, y, z) in atoms.items()} for key, atoms in residues.items()}
+
+
+@pytest.mark.parametrize("between", ["TER\n", ""])
+def test_two_copies_under_one_chain_name_are_both_simulated(residues, tmp_path, between):
+    path = write(tmp_path, residues)
+    path.write_text(path.read_text().replace("END\n", between) + pdb_lines(moved(residues, 8.0)))
+    system, starts = from_pdb(path)
+    assert (system.sequence, system.n_atoms) == ("AAAA", 64)
+    assert system.topology_pdb.count("TER") == 2
+    first, second = np.split(starts["structure"], 2)
+    assert rmsd(first[None], second)[0] < 0.15  # hydrogens start anywhere
+    assert (second - first).mean(axis=0)[0] == pytest.approx(0.8, abs=0.05)
+
+
+def test_selenium_is_made_sulphur_and_said(residues, tmp_path):
+    atoms = {**residues.pop(("ALA", "A", 12))}
+    cap = residues.pop(("NME", "A", 13))
+    beta, alpha = np.array(atoms["CB"]), np.array(atoms["CA"])
+    out = (beta - alpha) / np.linalg.norm(beta - alpha)
+    side = np.cross(out, [0.3, 0.5, 0.8])
+    side /= np.linalg.norm(side)
+    steps = {"CG": out + side, "SE": 2 * out + side, "CE": 2 * out + 2 * side}
+    residues[("MSE", "A", 12)] = atoms | {name: tuple(beta + 1.2 * step) for name, step in steps.items()}
+    residues[("NME", "A", 13)] = cap
+    system, _ = from_pdb(write(tmp_path, residues))
+    assert system.sequence == "AM"
+    assert system.warnings == ("selenomethionine MSE A 12 made methionine",)
+
+
+def test_an_amidated_end_is_not_made_an_acid(residues, tmp_path):
+    residues[("NH2", "A", 13)] = {"N": residues.pop(("NME", "A", 13))["N"]}
+    with pytest.raises(DataError, match="NH2 A 13 caps the chain, and the force field does not have it"):
+        from_pdb(write(tmp_path, residues))
+
+
+def test_two_copies_in_one_place_are_refused(residues, tmp_path):
     path = write(tmp_path, residues)
     path.write_text(path.read_text().replace("END\n", "TER\n") + pdb_lines(residues))
     with pytest.raises(DataError, match="ACE A 10 stands there twice, in one place: remove one copy"):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levinthal.errors import UsageError
+from levinthal.harness.engines.processes import bound_arguments
 from levinthal.harness.engines.user_file import run_file
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _SIMULATION = "simulation"
 _DEFAULT_HEARTBEAT_S, _DEFAULT_PATIENCE_S = 30, 120
 _HEARTBEAT_S, _PATIENCE_S = 2, 20
 _DEFAULT_RUN_FOLDER = "runinfo"
+# Parsl's own command is found on PATH alone, and outlives a coordinator that was killed, and with it its workers.
+_INTERCHANGE = "parsl.executors.high_throughput.interchange"
 # Ends a block on this machine, which is a process group, when its coordinator is gone: a pool that was just about to
 # register with the interchange would wait for it for ever. Twice in the background, so that no shell waits for it.
 _GUARD = "( ( while kill -0 {pid} 2>/dev/null; do sleep 1; done; kill -9 0 ) & )"
@@ -119,7 +122,7 @@ def make_ready(config: Config, path: Path, folder: Path) -> None:
         if executor.heartbeat_threshold == _DEFAULT_PATIENCE_S:
             executor.heartbeat_threshold = _PATIENCE_S
         if list(executor.interchange_launch_cmd) == DEFAULT_INTERCHANGE_LAUNCH_CMD:
-            executor.interchange_launch_cmd = [sys.executable, "-m", "levinthal.harness.engines.parsl_interchange"]
+            executor.interchange_launch_cmd = [sys.executable, "-m", *bound_arguments(_INTERCHANGE)]
         if isinstance(executor.provider, LocalProvider):
             executor.provider.worker_init = "\n".join([_GUARD.format(pid=os.getpid()), executor.provider.worker_init])
     programs = str(Path(sys.executable).parent)

@@ -18,12 +18,14 @@ from typing import IO, TYPE_CHECKING, NoReturn
 
 from levinthal.errors import LevinthalError, UsageError, to_line
 from levinthal.files.writing import write_failure
-from levinthal.harness.engines.processes import available_cores, die_with_parent
+from levinthal.harness.engines.processes import END, available_cores, bound_arguments, guarded_command, lifeline
 
 if TYPE_CHECKING:
     import torch
 
 _GRACE_S = 10.0
+_NO_LOGS = ("--log-dir", os.devnull)  # torchrun makes an empty folder for logs else, and leaves it behind
+_HERE = (*_NO_LOGS, "--standalone", "--nproc-per-node")
 # for the shell of a job: the first node, and a port that jobs on one node do not share
 _RENDEZVOUS = '"$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1):$((20000 + SLURM_JOB_ID % 20000))"'
 
@@ -49,20 +51,25 @@ def torchrun_command(n_ranks: int, module: str, arguments: Sequence[str], n_node
         The ranks cannot be dealt out evenly to the nodes.
     """
     if n_nodes == 1:
-        where = ["--standalone", "--nproc-per-node", str(n_ranks)]
-        return [sys.executable, "-m", "torch.distributed.run", *where, "-m", module, *arguments]
+        return [sys.executable, "-m", "torch.distributed.run", *_HERE, str(n_ranks), "-m", module, *arguments]
     if n_nodes < 1 or n_ranks % n_nodes:
         raise UsageError(f"{n_ranks} ranks cannot be dealt out evenly to {n_nodes} nodes: choose a multiple")
     return [
         "srun", f"--nodes={n_nodes}", f"--ntasks={n_nodes}", "--ntasks-per-node=1",
         sys.executable, "-m", "torch.distributed.run", f"--nnodes={n_nodes}", f"--nproc-per-node={n_ranks // n_nodes}",
-        "--rdzv-backend=c10d", '--rdzv-id="$SLURM_JOB_ID"', f"--rdzv-endpoint={_RENDEZVOUS}",
+        *_NO_LOGS, "--rdzv-backend=c10d", '--rdzv-id="$SLURM_JOB_ID"', f"--rdzv-endpoint={_RENDEZVOUS}",
         "-m", module, *arguments,
     ]  # fmt: skip
 
 
 def start_ranks(
-    n_ranks: int, module: str, arguments: Sequence[str], *, n_nodes: int = 1, log: IO[bytes] | int
+    n_ranks: int,
+    module: str,
+    arguments: Sequence[str],
+    *,
+    n_nodes: int = 1,
+    threads: int | None = None,
+    log: IO[bytes] | int,
 ) -> subprocess.Popen[str]:
     """Start ranks in a session of their own and return their launcher; they end with this process, however it ends.
 
@@ -70,11 +77,13 @@ def start_ranks(
     ----------
     n_ranks, module, arguments, n_nodes
         See `torchrun_command`.
+    threads : int, optional
+        Of each rank; by default its part of this machine's cores.
     log : file or descriptor
         Where what they write to stderr goes; their stdout is the launcher's `stdout`.
     """
     if n_nodes == 1:
-        command = [sys.executable, "-m", __name__, str(n_ranks), module, *arguments]
+        command = guarded_command(__name__, [str(n_ranks), module, *arguments], lifeline())
     else:
         line = shell_line(torchrun_command(n_ranks, module, arguments, n_nodes))
         command = ["/bin/sh", "-c", f"exec {line}"]
@@ -84,6 +93,8 @@ def start_ranks(
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
+        env=None if threads is None else {**os.environ, "OMP_NUM_THREADS": str(threads)},
+        pass_fds=(lifeline(),),
         start_new_session=True,
     )
 
@@ -94,7 +105,7 @@ def shell_line(words: Sequence[str]) -> str:
 
 
 def end_ranks(launcher: subprocess.Popen[str]) -> None:
-    """Stop a launcher, which stops its ranks; after a while the kernel does."""
+    """Stop a launcher, which stops its ranks; after a while its guard does."""
     if launcher.stdout is not None:
         launcher.stdout.close()
     if launcher.poll() is not None:
@@ -104,8 +115,7 @@ def end_ranks(launcher: subprocess.Popen[str]) -> None:
     try:
         launcher.wait(_GRACE_S)
     except subprocess.TimeoutExpired:
-        # its ranks die with it
-        launcher.kill()
+        launcher.send_signal(END)
         launcher.wait()
 
 
@@ -113,9 +123,8 @@ def become_launcher(n_ranks: int, module: str, arguments: Sequence[str]) -> None
     """Become the process that starts ranks on this machine and watches over them."""
     from torch.distributed import run
 
-    die_with_parent()
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(available_cores()) // n_ranks)))
-    run.main(["--standalone", "--nproc-per-node", str(n_ranks), "-m", module, *arguments])
+    run.main([*_HERE, str(n_ranks), "-m", *bound_arguments(module, arguments)])
 
 
 def end_rank(error: Exception, place: Path) -> NoReturn:
@@ -163,8 +172,21 @@ def device_of_rank(device: str) -> torch.device:
     return torch.device("cuda", local_rank)
 
 
+def threads_of_rank(device: str, n_local: int) -> int:
+    """Return the threads of a rank: one on a CPU, where it has a core, else its part of the cores of a node.
+
+    Parameters
+    ----------
+    device : str
+        "cpu", or of a GPU.
+    n_local : int
+        Ranks on the node; where numbers of ranks are compared, the most there are.
+    """
+    return 1 if device == "cpu" else max(1, len(available_cores()) // n_local)
+
+
 def pin_rank() -> int:
-    """Pin this rank to one core of its node, with one thread; return how many of its ranks share that core.
+    """Pin this rank to one core of its node, for its one thread; return how many of its ranks share that core.
 
     A process that may wander between cores, or whose threads wait for each other, measures the scheduler.
     """

@@ -46,7 +46,7 @@ class EventLog:
         self.path = path
         self._torn = False  # the last line was cut off by a full disk
         with as_write_error(path):
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
             self._end_torn_line()
 
     def _end_torn_line(self) -> None:

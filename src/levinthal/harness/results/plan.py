@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,9 @@ from levinthal.metrics.description import Machine, Software
 PLAN_FILE = "plan.json"
 KEPT_FOLDER = "kept"
 """In a repeat's folder: what lies in it survives a kill."""
+
+_LOCK = ".lock"
+_PATIENCE_S = 3.0
 
 
 class Plan(BaseModel):
@@ -68,14 +72,19 @@ def make_run_folder(folder: Path) -> None:
         It cannot be made.
     """
     with as_write_error(folder, fix="choose an --out you may write to"):
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or any(not _is_of_no_run(path) for path in folder.iterdir())):
             if (folder / PLAN_FILE).exists() and not (folder / RESULT_FILE).exists():
                 fix = f"complete it with levinthal resume {folder}, or choose another --out"
             else:
                 fix = "choose another --out; nothing is ever overwritten"
             raise UsageError(f"{folder} exists already: {fix}")
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "repeats").mkdir()
+        (folder / "repeats").mkdir(exist_ok=True)
+
+
+def _is_of_no_run(path: Path) -> bool:
+    """Return whether a file of a folder is what a run leaves that was killed before it had a plan."""
+    return path.name == _LOCK or (path.name == "repeats" and path.is_dir() and not any(path.iterdir()))
 
 
 def repeat_folder(folder: Path, index: int) -> Path:
@@ -104,21 +113,31 @@ def read_plan(folder: Path) -> Plan:
 
 
 @contextlib.contextmanager
-def claim(folder: Path) -> Iterator[None]:
-    """Hold a run folder for this process; the claim ends with the process, however it ends.
+def claim(folder: Path) -> Iterator[int]:
+    """Hold a run folder for this process and those that inherit the descriptor; the claim ends with the last of them.
 
     Raises
     ------
     ResultError
-        Another process holds it, or it cannot be written to.
+        Another process holds it, and goes on holding it for some seconds (what a kill has left is ended in that time);
+        or it cannot be written to.
     """
     with as_write_error(folder):
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ResultError(f"{folder} is being run by another process: wait for it, or stop it first") from None
-        yield
+        deadline_s = time.monotonic() + _PATIENCE_S
+        while not _locked(descriptor):
+            if time.monotonic() > deadline_s:
+                raise ResultError(f"{folder} is being run by another process: wait for it, or stop it first")
+            time.sleep(0.05)
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

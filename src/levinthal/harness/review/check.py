@@ -251,6 +251,29 @@ def _unlike_journal(repeat: Repeat, logged: Mapping[Key, Any] | None) -> Iterato
             yield f"repeat {repeat.index}: {str(metric)!r} is {metric.value}, {EVENTS_FILE} says {said}"
 
 
+def _one_writer(_: Result, folder: Path | None) -> Iterator[str]:
+    if folder is None or not (folder / EVENTS_FILE).exists():
+        return
+    said: set[str] = set()
+    started: set[int] = set()  # since the run was started or resumed
+    stopped: set[int] = set()
+    for event in read_events(folder / EVENTS_FILE):
+        kind, index = event["event"], event.get("repeat")
+        if kind == "run_resumed":
+            started.clear()
+        if not isinstance(index, int):
+            continue
+        if kind == "repeat_start" and index in started:
+            said.add(f"repeat {index} was started twice")
+        elif kind == "repeat_stop" and index in stopped:
+            said.add(f"repeat {index} was stopped twice")
+        elif index in stopped:
+            said.add(f"repeat {index} went on after its end")
+        started |= {index} if kind == "repeat_start" else set()
+        stopped |= {index} if kind == "repeat_stop" else set()
+    yield from sorted(said)
+
+
 RULES: tuple[Rule, ...] = (
     Rule("verdict follows gates", "the file was edited: run again", _verdict),
     Rule("summary follows repeats", "the file was edited: run again", _summary),
@@ -269,5 +292,6 @@ RULES: tuple[Rule, ...] = (
     Rule("enough repeats", f"run size paper with --repeats {_PAPER_REPEATS} or more", _enough),
     Rule("division follows settings", "run again with this Levinthal", _closed),
     Rule("artifacts are whole", "copy the whole run folder, or run again", _artifacts),
+    Rule("one writer", "two processes wrote this run, or its journal was edited: run again", _one_writer, 2),
     Rule("journal agrees", "the result or its journal was edited: run again", _journal),
 )

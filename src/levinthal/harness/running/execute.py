@@ -109,14 +109,15 @@ def start_run(
         machine=describe_machine(),
         software=software(),
     )
-    with claim(folder):
+    with claim(folder) as lock:
+        make_run_folder(folder)  # nobody has begun a run here meanwhile
         try:
             write_plan(plan, folder)
         except WriteError:  # there is nothing yet that could be gone on with
             _clear(folder, made)
             raise
         try:
-            return _execute(plan, folder, watcher)
+            return _execute(plan, folder, watcher, lock)
         except ResultError:
             raise
         except LevinthalError as error:
@@ -165,7 +166,7 @@ def resume_run(folder: Path, watcher: Watcher | None = None, *, engine: str | No
     folder = folder.absolute()
     plan = read_plan(folder)
     check_links(folder)
-    with claim(folder):
+    with claim(folder) as lock:
         if (folder / RESULT_FILE).exists():
             return load_result(folder)
         version = load_workload(plan.workload).version
@@ -187,10 +188,10 @@ def resume_run(folder: Path, watcher: Watcher | None = None, *, engine: str | No
                     "resume it there, or run it again here"
                 )
         _check_device(plan.device)
-        return _execute(plan, folder, watcher, resumed=True)
+        return _execute(plan, folder, watcher, lock, resumed=True)
 
 
-def _execute(plan: Plan, folder: Path, watcher: Watcher | None, *, resumed: bool = False) -> Result:
+def _execute(plan: Plan, folder: Path, watcher: Watcher | None, lock: int, *, resumed: bool = False) -> Result:
     events = EventLog(folder / EVENTS_FILE)
     if resumed:
         events.append("run_resumed")
@@ -213,7 +214,7 @@ def _execute(plan: Plan, folder: Path, watcher: Watcher | None, *, resumed: bool
         with _stoppable():
             for index in range(len(plan.seeds)):
                 if index not in finished_repeats(plan, folder):
-                    run_repeat(plan, folder, index, events, watcher)
+                    run_repeat(plan, folder, index, events, watcher, lock)
     except KeyboardInterrupt:
         events.append("run_interrupted")
         raise Interrupted(folder, len(finished_repeats(plan, folder)), len(plan.seeds)) from None

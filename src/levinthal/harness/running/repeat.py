@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from pydantic import ValidationError
 
 from levinthal.errors import ResultError, from_line
 from levinthal.files.writing import as_write_error, write_whole
-from levinthal.harness.engines.processes import child_environment
+from levinthal.harness.engines.processes import END, child_environment, guarded_command, lifeline
 from levinthal.harness.results.events import EVENTS_FILE, EventLog, EventTail, read_events
 from levinthal.harness.results.plan import KEPT_FOLDER, Plan, repeat_folder
 from levinthal.harness.results.result import Phase, Repeat
@@ -27,7 +26,10 @@ _POLL_S = 0.05
 _GRACE_S = 3.0
 
 
-def run_repeat(plan: Plan, folder: Path, index: int, events: EventLog, watcher: Watcher) -> None:
+_PROGRAM = "levinthal.harness.running.worker"
+
+
+def run_repeat(plan: Plan, folder: Path, index: int, events: EventLog, watcher: Watcher, lock: int) -> None:
     """Execute a repeat in a fresh process and wait for it; it leaves a record, whatever happens to it.
 
     Parameters
@@ -41,6 +43,9 @@ def run_repeat(plan: Plan, folder: Path, index: int, events: EventLog, watcher: 
         The journal, which the repeat appends to as well.
     watcher : Watcher
         What shows the progress.
+    lock : int
+        Descriptor of the claim on the folder; the repeat holds it too, so that nobody goes on with the run before
+        everything that may write is gone.
 
     Raises
     ------
@@ -57,11 +62,11 @@ def run_repeat(plan: Plan, folder: Path, index: int, events: EventLog, watcher: 
     read_end, write_end = os.pipe()
     with log, os.fdopen(read_end, "rb") as pipe:
         child = subprocess.Popen(
-            [sys.executable, "-m", "levinthal.harness.running.worker", str(folder), str(index), str(write_end)],
+            guarded_command(_PROGRAM, [str(folder), str(index), str(write_end)], lifeline()),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            pass_fds=(write_end,),
+            pass_fds=(write_end, lock, lifeline()),
             env=child_environment(),
             start_new_session=True,
         )
@@ -96,8 +101,8 @@ def _report_events(tail: EventTail, watcher: Watcher) -> None:
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
-    """End a repeat's process and all that it started."""
-    for sign, patience_s in ((signal.SIGTERM, _GRACE_S), (signal.SIGKILL, None)):
+    """End a repeat's process and all that it started: by itself, else by its guard, else by what remains."""
+    for sign, patience_s in ((signal.SIGTERM, _GRACE_S), (END, _GRACE_S), (signal.SIGKILL, None)):
         if child.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, sign)

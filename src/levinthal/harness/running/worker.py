@@ -1,4 +1,4 @@
-"""The process of one repeat, started by the harness: `python -m levinthal.harness.running.worker FOLDER INDEX FD`.
+"""The process of one repeat, which the harness starts under guard with the arguments FOLDER, INDEX and DESCRIPTOR.
 
 Whatever the workload prints goes to `log.txt` in the repeat's folder. What must reach the user even when the disk is
 full is written to the pipe DESCRIPTOR.
@@ -18,7 +18,6 @@ from levinthal.files.reading import refused
 from levinthal.files.writing import write_failure, write_whole
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.run import Run
-from levinthal.harness.engines.processes import die_with_parent
 from levinthal.harness.results.events import EVENTS_FILE, EventLog
 from levinthal.harness.results.plan import PLAN_FILE, read_plan, repeat_folder
 from levinthal.harness.study.engine import run_study
@@ -84,7 +83,6 @@ def main(folder: Path, index: int) -> None:
 
 
 if __name__ == "__main__":
-    die_with_parent()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     pipe = int(sys.argv[3])
     try:

@@ -65,6 +65,8 @@ class ChainBuilding:
         Chains whose last residue is bonded to their first.
     repeated : list of str
         Residues of one name and number that lie in one place, in words without the file's name.
+    alone : list of int
+        Residues counted as part of a chain that are bonded to nothing in it.
     faults : list of str
         What else makes it another molecule than it seems.
     """
@@ -86,6 +88,10 @@ class ChainBuilding:
         self.chains = self._joined()
         self._site = self._sites()
         self.rings = {self._site[i][0] for i, j in self._bonds if self._closes(i, j)}
+        self.alone = [
+            k for k, kind in enumerate(self.kinds)
+            if kind is ResidueKind.AMINO_ACID and self._bonds and not {k} & (self._before.keys() | self._after.keys())
+        ]  # fmt: skip
         self.repeated, overlaps = self._in_one_place()
         self.faults = [*overlaps, *self._out_of_order(), *self._ends()]
 
@@ -174,8 +180,7 @@ class ChainBuilding:
         if i not in self._site or j not in self._site:
             return False
         (chain, place), (other, first) = self._site[i], self._site[j]
-        last = max(at for number, at in self._site.values() if number == chain)
-        return chain == other and first == 0 and place == last > 1
+        return chain == other and first == 0 and place == self._site[self.chains[chain][-1]][1] > 1
 
     def _in_one_place(self) -> tuple[list[str], list[str]]:
         """Return what lies in one place, in words: residues of one name and number, and others."""

@@ -84,6 +84,8 @@ class ProteinFile:
     n_models : int
     structure : gemmi.Structure
         The same, a `gemmi.Chain` for each part of a chain, with `entity_type` set by kind.
+    alone : tuple of str
+        Residues in chains that no peptide bond joins to another, where others are.
     faults : tuple of str
         What makes it another molecule than it seems, for programs that need every bond: residues in one place, peptide
         bonds out of order, chain ends that are bonded to something else.
@@ -94,6 +96,7 @@ class ProteinFile:
     others: tuple[FileResidue, ...]
     n_models: int
     structure: gemmi.Structure
+    alone: tuple[str, ...]
     faults: tuple[str, ...]
 
     def refuse_faults(self) -> None:
@@ -158,6 +161,7 @@ def protein_of_text(text: str, name: str) -> ProteinFile:
         others=tuple(each for each in found if each.kind not in IN_CHAIN),
         n_models=n_models,
         structure=structure,
+        alone=tuple(str(found[k]) for k in built.alone),
         faults=tuple(built.faults),
     )
 

@@ -21,11 +21,9 @@ from levinthal.workloads.cvae.training.early_stopping import limits_of
 from levinthal.workloads.cvae.training.history import Epoch, History
 from levinthal.workloads.cvae.training.loop import train
 from levinthal.workloads.cvae.training.settings import TrainingSettings
-from levinthal.workloads.training.checkpoint import ForeignCheckpointError, Keeping
+from levinthal.workloads.training.checkpoint import Keeping
 from levinthal.workloads.training.reporting import Arithmetic, first_time, report_arithmetic, report_time_to_target
-
-TRAINING_FOLDER = "training"
-"""Folder in `run.kept` of what a killed training goes on from."""
+from levinthal.workloads.training.resuming import say_where_it_went_on, train_or_go_on
 
 _LN2 = float(np.log(2.0))
 
@@ -55,8 +53,7 @@ def learn(run: Run, settings: CVAESettings, model: CVAEModel, data: Features, ca
         taken = len(history.epochs)
         why = "its bound" if taken == epochs else f"{patience} epochs in which the held-out loss fell no further"
         run.note(f"Training ended after {taken} epochs, by {why}; the weights are of epoch {history.best_epoch}.")
-    if history.resumed_at:
-        run.note(f"Training went on after step {history.resumed_at} of {total}, where an earlier try was killed.")
+    say_where_it_went_on(run, history.resumed_at, total)
     clock_s = accumulate(epoch.train_s + epoch.validation_s for epoch in history.epochs)
     reconstructions = [None if each.validation is None else each.validation.reconstruction for each in history.epochs]
     reached_s = first_time(clock_s, reconstructions, _target_nats(settings, data))
@@ -98,13 +95,12 @@ def _fit(
     source, validation = (
         data.source(frames, settings.model_lag) for frames in (data.split.train, data.split.validation)
     )
-    folder = run.kept / TRAINING_FOLDER if settings.checkpoint_interval else None
 
     def tell(epoch: Epoch) -> None:
         loss = (epoch.validation or epoch.train).total
         phase.say(f"the autoencoder, held-out loss {loss:.4g} nat/frame after {epoch.steps:,} steps")
 
-    def fit(*, resume: bool) -> History:
+    def fit(keep: Keeping | None) -> History:
         return train(
             model,
             source,
@@ -113,14 +109,10 @@ def _fit(
             device=run.device,
             on_step=lambda *_: phase.advance(),
             on_epoch=tell,
-            keep=None if folder is None else Keeping(folder, resume),
+            keep=keep,
         )
 
-    try:
-        return fit(resume=True)
-    except ForeignCheckpointError as error:  # simulated frames need not be the same again on every platform
-        run.note(f"Training began again: {error}.")
-        return fit(resume=False)
+    return train_or_go_on(run, settings.checkpoint_interval, fit)
 
 
 def _target_nats(settings: CVAESettings, data: Features) -> float:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from levinthal.workloads.implementation import ImplementationSettings
+from levinthal.workloads.training.resuming import CheckpointInterval
 
 _OWN_MARGIN = 0.02
 
@@ -69,9 +70,7 @@ class CVAESettings(ImplementationSettings):
         "default for frames of your own.",
     )
     learning_rate: float = Field(default=1e-3, gt=0.0, description="Of RMSprop.")
-    checkpoint_interval: int = Field(
-        default=0, ge=0, description="Training steps between two states that levinthal resume goes on from; 0: none."
-    )
+    checkpoint_interval: CheckpointInterval = 0
     lag: int = Field(default=20, ge=1, description="Lag of tICA, VAMP-2 and the time-lagged model, in frames.")
     clusters: int = Field(default=2, ge=2, description="Clusters to look for in the latent space.")
     margin: float = Field(

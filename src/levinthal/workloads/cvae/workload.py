@@ -6,7 +6,6 @@ frames with as many dimensions.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -25,7 +24,7 @@ from levinthal.workloads.cvae.data.maps import SelectedMaps
 from levinthal.workloads.cvae.evaluation.answer import leave_weights
 from levinthal.workloads.cvae.evaluation.interpretation import embed_and_cluster, interpret, reconstruct_held_out
 from levinthal.workloads.cvae.inference import encode
-from levinthal.workloads.cvae.learning import TRAINING_FOLDER, advice_after, learn
+from levinthal.workloads.cvae.learning import advice_after, learn
 from levinthal.workloads.cvae.model.config import CVAEConfig, strides_for
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
@@ -34,6 +33,7 @@ from levinthal.workloads.cvae.settings import CVAESettings
 from levinthal.workloads.cvae.training.scaling import CASES, CVAETrainer, choice_of_execution, store_frames
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.training.reporting import report_peak_memory
+from levinthal.workloads.training.resuming import end_training
 
 
 class CVAEWorkload:
@@ -72,7 +72,7 @@ class CVAEWorkload:
         with run.phase("interpret", items=len(latent), doing="what the latent space says of the molecule"):
             interpret(run, settings, data, spaces)
         report_peak_memory(run)
-        shutil.rmtree(run.kept / TRAINING_FOLDER, ignore_errors=True)  # there is nothing left to go on from
+        end_training(run, settings.checkpoint_interval)
 
     def prepare_training(self, run: Run, settings: CVAESettings) -> None:
         """Simulate or read frames for the ranks of a scaling study."""

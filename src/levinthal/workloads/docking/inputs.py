@@ -20,11 +20,13 @@ from levinthal.workloads.docking.preparation.conformations import given_conforma
 from levinthal.workloads.docking.preparation.library import (
     Failure,
     Library,
+    LibraryEntry,
     Prepared,
     prepare_library,
     read_library,
 )
 from levinthal.workloads.docking.preparation.receptor_cleaning import listed
+from levinthal.workloads.docking.preparation.sources import names_file, source_of
 from levinthal.workloads.docking.settings import DockingSettings
 
 _EMBEDDED = "t4-lysozyme-l99a-p-xylene"
@@ -48,8 +50,10 @@ class Inputs:
         The one that is redocked, where there is one.
     crystal : CrystalPose or None
         Where it was seen, if it was.
+    entries : tuple of LibraryEntry
+        The compounds to screen, as they were read.
     library, library_failures : sequences
-        The compounds to screen, and those that could not be made.
+        Those that are ready to be docked, and those that could not be made: empty before `with_library`.
     notes, warnings : tuple of str
         What a reader must know of the preparation: what was made, and what was changed or left out of what was brought.
     """
@@ -61,10 +65,11 @@ class Inputs:
     box: Box
     ligand: Ligand | None
     crystal: CrystalPose | None
-    library: tuple[Prepared, ...]
-    library_failures: tuple[Failure, ...]
+    entries: tuple[LibraryEntry, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+    library: tuple[Prepared, ...] = ()
+    library_failures: tuple[Failure, ...] = ()
 
 
 def read_inputs(run: Run, settings: DockingSettings) -> Inputs:
@@ -88,9 +93,6 @@ def read_inputs(run: Run, settings: DockingSettings) -> Inputs:
     _must_hold_atoms(box, receptor)
     others = [prepare_receptor(path) for path in settings.conformations]
     receptors = _ensemble(run, settings, receptor, others, box)
-    prepared, failures = prepare_library(library.entries)
-    if failures and not prepared:
-        raise DataError(f"{settings.ligands}: no compound could be prepared; of the first: {failures[0].reason}")
     is_seen = ligand is not None and _is_seen(ligand, receptor, box)
     files = [receptor_path, *(Path(each) for each in (source, settings.ligands, *settings.conformations) if each)]
     return Inputs(
@@ -101,16 +103,34 @@ def read_inputs(run: Run, settings: DockingSettings) -> Inputs:
         box=box,
         ligand=ligand,
         crystal=CrystalPose.of(ligand) if ligand is not None and is_seen else None,
-        library=prepared,
-        library_failures=failures,
+        entries=library.entries,
         notes=_notes(receptor, ligand, len(receptors)),
         warnings=(
             *_of_receptors([receptor, *others], box),
+            *_of_pocket(settings.pocket),
             *_of_ligand(ligand),
             *library.warnings,
-            *_of_library(prepared, failures),
         ),
     )
+
+
+def with_library(run: Run, settings: DockingSettings, inputs: Inputs) -> Inputs:
+    """Prepare the compounds of the library, if there is one, a phase of its own.
+
+    Raises
+    ------
+    DataError
+        None of them can be prepared.
+    """
+    n = len(inputs.entries)
+    if not n:
+        return inputs
+    with run.phase("prepare library", items=n, total=n, doing="structures of the compounds") as phase:
+        prepared, failures = prepare_library(inputs.entries, phase.advance)
+    if not prepared:
+        raise DataError(f"{settings.ligands}: no compound could be prepared; of the first: {failures[0].reason}")
+    warnings = (*inputs.warnings, *_of_library(prepared, failures))
+    return replace(inputs, library=prepared, library_failures=failures, warnings=warnings)
 
 
 def _box(settings: DockingSettings, receptor: Receptor, ligand: Ligand | None, marker: Path | None) -> Box:
@@ -121,9 +141,10 @@ def _box(settings: DockingSettings, receptor: Receptor, ligand: Ligand | None, m
         return ligand.box(settings.padding)
     if marker is not None:
         return prepare_ligand(str(marker)).box(settings.padding)
+    why = " (the ligand's file has no place: it is a drawing, or SMILES)" if _is_file(settings.ligand) else ""
     raise DataError(
-        "there is no pocket: set pocket to a file of a ligand that sits there, to a box x/y/z/length/width/height in "
-        "A, or to residues such as A:99/A:102"
+        f"there is no pocket{why}: set pocket to a file of a ligand that sits there, to a box "
+        "x/y/z/length/width/height in A, or to residues such as A:99/A:102"
     )
 
 
@@ -141,7 +162,7 @@ def _is_file(source: str) -> bool:
     """Say whether a ligand's source is a file and not a SMILES string, which may be too long for a file's name."""
     try:
         return Path(source).is_file()
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
@@ -190,6 +211,12 @@ def _of_receptors(receptors: Sequence[Receptor], box: Box) -> list[str]:
                 f"{listed(removed)}. A receptor in PDBQT is taken as it is."
             )
     return warnings
+
+
+def _of_pocket(pocket: str) -> list[str]:
+    """Say which of several molecules marks the pocket."""
+    count = source_of(Path(pocket)).n_records if names_file(pocket) else 1
+    return [f"Pocket {Path(pocket).name}: the first of {count} molecules marks it."] if count > 1 else []
 
 
 def _of_ligand(ligand: Ligand | None) -> list[str]:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from levinthal.workloads.docking.registry import SEARCHES
 from levinthal.workloads.implementation import ImplementationSettings
+from levinthal.workloads.training.resuming import CheckpointInterval
 
 
 class DockingSettings(ImplementationSettings):
@@ -49,6 +50,7 @@ class DockingSettings(ImplementationSettings):
     )
     n_conformations: int = Field(default=3, ge=1, le=64, description="Conformations in all, the given one included.")
     training_steps: int = Field(default=25, ge=0, description="Updates of the policy; 0 leaves it untrained.")
+    checkpoint_interval: CheckpointInterval = 0
     environments: int = Field(default=384, ge=8, description="Episodes that are trained on side by side.")
     horizon: int = Field(default=16, ge=2, description="Steps of an episode.")
     target: float = Field(
@@ -68,7 +70,7 @@ class DockingSettings(ImplementationSettings):
     poses: int = Field(default=9, ge=1, le=100, description="Distinct poses kept of each run.")
     policy: str = Field(default="", description="A trained policy (safetensors) to dock with instead of training one.")
 
-    free_keys: ClassVar[frozenset[str]] = frozenset({"implementation"})
+    free_keys: ClassVar[frozenset[str]] = frozenset({"checkpoint_interval", "implementation"})
     sizes: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {
             "flexible": "none",

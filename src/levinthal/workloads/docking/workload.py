@@ -12,13 +12,14 @@ import torch
 
 from levinthal.harness import Run, Settings
 from levinthal.harness.contract.workload import MainFigure
-from levinthal.workloads.docking.inputs import read_inputs
+from levinthal.workloads.docking.inputs import read_inputs, with_library
 from levinthal.workloads.docking.redocking.redock import redock
 from levinthal.workloads.docking.screening.run import screen_library
 from levinthal.workloads.docking.search.agent.checkpoint import load_policy
 from levinthal.workloads.docking.settings import DockingSettings
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.training.reporting import report_peak_memory
+from levinthal.workloads.training.resuming import end_training
 
 
 class DockingWorkload:
@@ -42,6 +43,7 @@ class DockingWorkload:
         with run.phase("prepare", doing="molecules, pocket and its conformations") as phase:
             inputs = read_inputs(run, settings)
             phase.items = len(inputs.receptors)
+        inputs = with_library(run, settings, inputs)
         for sentence in inputs.warnings:
             run.warn(sentence)
         for sentence in inputs.notes:
@@ -52,3 +54,4 @@ class DockingWorkload:
         if inputs.ligand is not None:
             redock(run, settings, inputs, inputs.ligand)
         report_peak_memory(run)
+        end_training(run, settings.checkpoint_interval)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from levinthal.workloads.rgn.training.weights import Provenance, save_weights
 from levinthal.workloads.training.checkpoint import Keeping
 from levinthal.workloads.training.reporting import Arithmetic, report_time_to_target
 from levinthal.workloads.training.reproducible import on_threads
+from levinthal.workloads.training.resuming import say_where_it_went_on, train_or_go_on
 
 _ANGSTROM_PER_NM = 10.0
 _FEW_UNITS = 128
@@ -46,16 +48,21 @@ def training_settings(settings: RGNSettings, *, seed: int, precision: str) -> Tr
         precision="bf16" if precision == "bf16" else "fp32" if precision == "fp32" else "auto",
         deterministic=settings.deterministic,
         validation_interval=settings.validation_interval,
+        checkpoint_interval=settings.checkpoint_interval or None,
         curriculum=Curriculum() if settings.preset == "fast" else None,
     )
 
 
+def training_folder(run: Run) -> Path:
+    """Return where the repeat leaves its checkpoint and its best weights."""
+    return run.folder / "training"
+
+
 def learn(run: Run, settings: RGNSettings, corpus: Corpus) -> Learned:
     """Train a network, here or on ranks, report how that went and leave its weights in the run's folder."""
-    config = PRESETS[settings.preset]
+    config, weights_seed = PRESETS[settings.preset], run.seed_for("weights", bits=31)
     if settings.steps == 0:
-        untrained = RGNModel(config, seed=run.seed_for("weights", bits=31)).to(run.device).eval()
-        return Learned(untrained, Provenance(), None)
+        return Learned(RGNModel(config, seed=weights_seed).to(run.device).eval(), Provenance(), None)
     # Two threads of so small a network gain a fifth on an idle machine and lose fivefold beside a neighbour.
     alone = run.device == "cpu" and config.n_hidden <= _FEW_UNITS
     with (
@@ -67,33 +74,34 @@ def learn(run: Run, settings: RGNSettings, corpus: Corpus) -> Learned:
             phase.advance()
 
         how = training_settings(settings, seed=run.seed_for("training", bits=31), precision=run.precision)
-        weights_seed = run.seed_for("weights", bits=31)
-        if settings.ranks > 1:
-            training = RankedTraining(
-                config,
-                how,
-                data=corpus.train.path,
-                validation=corpus.validation.path,
-                out=run.folder / "training",
-                label=corpus.origin.label,
-                max_length=settings.max_length,
-                seed=weights_seed,
-                device=run.device.partition(":")[0],
-            )
-            model, history = train_on_ranks(settings.ranks, training, on_step=on_step)
-            model.to(run.device)
-        else:
+
+        def fit(keep: Keeping | None) -> tuple[RGNModel, History]:
+            keep = keep or Keeping(training_folder(run))
+            if settings.ranks > 1:
+                training = RankedTraining(
+                    config,
+                    how,
+                    data=corpus.train.path,
+                    validation=corpus.validation.path,
+                    out=keep.folder,
+                    label=corpus.origin.label,
+                    max_length=settings.max_length,
+                    seed=weights_seed,
+                    device=run.device.partition(":")[0],
+                    resume=keep.resume,
+                )
+                model, history = train_on_ranks(settings.ranks, training, on_step=on_step)
+                return model.to(run.device), history
             model = RGNModel(config, seed=weights_seed)
-            history = train(
-                model,
-                corpus.examples(corpus.train, settings.max_length),
-                how,
-                validation=corpus.examples(corpus.validation, settings.max_length),
-                device=run.device,
-                on_step=on_step,
-                keep=Keeping(run.folder / "training"),
+            train_set, held_out = (
+                corpus.examples(each, settings.max_length) for each in (corpus.train, corpus.validation)
             )
-        phase.items = int(history.column("residues").sum())
+            device = run.device
+            return model, train(model, train_set, how, validation=held_out, device=device, on_step=on_step, keep=keep)
+
+        model, history = train_or_go_on(run, settings.checkpoint_interval, fit)
+        phase.items = int(history.column("residues")[history.resumed_at :].sum())
+    say_where_it_went_on(run, history.resumed_at, settings.steps)
     run.use_precision(history.precision)
     _report_training(run, settings, history)
     provenance = Provenance.of(history, corpus.origin.label)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from levinthal.workloads.implementation import ImplementationSettings
 from levinthal.workloads.rgn.targets import CASP12_TARGETS
+from levinthal.workloads.training.resuming import CheckpointInterval
 
 
 class RGNSettings(ImplementationSettings):
@@ -42,6 +43,7 @@ class RGNSettings(ImplementationSettings):
     batch_size: int = Field(default=16, ge=1, description="Proteins of a training step, over all ranks.")
     max_length: int = Field(default=700, ge=20, description="Longer records are left out of training.")
     validation_interval: int = Field(default=100, ge=1, description="Steps between validations.")
+    checkpoint_interval: CheckpointInterval = 0
     target_drmsd: float = Field(
         default=5.0, gt=0.0, description="Validation dRMSD in A to reach; the clock of time to target stops there."
     )
@@ -89,7 +91,7 @@ class RGNSettings(ImplementationSettings):
             "timings": 10,
         },
     }
-    free_keys: ClassVar[frozenset[str]] = frozenset({"deterministic", "implementation", "ranks"})
+    free_keys: ClassVar[frozenset[str]] = frozenset({"checkpoint_interval", "deterministic", "implementation", "ranks"})
 
     @model_validator(mode="after")
     def _fit_together(self) -> RGNSettings:

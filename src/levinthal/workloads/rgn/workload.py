@@ -13,22 +13,30 @@ from typing import ClassVar
 import torch
 
 from levinthal.files.checksums import digest_of
-from levinthal.harness import Rank, Run, ScalingCase, Settings
+from levinthal.harness import Choice, Rank, Run, ScalingCase, Settings
 from levinthal.harness.contract.seeds import low_bits
 from levinthal.harness.contract.workload import MainFigure
 from levinthal.kernels.choice import choose
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.rgn.data.corpus import Corpus, read_corpus
-from levinthal.workloads.rgn.learning import Learned, learn, report_updates, training_arithmetic, training_settings
+from levinthal.workloads.rgn.learning import (
+    Learned,
+    learn,
+    report_updates,
+    training_arithmetic,
+    training_folder,
+    training_settings,
+)
 from levinthal.workloads.rgn.model.config import PRESETS
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.prediction.quality import measure_quality
 from levinthal.workloads.rgn.prediction.requests import read_requests, warning_of, write_predictions
 from levinthal.workloads.rgn.prediction.timing import measure_time, targets_of
 from levinthal.workloads.rgn.settings import RGNSettings
-from levinthal.workloads.rgn.training.scaling import CASES, RGNTrainer, store_records
+from levinthal.workloads.rgn.training.scaling import CASES, RGNTrainer, choice_of_execution, store_records
 from levinthal.workloads.rgn.training.weights import load_weights
 from levinthal.workloads.training.reporting import report_arithmetic, report_peak_memory
+from levinthal.workloads.training.resuming import end_training
 
 
 class RGNWorkload:
@@ -81,16 +89,22 @@ class RGNWorkload:
         if history is not None:
             report_updates(run, history)
         report_peak_memory(run)
+        end_training(run, settings.checkpoint_interval, into=training_folder(run))
 
     def prepare_training(self, run: Run, settings: RGNSettings) -> None:
         """Make or read the records for the ranks of a scaling study."""
         store_records(run, _prepare(run, settings))
 
+    def choose_execution(self, rank: Rank, settings: RGNSettings) -> Choice:
+        """Return precision and implementation for the ranks of a scaling study."""
+        choose(settings.implementation)
+        return choice_of_execution(rank)
+
     def trainer(self, rank: Rank, settings: RGNSettings) -> RGNTrainer:
         """Return the trainer of one rank."""
         choose(settings.implementation)
         seed = low_bits(rank.seed)
-        how = training_settings(settings, seed=seed, precision=rank.precision)
+        how = training_settings(settings, seed=seed, precision=str(rank.choice["precision"]))
         return RGNTrainer(rank, RGNModel(PRESETS[settings.preset], seed=seed), how, settings.max_length)
 
 

@@ -162,7 +162,7 @@ def _measure(run: Run, study: StudyResult, *, spread: bool) -> list[PolicyCompar
             at_most=_KINETIC_TOLERANCE,
             advice="simulate longer: more steps; or begin from a structure that is minimised",
         )
-    empty = sum(not coverage_at(outcome, "core-seconds", study.budgets["core-seconds"]) for outcome in every)
+    empty = sum(not coverage_at(outcome, study.cost, study.budgets[study.cost]) for outcome in every)
     advice = "raise core_seconds or steps, or lower chunk_steps"
     run.gate("campaigns without a frame", float(empty), at_most=0.0, advice=advice)
     if study.system.molecule is not None:
@@ -171,5 +171,5 @@ def _measure(run: Run, study: StudyResult, *, spread: bool) -> list[PolicyCompar
         run.gate("frames in which bonded residues are apart", broken, at_most=0.0, kind="sanity", advice=advice)
     divergence = {cost: study.divergences(cost) for cost in study.budgets}
     comparisons = compare_all(study, divergence, run.seed_for("bootstrap", bits=31))
-    report_study(run, study, comparisons, divergence["core-seconds"], spread=spread)
+    report_study(run, study, comparisons, divergence[study.cost], spread=spread)
     return comparisons

@@ -55,6 +55,17 @@ def test_bond_orders_charges_and_hydrogens_come_back(tmp_path, smiles, given):
     np.testing.assert_allclose(places[ligand.mol_block_atoms], ligand.source_coordinates_angstrom, atol=1e-3)
 
 
+def test_of_the_poses_of_a_docking_program_the_first_is_taken_with_its_bond_orders(tmp_path):
+    text, isomer = pdbqt_of("CC(=O)Nc1ccc(O)cc1", remarks=True)
+    (tmp_path / "x.pdbqt").write_text("".join(f"MODEL {k}\n{text}ENDMDL\n" for k in (1, 2, 3)))
+    ligand = prepare_ligand(tmp_path / "x.pdbqt")
+    assert canonical(ligand.mol_block) == isomer
+    assert ligand.warnings == ("model 1 of 3 taken",)
+    (tmp_path / "y.pdbqt").write_text(f"{text}{text}")
+    with pytest.raises(DataError, match="a second ROOT begins another ligand"):
+        prepare_ligand(tmp_path / "y.pdbqt")
+
+
 def test_without_a_template_poses_are_marked(tmp_path):
     text, _ = pdbqt_of("C[NH+]1CCN(Cc2ccccc2)CC1", remarks=False)
     (tmp_path / "x.pdbqt").write_text(text)

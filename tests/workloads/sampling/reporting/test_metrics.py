@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from levinthal.simulation.analysis.ratios import PolicyRatio
-from levinthal.workloads.sampling.reporting.metrics import report_comparisons, report_ratios
+from levinthal.workloads.sampling.reporting.metrics import report_controls, report_ratios
 from levinthal.workloads.sampling.study.comparison import PolicyComparison
 
 
@@ -20,9 +20,6 @@ class Told:
 
     def metric(self, name, value, **_):
         self.metrics.append((name, value))
-
-    def comparison(self, *_, **__):
-        pass
 
 
 def compared(candidate, baseline, value, low, high, verdict):
@@ -40,7 +37,7 @@ def compared(candidate, baseline, value, low, high, verdict):
 )
 def test_what_a_control_is_worth_is_said_in_words(value, low, high, verdict, words):
     run = Told()
-    report_comparisons(run, [compared("dbscan", "random", value, low, high, verdict)], ["plain", "random"])
+    report_controls(run, [compared("dbscan", "random", value, low, high, verdict)], ["plain", "random"])
     assert [note[: len(words)] for note in run.notes] == ([words] if words else [])
 
 

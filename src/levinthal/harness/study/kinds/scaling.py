@@ -2,7 +2,7 @@
 
 A point (case, batch size, number of ranks) is a torchrun of its own. Speed-up and efficiency are ratios of points of
 the same repeat, minutes apart on the same machine. How to compute where that is left open (precision, implementation)
-is measured once a case and the same for all its points.
+is measured once a case and the same for all its points, as are the threads of a rank.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from levinthal.errors import UsageError
 from levinthal.harness.contract.settings import Settings
 from levinthal.harness.contract.trains import CHOICE, PREPARED, Chooses, Prepared, Trains
 from levinthal.harness.contract.workload import Workload
+from levinthal.harness.engines.ranks import threads_of_rank
 from levinthal.harness.results.grid import Axis, Choice, Drawing, Point, StudyPlan
 from levinthal.harness.results.result import Result
 from levinthal.harness.results.store import read_json, validated
@@ -191,15 +192,17 @@ class ScalingStudy(Study[PointRecord]):
     # -- measuring
 
     def chosen_by(self) -> tuple[str, ...]:
-        """Choose how to compute once a case, where that is the workload's to choose."""
-        return (_CASE,) if isinstance(self.workload, Chooses) else ()
+        """Choose how to compute once a case."""
+        return (_CASE,)
 
     def choice_file(self, bench: Bench, labels: Point) -> Path:
         """Return the file with the data of the case, where the ranks of any line find it."""
         return bench.terms.folder / _DATA / str(labels[_CASE]) / CHOICE
 
     def choose(self, bench: Bench, labels: Point, file: Path) -> Choice:
-        """Let the fewest ranks choose, at the case's largest batch."""
+        """Let the fewest ranks choose, at the case's largest batch; without them what is not the workload's to say."""
+        if not isinstance(self.workload, Chooses):
+            return Choice(taken={"threads": self._threads(bench.terms)})
         points = [point for point in bench.plan.points() if point.on(_CASE) == labels]
         largest = max(points, key=lambda point: (int(point[self.batch_axis]), -int(point[_RANKS])))
         with bench.run.phase(f"{labels[_CASE]}, choice"):
@@ -227,13 +230,22 @@ class ScalingStudy(Study[PointRecord]):
             case=str(point[_CASE]),
             batch_size=self._items_of_a_step(point),
             n_ranks=n_ranks,
-            n_nodes=self.options.nodes if n_ranks >= self.options.nodes else 1,
+            n_nodes=self._nodes(n_ranks),
+            threads=self._threads(terms),
             seconds=self.options.seconds,
             seed=terms.seed,
             device=terms.device,
             precision=terms.precision,
             folder=terms.folder / _DATA / str(point[_CASE]),
         )
+
+    def _nodes(self, n_ranks: int) -> int:
+        return self.options.nodes if n_ranks >= self.options.nodes else 1
+
+    def _threads(self, terms: Terms) -> int:
+        """Return the threads of a rank, the same whatever the number of ranks: as many as the most of them can have."""
+        most = max(self.world_sizes)
+        return threads_of_rank(terms.device, -(-most // self._nodes(most)))
 
     # -- saying
 

@@ -26,7 +26,8 @@ class RankedTraining:
     case : str
     batch_size : int
         Items of a step, over all ranks.
-    n_ranks, n_nodes : int
+    n_ranks, n_nodes, threads : int
+        Threads are those of a rank.
     seconds : float
         How long steps are timed at least.
     seed : int
@@ -43,6 +44,7 @@ class RankedTraining:
     batch_size: int
     n_ranks: int
     n_nodes: int
+    threads: int
     seconds: float
     seed: int
     device: str
@@ -58,7 +60,8 @@ class RankedTraining:
                 words += ["--set", f"{key}={','.join(map(str, value)) if isinstance(value, list) else value}"]
         options = {
             "case": self.case, "batch-size": self.batch_size, "seed": self.seed, "device": self.device,
-            "precision": self.precision, "seconds": self.seconds, "folder": self.folder, "out": out,
+            "precision": self.precision, "threads": self.threads, "seconds": self.seconds, "folder": self.folder,
+            "out": out,
         }  # fmt: skip
         return words + [word for option, given in options.items() for word in (f"--{option}", str(given))]
 
@@ -75,11 +78,11 @@ class RankedTraining:
             They have not; a user's mistake is told as they told it, and so is a full disk.
         """
         log_file = out.with_suffix(".log")
-        said = ""
+        said, words, threads = "", [*self.arguments(out), *more], self.threads
         with as_write_error(log_file):
             log = log_file.open("wb")
         with log:
-            launcher = start_ranks(self.n_ranks, PROGRAM, [*self.arguments(out), *more], n_nodes=self.n_nodes, log=log)
+            launcher = start_ranks(self.n_ranks, PROGRAM, words, n_nodes=self.n_nodes, threads=threads, log=log)
             try:
                 said, _ = launcher.communicate()
             finally:

@@ -24,7 +24,7 @@ from levinthal.harness.contract.run import Run
 from levinthal.harness.contract.settings import Settings, make_settings, parse_assignments
 from levinthal.harness.contract.trains import CHOICE, PREPARED, Chooses, Prepared, Rank, Trainer, Trains
 from levinthal.harness.engines.processes import die_with_parent
-from levinthal.harness.engines.ranks import device_of_rank, end_rank, pin_rank
+from levinthal.harness.engines.ranks import device_of_rank, end_rank, pin_rank, threads_of_rank
 from levinthal.harness.results.events import EVENTS_FILE, EventLog
 from levinthal.harness.results.grid import Choice
 from levinthal.harness.results.store import read_json, validated
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     if "RANK" not in os.environ:
         sys.exit("start this with torch.distributed.run: levinthal scale --dry-run prints whole lines")
-    die_with_parent()
+    die_with_parent()  # where a person's own torchrun started it: under ours it does already
     try:
         _measure(options)
     except Exception as error:
@@ -52,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _measure(options: argparse.Namespace) -> None:
+    import torch
     from torch import distributed
 
     workload = load_workload(options.workload)
@@ -61,8 +62,6 @@ def _measure(options: argparse.Namespace) -> None:
     settings = make_settings(workload.Settings, options.size, {**overrides, "batch_size": options.batch_size})
     place = device_of_rank(options.device)
     if place.type == "cuda":
-        import torch
-
         torch.cuda.set_device(place)
     distributed.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
@@ -71,6 +70,8 @@ def _measure(options: argparse.Namespace) -> None:
             _prepare(workload, settings, options)
         distributed.barrier()
         sharing = pin_rank() if place.type == "cpu" else 0
+        threads = options.threads or threads_of_rank(place.type, int(os.environ["LOCAL_WORLD_SIZE"]))
+        torch.set_num_threads(threads)
         rank = Rank(
             rank=distributed.get_rank(),
             n_ranks=distributed.get_world_size(),
@@ -80,7 +81,7 @@ def _measure(options: argparse.Namespace) -> None:
             folder=options.folder,
         )
         if isinstance(workload, Chooses):
-            rank = _with_choice(workload, rank, settings)
+            rank = _with_choice(workload, rank, settings, threads)
         if options.choose:
             return
         trainer = workload.trainer(rank, settings)
@@ -114,14 +115,15 @@ def _prepare(workload: Trains, settings: Settings, options: argparse.Namespace) 
     write_whole(options.folder / PREPARED, prepared.model_dump_json(indent=1) + "\n")
 
 
-def _with_choice(workload: Chooses, rank: Rank, settings: Settings) -> Rank:
+def _with_choice(workload: Chooses, rank: Rank, settings: Settings, threads: int) -> Rank:
     """Return the rank with the choice of its case, which the first one makes where there is none yet."""
     from torch import distributed
 
     file = rank.folder / CHOICE
-    asked = {"precision": rank.precision, "device": rank.device.type}
+    asked = {"precision": rank.precision, "device": rank.device.type, "threads": threads}
     if rank.rank == 0 and not (file.exists() and _choice(file).asked == asked):
-        choice = workload.choose_execution(rank, settings).model_copy(update={"asked": asked})
+        choice = workload.choose_execution(rank, settings)
+        choice = choice.model_copy(update={"asked": asked, "taken": {**choice.taken, "threads": threads}})
         write_whole(file, choice.model_dump_json(indent=1) + "\n")
     distributed.barrier()
     return replace(rank, choice=_choice(file).taken)
@@ -236,6 +238,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, required=True, help="items of a step, over all ranks")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
+    parser.add_argument("--threads", type=int, help="of a rank; by default one on a CPU, its part of the cores else")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=5.0, help="how long steps are timed at least")
     parser.add_argument("--folder", type=Path, required=True, help="where the data are, or are prepared")

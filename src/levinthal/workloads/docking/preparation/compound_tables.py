@@ -123,7 +123,11 @@ def _split(line: str, separator: str | None) -> list[str]:
         return line.split()
     if separator == "\t":
         return [field.strip() for field in line.split("\t")]
-    return [field.strip() for field in next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])]
+    try:
+        fields = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    except csv.Error:  # a field of 128 KiB: it will be refused as SMILES
+        fields = [line]
+    return [field.strip() for field in fields]
 
 
 def _without_extension(line: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ is refused.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from levinthal.errors import DataError
@@ -121,11 +122,12 @@ def _protonate_rings(molecule: Any, name: str) -> None:
 
 def _against_charges(molecule: Any, record: str) -> list[str]:
     """Compare the formal charge with the sum of the partial charges, where the file has these."""
-    charges = [atom.GetDoubleProp("_TriposPartialCharge") for atom in molecule.GetAtoms() if _has_charge(atom)]
-    whole = round(sum(charges))
+    charges = [_partial_charge(atom) for atom in molecule.GetAtoms()]
     formal = sum(atom.GetFormalCharge() for atom in molecule.GetAtoms())
-    known = len(charges) == molecule.GetNumAtoms() and any(charges) and "NO_CHARGES" not in record
-    if known and abs(sum(charges) - whole) < _NEARLY_WHOLE and whole != formal:
+    total = sum(charges)
+    whole = round(total) if math.isfinite(total) else formal
+    known = any(charges) and "NO_CHARGES" not in record
+    if known and abs(total - whole) < _NEARLY_WHOLE and whole != formal:
         return [
             f"its atom types and bonds give the charge {formal:+d}, its partial charges {whole:+d}: it is docked with "
             f"{formal:+d}; give SDF or SMILES of the state that is meant"
@@ -133,5 +135,9 @@ def _against_charges(molecule: Any, record: str) -> list[str]:
     return []
 
 
-def _has_charge(atom: Any) -> bool:
-    return bool(atom.HasProp("_TriposPartialCharge"))
+def _partial_charge(atom: Any) -> float:
+    """Return what stands in the last column of an atom's line; not a number where it is none."""
+    try:
+        return float(atom.GetPropsAsDict().get("_TriposPartialCharge", math.nan))
+    except ValueError:
+        return math.nan

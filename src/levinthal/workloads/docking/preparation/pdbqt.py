@@ -135,6 +135,9 @@ def ligand_from_pdbqt(text: str, name: str) -> Ligand:
     places, types = _places(atoms), _types(atoms)
     check_apart(places, name)
     bonds = find_bonds(types, places)
+    alone = np.setdiff1d(np.arange(len(atoms)), bonds)
+    if len(alone) and len(atoms) > 1:
+        raise DataError(f"{name}: atom {atoms[alone[0]].name} is bonded to nothing: fix its coordinates")
     elements = tuple(ELEMENTS[kind] for kind in types)
     heavy = np.array([element != "H" for element in elements])
     if not heavy.any():

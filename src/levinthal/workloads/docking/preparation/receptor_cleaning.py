@@ -93,6 +93,10 @@ def clean(found: ProteinFile, *, keep_waters: bool) -> CleanedReceptor:
         raise DataError(f"{name} holds no protein: name a file with standard amino acids")
     if n_protein > _MOST_RESIDUES:
         raise DataError(f"{name} has {n_protein} residues, more than {_MOST_RESIDUES}: cut it around the pocket")
+    if found.alone:
+        cleaned.warnings.append(
+            f"bonded to no other residue, and kept as pieces of the protein: {listed(list(found.alone))}"
+        )
     _check_backbones(cleaned, name)
     _sort_others(found, cleaned, keep_waters)
     if len(cleaned.chains) > _MOST_CHAINS:

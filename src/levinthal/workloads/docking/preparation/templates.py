@@ -56,9 +56,9 @@ def with_bond_orders(ligand: Ligand, text: str, template: str = "") -> Ligand:
 
 
 def _remarked(text: str) -> str:
-    """Return the SMILES that meeko left in a file; none where it has several molecules."""
+    """Return the SMILES that meeko left in a file, in each model of it; none where there are several."""
     lines = [line for line in text.split("\n") if line.startswith(_REMARK) and not line.startswith(f"{_REMARK}IDX")]
-    return lines[0].removeprefix(_REMARK).strip() if len(lines) == 1 else ""
+    return lines[0].removeprefix(_REMARK).strip() if len(set(lines)) == 1 else ""
 
 
 @dataclass(frozen=True)
@@ -200,6 +200,8 @@ def _built(pattern: Any, ligand: Ligand, match: _Match) -> tuple[Any, dict[int, 
                 where[child] = molecule.AddAtom(Chem.Atom("H"))
                 molecule.AddBond(where[parent], where[child], Chem.BondType.SINGLE)
                 molecule.GetConformer().SetAtomPosition(where[child], places[child].tolist())
+    if len(where) < len(ligand.types):
+        raise DataError(f"{name}: a hydrogen is bonded to no heavy atom: {FIX}")
     made = molecule.GetMol()
     sanitise(made, f"{name} with the bonds of template")
     with refusing(f"{name}: hydrogens cannot be added", FIX):

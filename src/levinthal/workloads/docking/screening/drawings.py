@@ -16,6 +16,7 @@ N_DRAWN = 12
 _A_ROW = 4
 _WIDTH, _PICTURE, _HEIGHT = 210, 140, 214
 _LONGEST_NAME = 28
+_BOND = 26
 _SHAPE = re.compile(r"<(path|rect|ellipse|circle|polygon|polyline|line)\b([^<>]*?)/?>")
 _ATTRIBUTE = re.compile(r"([a-z0-9-]+)='([^'\"<>&]*)'")
 _STYLES = frozenset(
@@ -84,7 +85,8 @@ def formula(mol_block: str, width: int, height: int) -> str:
             molecule = Chem.MolFromMolBlock(mol_block)
             rdDepictor.Compute2DCoords(molecule)
             canvas: Any = rdMolDraw2D.MolDraw2DSVG(width, height)
-            canvas.drawOptions().clearBackground = False
+            options = canvas.drawOptions()
+            options.clearBackground, options.fixedBondLength = False, _BOND
             rdMolDraw2D.PrepareAndDrawMolecule(canvas, molecule)
             canvas.FinishDrawing()
             drawn = canvas.GetDrawingText()

@@ -26,7 +26,7 @@ from levinthal.workloads.docking.settings import DockingSettings
 from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
 
 _SEARCH = RandomRestarts(n_drawn=2048, n_starts=512, n_last=32, n_poses=3)
-_MOST_NOTES = 5
+_MOST_NOTES, _MOST_NAMED = 5, 3
 
 
 def screen_library(run: Run, settings: DockingSettings, inputs: Inputs) -> None:
@@ -86,6 +86,9 @@ def _report(run: Run, screening: Screening, ranked: Mapping[str, Enrichment | No
                 name, value, unit="1", better="higher", kind="quality", reason=why,
                 labels={**labels, "ranking": ranking},
             )  # fmt: skip
+    if screening.hits:
+        first = ", ".join(f"{hit.entry.name} ({hit.affinity_kcal_mol:.2f})" for hit in screening.hits[:_MOST_NAMED])
+        run.note(f"Best of {len(screening.hits)} compounds, in kcal/mol: {first}.")
     run.note("Each compound was docked in one conformer, as a rigid body.")
     for failure in screening.failures[:_MOST_NOTES]:
         run.note(f"{failure.name} was left out: {failure.reason}.")

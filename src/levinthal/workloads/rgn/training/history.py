@@ -92,6 +92,8 @@ class History:
         Seconds of training, validations and checkpoints included.
     stopped_by : {"steps", "epochs", "time", "target", "caller"}
         What ended it.
+    resumed_at : int
+        Steps that an earlier process had taken; 0 where training was not resumed.
     """
 
     steps: tuple[Step, ...]
@@ -99,6 +101,7 @@ class History:
     precision: str
     elapsed_s: float
     stopped_by: str
+    resumed_at: int = 0
 
     def column(self, name: str) -> npt.NDArray[np.float64]:
         """Return a field of all steps."""
@@ -163,7 +166,7 @@ class History:
             "best_step": None if best is None else best.step,
         }
         finite = {k: None if v is None or not math.isfinite(v) else v for k, v in figures.items()}
-        return {**finite, "precision": self.precision, "stopped_by": self.stopped_by}
+        return {**finite, "precision": self.precision, "stopped_by": self.stopped_by, "resumed_at": self.resumed_at}
 
 
 def steps_as_rows(steps: Iterable[Step]) -> npt.NDArray[np.float64]:

@@ -94,7 +94,7 @@ class _Loop:
         self.steps: list[Step] = []
         self.validations: list[Validation] = []
         self._before_s, self._start_s = 0.0, time.perf_counter()
-        self._kept_at = -1
+        self._kept_at, self._resumed_at = -1, 0
 
     @property
     def elapsed_s(self) -> float:
@@ -119,7 +119,11 @@ class _Loop:
             interval = settings.checkpoint_interval
             if (due if interval is None else step.step % interval == 0) or stopped_by is not None:
                 self._write()
-        return History(tuple(self.steps), tuple(self.validations), stepper.precision, self.elapsed_s, stopped_by)
+        return self._history(stopped_by)
+
+    def _history(self, stopped_by: str) -> History:
+        steps, validations = tuple(self.steps), tuple(self.validations)
+        return History(steps, validations, self.stepper.precision, self.elapsed_s, stopped_by, self._resumed_at)
 
     def _limit_reached(self) -> str | None:
         settings = self.settings
@@ -154,8 +158,7 @@ class _Loop:
         return held_out
 
     def _provenance(self) -> Provenance:
-        history = History(tuple(self.steps), tuple(self.validations), self.stepper.precision, self.elapsed_s, "caller")
-        return Provenance.of(history, self.stepper.train_set.label)
+        return Provenance.of(self._history("caller"), self.stepper.train_set.label)
 
     def _fingerprint(self) -> dict[str, Any]:
         known = self.settings.to_dict()
@@ -192,3 +195,4 @@ class _Loop:
         stepper.taken, stepper.epoch, stepper.next_batch = len(progress.steps), progress.epoch, progress.next_batch
         self.steps, self.validations = list(progress.steps), list(progress.validations)
         self._before_s, self._start_s, self._kept_at = progress.elapsed_s, time.perf_counter(), stepper.taken
+        self._resumed_at = stepper.taken

@@ -37,7 +37,7 @@ from levinthal.workloads.rgn.training.history import FORM, History, Step, Valida
 from levinthal.workloads.rgn.training.loop import train
 from levinthal.workloads.rgn.training.settings import TrainingSettings
 from levinthal.workloads.rgn.training.weights import Provenance, load_weights, save_weights
-from levinthal.workloads.training.checkpoint import Keeping, load_checkpoint
+from levinthal.workloads.training.checkpoint import ForeignCheckpointError, Keeping, load_checkpoint
 
 WEIGHTS = "weights.safetensors"
 """File in the output folder that holds the weights at the end of training."""
@@ -118,7 +118,7 @@ def train_on_ranks(
     Raises
     ------
     LevinthalError
-        What went wrong in a rank; its log is in `training.out`.
+        What went wrong in a rank (`ForeignCheckpointError` as for `train`); its log is in `training.out`.
     """
     if n_ranks < 1:
         raise UsageError(f"ranks is {n_ranks}: it must be at least 1")
@@ -132,7 +132,7 @@ def train_on_ranks(
         try:
             assert launcher.stdout is not None
             for line in launcher.stdout:
-                error = error or from_line(line)
+                error = error or from_line(line, ForeignCheckpointError)
                 _report(line, on_step, on_validation)
             status = launcher.wait()
         finally:
@@ -142,7 +142,8 @@ def train_on_ranks(
     model, _ = load_weights(out / WEIGHTS)
     kept = load_checkpoint(out, FORM).progress
     summary = json.loads((out / _SUMMARY).read_text())
-    history = History(kept.steps, kept.validations, summary["precision"], summary["elapsed_s"], summary["stopped_by"])
+    told = (summary[name] for name in ("precision", "elapsed_s", "stopped_by", "resumed_at"))
+    history = History(kept.steps, kept.validations, *told)
     return model, history
 
 
@@ -236,7 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if "RANK" not in os.environ:
         sys.exit("start this with torch.distributed.run, or give --ranks N")
-    die_with_parent()
+    die_with_parent()  # where a person's own torchrun started it: under ours it does already
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         _train_as_rank(options)

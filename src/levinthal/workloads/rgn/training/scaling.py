@@ -11,14 +11,15 @@ from torch import Tensor
 
 from levinthal.errors import DataError
 from levinthal.files.writing import write_whole
-from levinthal.harness import Rank, Run, ScalingCase
+from levinthal.harness import Choice, Rank, Run, ScalingCase
 from levinthal.harness.results.store import read_json
+from levinthal.kernels.choice import kernels_allowed
 from levinthal.proteins.records.cache import RecordCache
 from levinthal.workloads.rgn.data.corpus import Corpus
 from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.training.settings import TrainingSettings
-from levinthal.workloads.rgn.training.stepper import Stepper
+from levinthal.workloads.rgn.training.stepper import Stepper, precision_on
 
 CASES = MappingProxyType({"families": ScalingCase({}, (16, 64))})
 """A single panel: the size of a problem lies in the records, which are those of the settings."""
@@ -30,6 +31,13 @@ def store_records(run: Run, corpus: Corpus) -> None:
     """Leave in `run.folder` where the training records are."""
     about = {"path": str(corpus.train.path), "label": corpus.origin.label}
     write_whole(run.folder / _RECORDS, json.dumps(about) + "\n")
+
+
+def choice_of_execution(rank: Rank) -> Choice:
+    """Return precision and implementation, which follow from the device and from what was asked for."""
+    compiled = kernels_allowed() and rank.device.type == "cpu"
+    precision = precision_on(rank.device, rank.precision)
+    return Choice(taken={"precision": precision, "implementation": "kernels" if compiled else "torch"})
 
 
 class RGNTrainer:
@@ -58,7 +66,7 @@ class RGNTrainer:
             raise DataError(f"a batch of {settings.batch_size} of {self.n_items} proteins: choose a smaller batch")
         self._stepper = Stepper(model.to(rank.device), train_set, settings)
         self._n_ranks = rank.n_ranks
-        self.execution = f"{self._stepper.precision} torch"
+        self.execution = f"{self._stepper.precision} {rank.choice['implementation']}"
 
     @property
     def loading_s(self) -> float:

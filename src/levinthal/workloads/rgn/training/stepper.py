@@ -58,7 +58,7 @@ class Stepper:
     def __init__(self, model: RGNModel, train_set: ProteinSet, settings: TrainingSettings) -> None:
         self.model, self.train_set, self.settings = model, train_set, settings
         self.device = device_of(model)
-        self.precision = _precision_on(self.device, settings.precision)
+        self.precision = precision_on(self.device, settings.precision)
         self.rank, self.n_ranks = rank_and_size()
         self.adam = Adam(model.named_parameters(), settings.optimiser)
         self.taken, self.epoch, self.next_batch = 0, 0, 0
@@ -182,7 +182,14 @@ class Stepper:
         return max(by_steps, by_epochs)
 
 
-def _precision_on(device: torch.device, precision: str) -> Literal["fp32", "bf16"]:
+def precision_on(device: torch.device, precision: str) -> Literal["fp32", "bf16"]:
+    """Return the precision of layers on a device where `auto`, `fp32` or `bf16` was asked for.
+
+    Raises
+    ------
+    UsageError
+        The device has no bf16.
+    """
     has_bf16 = device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported())
     if precision == "bf16" and not has_bf16:
         raise UsageError("this device has no bf16: choose precision fp32")

@@ -78,7 +78,7 @@ class CampaignWriter:
         self._open: list[int] = []
         with as_write_error(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+            self._lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
         self._open.append(self._lock)
         try:
             with as_write_error(self.folder):
@@ -121,8 +121,8 @@ class CampaignWriter:
         self.n_frames = chunks[-1].first_frame + chunks[-1].n_frames if chunks else 0
         check_whole(self.folder, self.header, self.n_frames)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._frames = os.open(self.folder / FRAMES, flags, 0o644)
-        self._states = os.open(self.folder / STATES, flags, 0o644)
+        self._frames = os.open(self.folder / FRAMES, flags, 0o666)
+        self._states = os.open(self.folder / STATES, flags, 0o666)
         self._open += [self._frames, self._states]
         os.ftruncate(self._frames, self.n_frames * 4 * int(np.prod(self.header.frame_shape)))
         os.ftruncate(self._states, self.n_frames * 8 * self.header.state_width)

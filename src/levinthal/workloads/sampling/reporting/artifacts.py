@@ -66,7 +66,8 @@ def present(
     """
     system, outcomes, leader = study.system, study.outcomes, study.leader
     labels, event = system.observables.labels, system.observables.event
-    budget = study.budgets["core-seconds"]
+    cost = study.cost
+    budget = study.budgets[cost]
     if comparisons:
         run.artifact(
             "ratios.svg",
@@ -76,13 +77,11 @@ def present(
         )
     run.artifact(
         "coverage.svg",
-        coverage_figure(outcomes, "core-seconds", budget),
+        coverage_figure(outcomes, cost, budget),
         "Cells of the frozen discretisation seen, mean over campaigns; the bands hold the middle half of them.",
     )
     if event:
-        run.artifact(
-            "arrivals.svg", arrival_figure(outcomes, "core-seconds", budget, event), f"Campaigns in which {event}."
-        )
+        run.artifact("arrivals.svg", arrival_figure(outcomes, cost, budget, event), f"Campaigns in which {event}.")
     free_energies = _free_energies(study)
     for policy, (_, weights) in free_energies.items():
         run.metric(
@@ -97,16 +96,18 @@ def present(
     )
     firsts = [side[0] for side in outcomes.values()]
     run.artifact(
-        "time_series.svg", time_series_figure(firsts, labels), "The first campaign of each policy, frame by frame."
+        "time_series.svg",
+        time_series_figure(firsts, cost, labels),
+        "The first campaign of each policy, frame by frame.",
     )
     run.artifact(
         "lineage.svg",
-        lineage_figure(outcomes[leader][0], labels[0]),
+        lineage_figure(outcomes[leader][0], cost, labels[0]),
         f"Lineage of the first campaign of {leader}; frames that meet the event are green.",
     )
     folder = campaign_folder(run.kept / "campaigns", leader, 0)
     record, outcome = CampaignRecord(folder), outcomes[leader][0]
-    _show_latent(run, campaign, labels[0], record, outcome)
+    _show_latent(run, campaign, study, record)
     for policy in outcomes:
         _report_decisions(run, policy, CampaignRecord(campaign_folder(run.kept / "campaigns", policy, 0)))
     _write_structures(run, system, record, outcome, best_structures)
@@ -129,8 +130,9 @@ def _free_energies(study: StudyResult) -> dict[str, tuple[np.ndarray, np.ndarray
     return panels
 
 
-def _show_latent(run: Run, campaign: CampaignSettings, label: str, record: CampaignRecord, outcome: Outcome) -> None:
+def _show_latent(run: Run, campaign: CampaignSettings, study: StudyResult, record: CampaignRecord) -> None:
     """Embed the first campaign's frames by a model of all of them: the space, and what it knows of slow motion."""
+    outcome = study.outcomes[study.leader][0]
     if not record.header.learner or outcome.n_frames < campaign.first_training_frames:
         return
     learner = make_learner(campaign.learner, **learner_options(campaign))
@@ -141,10 +143,10 @@ def _show_latent(run: Run, campaign: CampaignSettings, label: str, record: Campa
         "latent.svg",
         latent_figure(
             latent,
-            outcome.core_s,
-            outcome.values[:, 0],
+            outcome,
+            study.cost,
             restarts,
-            label,
+            study.system.observables.labels[0],
             run.seed_for("dots", bits=31),
         ),
         f"The latent space of {campaign.learner} growing over the first campaign of {outcome.policy}; crosses are "

@@ -10,7 +10,7 @@ import numpy as np
 from levinthal.arrays import Doubles, Floats, Integers, Mask, Singles
 from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
 from levinthal.workloads.sampling.study.comparison import PolicyComparison
-from levinthal.workloads.sampling.study.evaluation import Cost, coverage_curve, first_arrival
+from levinthal.workloads.sampling.study.evaluation import Cost, coverage_curve, first_arrival, prices
 from levinthal.workloads.sampling.study.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -160,8 +160,8 @@ def free_energy_grid(values: Floats, weights: Doubles, edges: Sequence[Doubles])
 
 def latent_figure(
     latent: Floats,
-    prices: Doubles,
-    values: Floats,
+    outcome: Outcome,
+    cost: Cost,
     restarts: Integers,
     label: str,
     seed: int,
@@ -172,10 +172,10 @@ def latent_figure(
     ----------
     latent : ndarray, shape (n_frames, d)
         By one model, so that the three pictures are of one space; turned to its principal axes.
-    prices : ndarray, shape (n_frames,)
-        Core-seconds spent when each frame came.
-    values : ndarray, shape (n_frames,)
-        What colours the frames.
+    outcome : Outcome
+        The campaign; its first coordinate colours the frames.
+    cost : {"core-seconds", "steps"}
+        What the budget is of.
     restarts : ndarray of int64
         Frames that were restarted from.
     label : str
@@ -190,59 +190,60 @@ def latent_figure(
     if plane.shape[1] < 2:
         plane = np.column_stack([plane, np.zeros(len(plane))])
     shown = np.random.default_rng(seed).permutation(len(plane))[:_MOST_DOTS]
+    spent, values = prices(outcome, cost), outcome.values[:, 0]
     limits = (float(np.min(values)), float(np.max(values)))
     for axes, share in zip(row, (1 / 3, 2 / 3, 1.0), strict=True):
-        until = share * float(prices[-1])
-        part = shown[prices[shown] <= until]
+        until = share * float(spent[-1])
+        part = shown[spent[shown] <= until]
         dots = axes.scatter(
             *plane[part].T, c=values[part], s=5, linewidths=0, cmap="viridis", vmin=limits[0], vmax=limits[1],
             rasterized=True,
         )  # fmt: skip
-        used = restarts[prices[restarts] <= until]
+        used = restarts[spent[restarts] <= until]
         axes.plot(*plane[used].T, "x", color=PALETTE[4], markersize=4, markeredgewidth=0.9)
-        axes.set(title=f"{until:.3g} core-seconds\n{len(used)} restarts", xlabel="latent axis 1")
+        axes.set(title=f"{until:.3g} {cost}\n{len(used)} restarts", xlabel="latent axis 1")
     row[0].set_ylabel("latent axis 2")
     figure.colorbar(dots, ax=list(row), label=label)
     return svg_of(figure)
 
 
-def lineage_figure(outcome: Outcome, label: str) -> str:
+def lineage_figure(outcome: Outcome, cost: Cost, label: str) -> str:
     """Draw each segment from the frame it went on from to its end: when, and at which first coordinate."""
     figure = new_figure(7.6, 3.1)
     axes = figure.subplots()
-    prices, values = outcome.core_s, outcome.values[:, 0]
+    spent, values = prices(outcome, cost), outcome.values[:, 0]
     n_segments = len(outcome.parents)
     for segment in np.unique(np.linspace(0, n_segments - 1, min(n_segments, _MOST_LINES)).astype(np.int64)):
         frames = np.flatnonzero(outcome.segment == segment)
         if not len(frames):
             continue
         part = frames[np.unique(np.linspace(0, len(frames) - 1, 60).astype(np.int64))]
-        axes.plot(prices[part], values[part], color=PALETTE[0], linewidth=0.5, alpha=0.6, rasterized=True)
+        axes.plot(spent[part], values[part], color=PALETTE[0], linewidth=0.5, alpha=0.6, rasterized=True)
         parent = int(outcome.parents[segment])
         if parent >= 0:
             axes.plot(
-                [prices[parent], prices[frames[0]]], [values[parent], values[frames[0]]], color=PALETTE[4],
+                [spent[parent], spent[frames[0]]], [values[parent], values[frames[0]]], color=PALETTE[4],
                 linewidth=0.6, alpha=0.7, rasterized=True,
             )  # fmt: skip
     arrived = np.flatnonzero(outcome.arrived)
-    axes.plot(prices[arrived], values[arrived], ".", color=PALETTE[2], markersize=3, rasterized=True)
-    axes.set(xlabel="core-seconds", ylabel=label, title=f"{outcome.policy}: segments (blue), restarts (orange)")
+    axes.plot(spent[arrived], values[arrived], ".", color=PALETTE[2], markersize=3, rasterized=True)
+    axes.set(xlabel=cost, ylabel=label, title=f"{outcome.policy}: segments (blue), restarts (orange)")
     return svg_of(figure)
 
 
-def time_series_figure(outcomes: Sequence[Outcome], labels: tuple[str, str]) -> str:
+def time_series_figure(outcomes: Sequence[Outcome], cost: Cost, labels: tuple[str, str]) -> str:
     """Draw both coordinates of one campaign of each policy against the budget, every frame a dot."""
     figure = new_figure(7.6, 1.1 + 1.4 * len(outcomes))
     rows = figure.subplots(len(outcomes), 2, sharex=True, sharey="col", squeeze=False)
     colours = _colours([outcome.policy for outcome in outcomes])
     for row, outcome in zip(rows, outcomes, strict=True):
         chosen = np.unique(np.linspace(0, outcome.n_frames - 1, _MOST_DOTS).astype(np.int64))
+        spent = prices(outcome, cost)[chosen]
         for k, axes in enumerate(row):
             axes.plot(
-                outcome.core_s[chosen], outcome.values[chosen, k], ".", color=colours[outcome.policy], markersize=1.2,
-                rasterized=True,
-            )  # fmt: skip
+                spent, outcome.values[chosen, k], ".", color=colours[outcome.policy], markersize=1.2, rasterized=True
+            )
             axes.set_title(f"{outcome.policy}: {labels[k]}")
     for axes in rows[-1]:
-        axes.set_xlabel("core-seconds")
+        axes.set_xlabel(cost)
     return svg_of(figure)

@@ -14,18 +14,19 @@ __all__ = ["findings"]
 
 def findings(study: StudyResult) -> Iterator[str]:
     """Yield what each policy saw, whether the event was met, and where nothing was learned or restarted."""
-    budget = study.budgets["core-seconds"]
+    cost = study.cost
+    budget = study.budgets[cost]
     cells = {
-        policy: float(np.median([coverage_at(each, "core-seconds", budget) for each in side]))
+        policy: float(np.median([coverage_at(each, cost, budget) for each in side]))
         for policy, side in study.outcomes.items()
     }
     ranked = sorted(cells, key=lambda policy: -cells[policy])
     seen = ", ".join(f"{policy} {cells[policy]:g}" for policy in ranked)
     several = any(len(side) > 1 for side in study.outcomes.values())
-    yield f"Cells seen within {budget:.3g} core-seconds{', medians of the campaigns' * several}: {seen}."
+    yield f"Cells seen within {_amount(budget)} {cost}{', medians of the campaigns' * several}: {seen}."
     if event := study.system.observables.event:
         every = [outcome for side in study.outcomes.values() for outcome in side]
-        met = sum(first_arrival(outcome, "core-seconds") <= budget for outcome in every)
+        met = sum(first_arrival(outcome, cost) <= budget for outcome in every)
         yield f"{met or 'None'} of {len(every)} campaign(s) met the event ({event})."
     for policy, side in study.outcomes.items():
         if study.declared[policy].needs_model and not any(outcome.n_models for outcome in side):
@@ -35,3 +36,7 @@ def findings(study: StudyResult) -> Iterator[str]:
             )
         elif policy != study.baseline and not any(outcome.n_restarts for outcome in side):
             yield f"{policy}: no walker was restarted: this was plain simulation."
+
+
+def _amount(budget: float) -> str:
+    return f"{budget:,.0f}" if budget >= 1000 else f"{budget:.3g}"

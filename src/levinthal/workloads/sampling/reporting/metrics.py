@@ -14,6 +14,7 @@ from levinthal.simulation.analysis.first_passage import mean_recurrence
 from levinthal.workloads.sampling.reporting.findings import findings
 from levinthal.workloads.sampling.study.comparison import PolicyComparison
 from levinthal.workloads.sampling.study.evaluation import (
+    Cost,
     coverage_at,
     coverage_curve,
     first_arrival,
@@ -94,15 +95,17 @@ def report_study(
     comparisons : sequence of PolicyComparison
         Of its policies.
     divergence : mapping of str to sequence of (float, float)
-        To the reference at equal core-seconds, as frames come and reweighted; empty where there is none.
+        To the reference at equal cost, as frames come and reweighted; empty where there is none.
     spread : bool
         Whether each campaign had all workers, which then may have idled, and chunks waited for them.
     """
     run.study(study.plan)
-    report_ratios(run, comparisons, study.baseline, study.controls)
+    headline = [each for each in comparisons if each.cost == study.cost]
+    report_ratios(run, headline, study.baseline, study.controls)
     _report_found(run, study, divergence)
     _report_costs(run, study.outcomes, spread=spread)
-    report_comparisons(run, comparisons, study.controls)
+    report_comparisons(run, comparisons)
+    report_controls(run, headline, study.controls)
     for sentence in findings(study):
         run.finding(sentence)
     for policy, declared in study.declared.items():
@@ -111,20 +114,21 @@ def report_study(
 
 
 def _report_found(run: Run, study: StudyResult, divergence: Divergences) -> None:
-    """Record what each policy found, at the budget of core-seconds."""
-    budget, stationary = study.budgets["core-seconds"], study.system.stationary
+    """Record what each policy found, at equal cost."""
+    cost, stationary = study.cost, study.system.stationary
+    budget = study.budgets[cost]
     grid = np.linspace(0.0, budget, _CURVE_POINTS)
     for name, side in study.outcomes.items():
         policy = _Policy(run, name)
-        curves = [coverage_curve(outcome, "core-seconds", grid) for outcome in side]
-        run.curve("cells seen", grid, np.mean(curves, axis=0), x_name="core-seconds of a campaign",
-                  x_unit="core-second", unit="cell", labels={"policy": name})  # fmt: skip
-        policy.median("cells seen", [coverage_at(each, "core-seconds", budget) for each in side], "1", "higher")
+        curves = [coverage_curve(outcome, cost, grid) for outcome in side]
+        run.curve("cells seen", grid, np.mean(curves, axis=0), x_name=f"{cost} of a campaign",
+                  x_unit=cost.removesuffix("s"), unit="cell", labels={"policy": name})  # fmt: skip
+        policy.median("cells seen", [coverage_at(each, cost, budget) for each in side], "1", "higher")
         if stationary is not None:
             masses = [float(stationary[np.unique(outcome.cell)].sum()) for outcome in side]
             policy.median("stationary mass covered", masses, "1", "higher")
         if study.system.observables.event:
-            _report_event(policy, side, budget)
+            _report_event(policy, side, cost, budget)
         if divergence:
             plain, reweighted = zip(*divergence[name], strict=True)
             policy.median("divergence", plain, "nat", "lower", weighting="none")
@@ -136,9 +140,9 @@ def _report_found(run: Run, study: StudyResult, divergence: Divergences) -> None
             policy.median(entropy, harmonic, "J/mol/K", "higher", estimate="quasi-harmonic")
 
 
-def _report_event(policy: _Policy, side: Sequence[Outcome], budget: float) -> None:
-    arrivals = [first_arrival(outcome, "core-seconds") for outcome in side]
-    policy.samples("spent before the event", arrivals, "core-second")
+def _report_event(policy: _Policy, side: Sequence[Outcome], cost: Cost, budget: float) -> None:
+    arrivals = [first_arrival(outcome, cost) for outcome in side]
+    policy.samples("spent before the event", arrivals, cost.removesuffix("s"))
     policy.median(
         "campaigns that met the event", [float(np.mean([each <= budget for each in arrivals]))], "1", "higher"
     )
@@ -182,9 +186,9 @@ def _report_costs(run: Run, outcomes: Mapping[str, Sequence[Outcome]], *, spread
 
 
 def report_ratios(run: Run, comparisons: Sequence[PolicyComparison], baseline: str, controls: Collection[str]) -> None:
-    """Record the ratios to the baseline at equal core-seconds as figures, those of controls last."""
+    """Record the ratios to the baseline as figures, those of controls last."""
     for each in sorted(comparisons, key=lambda each: each.candidate in controls):
-        if each.baseline == baseline and each.cost == "core-seconds":
+        if each.baseline == baseline:
             run.metric(
                 each.name,
                 None if each.ratio is None else each.ratio.value,
@@ -195,8 +199,8 @@ def report_ratios(run: Run, comparisons: Sequence[PolicyComparison], baseline: s
             )
 
 
-def report_comparisons(run: Run, comparisons: Sequence[PolicyComparison], controls: Collection[str]) -> None:
-    """Record every ratio, and say in words what must not be overlooked."""
+def report_comparisons(run: Run, comparisons: Sequence[PolicyComparison]) -> None:
+    """Record every ratio."""
     for each in comparisons:
         ratio, method = each.ratio, ""
         if ratio is not None:
@@ -216,16 +220,15 @@ def report_comparisons(run: Run, comparisons: Sequence[PolicyComparison], contro
             reason=each.reason,
             labels={"cost": each.unit},
         )
-    _report_controls(run, comparisons, controls)
 
 
-def _report_controls(run: Run, comparisons: Sequence[PolicyComparison], controls: Collection[str]) -> None:
+def report_controls(run: Run, comparisons: Sequence[PolicyComparison], controls: Collection[str]) -> None:
     """Say plainly where a policy gave nothing over a control."""
     for each in comparisons:
         if each.baseline not in controls or each.candidate in controls:
             continue
         ratio = each.ratio
-        if each.cost != "core-seconds" or each.name != "effective sampling" or ratio is None:
+        if each.name != "effective sampling" or ratio is None:
             continue
         if ratio.verdict != CANNOT_TELL and ratio.value > 1.0:
             continue
@@ -234,5 +237,5 @@ def _report_controls(run: Run, comparisons: Sequence[PolicyComparison], controls
         limits = f", 95 % interval {ratio.low:.2g} to {ratio.high:.2g}" if np.isfinite(ratio.low) else ""
         run.note(
             f"The control {each.baseline} does {compared} {each.candidate}: in effective sampling at equal "
-            f"core-seconds {each.candidate} {how} the control ({ratio.value:.2g}{limits})."
+            f"{each.cost} {each.candidate} {how} the control ({ratio.value:.2g}{limits})."
         )

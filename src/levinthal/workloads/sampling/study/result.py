@@ -35,7 +35,7 @@ class StudyResult:
     baseline : str
         What other policies are compared with.
     budgets : mapping of str to float
-        What each campaign had, by cost.
+        What each campaign had, by cost; what was found is told at the first.
     reference : ndarray, shape (n_cells,), or None
         Populations to compare with.
     lag : int
@@ -49,6 +49,11 @@ class StudyResult:
     budgets: Mapping[Cost, float]
     reference: npt.NDArray[np.float64] | None
     lag: int
+
+    @property
+    def cost(self) -> Cost:
+        """The cost at which is told what campaigns found."""
+        return next(iter(self.budgets))
 
     @property
     def controls(self) -> tuple[str, ...]:
@@ -107,11 +112,14 @@ def study_result(
     campaign: CampaignSettings,
     comparison: ComparisonSettings,
 ) -> StudyResult:
-    """Put the outcomes of a study together by policy, at the budgets that its settings ask for."""
+    """Put the outcomes of a study together by policy, at the budgets that its settings ask for.
+
+    In deterministic mode that is steps alone: core-seconds are not the same twice.
+    """
     by_policy = {policy: [each for each in outcomes if each.policy == policy] for policy in declared}
     steps = 0.0 if campaign.core_seconds else campaign.steps
-    budgets: dict[Cost, float] = {
-        "core-seconds": common_budget(outcomes, "core-seconds", campaign.core_seconds),
-        "steps": common_budget(outcomes, "steps", steps),
-    }
+    asked: dict[Cost, float] = {"core-seconds": campaign.core_seconds, "steps": steps}
+    if campaign.deterministic:
+        del asked["core-seconds"]
+    budgets = {cost: common_budget(outcomes, cost, amount) for cost, amount in asked.items()}
     return StudyResult(system, by_policy, declared, comparison.baseline, budgets, reference, comparison.lag)

@@ -144,7 +144,13 @@ def _protein(receptor: Receptor) -> tuple[list[tuple[int, str, int]], str]:
                 f"ATOM  {len(atoms) % 100_000:5d} {atom if len(atom) == 4 else ' ' + atom:<4} {name.split()[0]:3} "
                 f"{_letter(chain)}{number:4d}    {x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00          {atom[0]:>2}"
             )
-    return atoms, "\n".join([*lines, "END", ""])
+    # A residue without neighbours would be taken for a ligand if no sequence named it.
+    stated = [
+        f"SEQRES   1 {line[21]}    1  {line[17:20]}"
+        for line in lines
+        if line[12:16] == " CA " and sum(other[21] == line[21] and other[12:16] == " CA " for other in lines) == 1
+    ]
+    return atoms, "\n".join([*stated, *lines, "END", ""])
 
 
 def _letter(chain: int) -> str:

@@ -6,18 +6,22 @@ random generator.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from levinthal.errors import DataError
 from levinthal.files.reading import refused
+from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
 from levinthal.workloads.docking.search.agent.policy import DockingPolicy, PolicySettings
 from levinthal.workloads.docking.search.agent.ppo import Iteration, PPOSettings, Training
+from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.training.checkpoint import CHECKPOINT, Checkpoint, Form, resume, save_checkpoint
 from levinthal.workloads.training.tensor_file import DAMAGED, below, read_tensors, write_tensors
 
@@ -59,8 +63,16 @@ def load_policy(path: str | Path, *, device: str | torch.device = "cpu") -> tupl
     return policy.to(device).eval(), dict(about) if isinstance(about, dict) else {}
 
 
-def save_training(folder: Path, training: Training, settings: PPOSettings, seed: int) -> None:
+def save_training(
+    folder: Path,
+    training: Training,
+    settings: PPOSettings,
+    seed: int,
+    environment: DockingEnvironment | None = None,
+) -> None:
     """Write the state of training to a folder, made if need be; a reader sees the old state or the new one.
+
+    Give the environment, and only a training on the same ligands, maps and episodes goes on from there.
 
     Raises
     ------
@@ -74,19 +86,26 @@ def save_training(folder: Path, training: Training, settings: PPOSettings, seed:
         if parameter in states
         for moment in _MOMENTS
     }
-    fingerprint = _fingerprint(policy, settings, seed)
+    fingerprint = _fingerprint(policy, settings, seed, environment)
     save_checkpoint(folder, _FORM, Checkpoint(fingerprint, training.history, policy.state_dict(), moments))
 
 
-def resume_training(folder: Path, training: Training, settings: PPOSettings, seed: int) -> bool:
+def resume_training(
+    folder: Path,
+    training: Training,
+    settings: PPOSettings,
+    seed: int,
+    environment: DockingEnvironment | None = None,
+) -> bool:
     """Bring a training that has just begun to the state in a folder; return whether there is one.
 
     Raises
     ------
     DataError
-        The file is damaged or (`ForeignCheckpointError`) of another architecture, other settings or another seed.
+        The file is damaged or (`ForeignCheckpointError`) of another architecture, other settings, another seed or
+        another environment.
     """
-    kept = resume(folder, _FORM, _fingerprint(training.policy, settings, seed), training.policy)
+    kept = resume(folder, _FORM, _fingerprint(training.policy, settings, seed, environment), training.policy)
     if kept is None:
         return False
     training.history = kept.progress
@@ -102,8 +121,32 @@ def resume_training(folder: Path, training: Training, settings: PPOSettings, see
     return True
 
 
-def _fingerprint(policy: DockingPolicy, settings: PPOSettings, seed: int) -> dict[str, Any]:
-    return {"architecture": policy.settings.to_dict(), "settings": asdict(settings), "seed": seed}
+def _fingerprint(
+    policy: DockingPolicy, settings: PPOSettings, seed: int, environment: DockingEnvironment | None
+) -> dict[str, Any]:
+    found = {"architecture": policy.settings.to_dict(), "settings": asdict(settings), "seed": seed}
+    if environment is not None:
+        found["environment"] = {
+            "n_each": environment.n_each,
+            **asdict(environment.settings),
+            "problems": [_checksum(problem) for problem in environment.problems],
+        }
+    return found
+
+
+def _checksum(problem: Problem) -> int:
+    """Return a checksum of the maps of a problem and of the atoms that move in them."""
+    maps, ligand = problem.grids, problem.ligand
+    value = 0
+    for part in (
+        maps.energies_kcal_mol.cpu().numpy(),
+        maps.receptor_energies_kcal_mol.cpu().numpy(),
+        np.array([*maps.low_angstrom, maps.spacing_angstrom]),
+        np.asarray(ligand.scored_template_angstrom),
+        np.asarray(ligand.scored_types, np.int64),
+    ):
+        value = zlib.crc32(np.ascontiguousarray(part).tobytes(), value)
+    return value
 
 
 _FORM: Form[list[Iteration]] = Form(

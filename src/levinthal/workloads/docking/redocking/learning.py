@@ -1,0 +1,120 @@
+"""The phase in which the workload trains its policy, where a killed repeat left off, and what it reports of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from levinthal.harness import Run
+from levinthal.harness.contract.run import OpenPhase
+from levinthal.metrics.process import process_tree_usage
+from levinthal.workloads.docking.search.agent.checkpoint import (
+    load_policy,
+    resume_training,
+    save_policy,
+    save_training,
+)
+from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
+from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings
+from levinthal.workloads.docking.search.agent.policy import DockingPolicy, TrainedPolicy
+from levinthal.workloads.docking.search.agent.ppo import Iteration, PPOSettings, Training, train
+from levinthal.workloads.docking.search.built_in.restarts import RandomRestarts
+from levinthal.workloads.docking.search.contract import Problem
+from levinthal.workloads.docking.settings import DockingSettings
+from levinthal.workloads.training.checkpoint import Keeping
+from levinthal.workloads.training.reporting import first_time, report_time_to_target
+from levinthal.workloads.training.resuming import say_where_it_went_on, train_or_go_on
+
+
+def obtain_policy(run: Run, settings: DockingSettings, problems: Sequence[Problem]) -> TrainedPolicy:
+    """Train a policy on some problems, or read the one that the settings name.
+
+    Raises
+    ------
+    DataError
+        The policy's file cannot be read.
+    """
+    episode = EpisodeSettings(horizon=settings.horizon)
+    if settings.policy:
+        policy, _ = load_policy(settings.policy, device=run.device)
+        run.note(f"The policy was not trained here but read from {settings.policy}.")
+        return TrainedPolicy(policy, episode, None)
+    if settings.training_steps == 0:
+        run.note("The policy was not trained: it moves at random.")
+        return TrainedPolicy(_new_policy(run).eval(), episode, None)
+    reach = float(np.mean([RandomRestarts().search(each).energies_kcal_mol[0] for each in problems]))
+    environment = DockingEnvironment(problems, max(1, settings.environments // len(problems)), episode)
+    cpu_before_s = process_tree_usage().cpu_s
+    with run.phase("train", total=settings.training_steps, doing="the search policy on this pocket") as phase:
+        training, resumed_at = _train(run, settings, environment, phase)
+        phase.items = sum(each.frames for each in training.history[resumed_at:])
+    cpu_s = process_tree_usage().cpu_s - cpu_before_s
+    say_where_it_went_on(run, resumed_at, settings.training_steps)
+    earlier_s = sum(each.play_s + each.learn_s for each in training.history[:resumed_at])
+    cores = cpu_s / run.duration_s("train") if resumed_at < len(training.history) else None
+    _report(run, settings, training.history, reach, earlier_s + run.duration_s("train"), cores)
+    save_policy(
+        run.folder / "policy.safetensors",
+        training.policy,
+        {"ligands": [each.ligand.name for each in problems], "iterations": len(training.history)},
+    )
+    return TrainedPolicy(training.policy.eval(), episode, earlier_s + run.duration_s("train"))
+
+
+def _new_policy(run: Run) -> DockingPolicy:
+    return DockingPolicy(seed=run.seed_for("weights", bits=31)).to(run.device)
+
+
+def _train(
+    run: Run, settings: DockingSettings, environment: DockingEnvironment, phase: OpenPhase
+) -> tuple[Training, int]:
+    """Return a finished training, and how many of its iterations an earlier try had made."""
+    how, seed = PPOSettings(iterations=settings.training_steps), run.seed_for("training", bits=31)
+
+    def fit(keep: Keeping | None) -> tuple[Training, int]:
+        training = Training.start(_new_policy(run), how)
+        if keep is not None and keep.resume:
+            resume_training(keep.folder, training, how, seed, environment)
+        resumed_at = len(training.history)
+
+        def on_iteration(training: Training) -> None:
+            phase.advance()
+            done = len(training.history)
+            if keep is not None and (done % settings.checkpoint_interval == 0 or done == how.iterations):
+                save_training(keep.folder, training, how, seed, environment)
+
+        train(training, environment, how, seed=seed, on_iteration=on_iteration)
+        return training, resumed_at
+
+    return train_or_go_on(run, settings.checkpoint_interval, fit)
+
+
+def _report(
+    run: Run,
+    settings: DockingSettings,
+    history: Sequence[Iteration],
+    reach: float,
+    duration_s: float,
+    cores: float | None,
+) -> None:
+    frames = sum(each.frames for each in history)
+    run.metric("training rate", frames / duration_s, unit="frame/s", better="higher")
+    run.metric("episodes", frames / settings.horizon / duration_s, unit="episode/s", better="higher")
+    why = "an earlier try, which was killed, had trained to the end"
+    run.metric("cores used in training", cores, unit="core", better="higher", reason=why)
+    played = sum(each.play_s for each in history)
+    run.metric("training time spent in episodes", played / duration_s, unit="1", better="higher")
+    clock = np.cumsum([each.play_s + each.learn_s for each in history])
+    best = [each.best_energy_kcal_mol for each in history]
+    why = f"episodes did not come within {settings.target:g} kcal/mol of the best known score on the maps"
+    report_time_to_target(run, first_time(clock.tolist(), best, reach + settings.target), why)
+    frames_done = np.cumsum([each.frames for each in history])
+    for what, energies in (
+        ("best of an episode, mean", best),
+        ("best known", [reach] * len(history)),
+    ):
+        run.curve(
+            "energy of the pose", frames_done, energies, x_name="frames of the training", x_unit="frame",
+            unit="kcal/mol", labels={"pose": what},
+        )  # fmt: skip
