@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,22 +11,33 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from carried import NEED_SHARED_DATA, shared_folder
 from probes import probe_environment
 
 # Neighbours on a shared machine slow examples down; that is not a failure.
 settings.register_profile("levinthal", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("levinthal")
 
-ROOT = Path(__file__).resolve().parents[1]
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Note which tests of `make test` are skipped where there is no shared data."""
+    config.stash[NEED_SHARED_DATA] = [
+        item.nodeid
+        for item in items
+        if isinstance(item, pytest.Function)
+        and "shared_data" in item.fixturenames
+        and item.get_closest_marker("slow") is None
+    ]
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Return the folder of real records, or skip the test where there is none."""
-    for candidate in (os.environ.get("LEVINTHAL_TEST_DATA"), ROOT.parent / "shared" / "data"):
-        if candidate and Path(candidate).is_dir():
-            return Path(candidate)
-    pytest.skip("no real test data: set LEVINTHAL_TEST_DATA to a folder that has it")
+    """Return the folder of real records, or skip the test: for what no package carries (`carried`) or code makes."""
+    folder = shared_folder()
+    if folder is None:
+        pytest.skip("no real test data: set LEVINTHAL_TEST_DATA to a folder that has it")
+    return folder
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A made pocket and ligand, small enough to train on in a test."""
+"""A made pocket and ligand, small enough to train on in a test; and ligands as meeko writes them."""
 
 from __future__ import annotations
 
@@ -43,6 +43,15 @@ def made_ligand(n_atoms: int = 7, seed: int = 0) -> Ligand:
         bonds=tuple((number, number + 1) for number in range(n_atoms - 1)),
         n_torsions=0.0,
     )
+
+
+def meeko_pdbqt(ligand: Ligand) -> str:
+    """Return a ligand as meeko writes it: a tree of rigid fragments with its rotatable bonds."""
+    from meeko import MoleculePreparation, PDBQTWriterLegacy
+    from rdkit import Chem
+
+    (setup,) = MoleculePreparation()(Chem.MolFromMolBlock(ligand.mol_block, removeHs=False))
+    return PDBQTWriterLegacy.write_string(setup)[0]
 
 
 def made_problem(n_atoms: int = 7, *, n_conformations: int = 1, seed: int = 0) -> Problem:

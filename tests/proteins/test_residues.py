@@ -6,6 +6,7 @@ import mdtraj
 import pytest
 from Bio.Data.IUPACData import protein_letters_1to3
 
+from carried import protein
 from levinthal.proteins.residues import HEAVY_ATOMS, ONE_LETTER, THREE_LETTER
 
 
@@ -14,9 +15,9 @@ def test_codes_agree_with_biopython():
     assert {three: one for one, three in THREE_LETTER.items()} == dict(ONE_LETTER)
 
 
-@pytest.mark.parametrize("name", ["adk_closed.pdb", "dhfr_5dfr_minimized.pdb", "trpcage_2JOF.pdb"])
-def test_heavy_atoms_are_those_of_real_structures(shared_data, name):
-    topology = mdtraj.load(str(shared_data / "md" / name)).top
+@pytest.mark.parametrize("name", ["villin", "human-dhfr", "t4-lysozyme-l99a", "src-kinase"])
+def test_heavy_atoms_are_those_of_real_structures(name):
+    topology = mdtraj.load(str(protein(name))).top
     for residue in topology.residues:
         if residue.name in HEAVY_ATOMS:
             found = {atom.name for atom in residue.atoms if atom.element.symbol != "H"} - {"OXT"}

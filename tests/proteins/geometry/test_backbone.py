@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from carried import protein, shared_files
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.geometry.backbone import (
     BOND_ANGLES_RAD,
@@ -125,10 +126,11 @@ def test_angles_far_from_zero():
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64])
-def test_native_internal_coordinates_rebuild_real_structures(shared_data, method, kind):
-    for path in sorted((shared_data / "casp12").glob("*.pdb")):
+def test_native_internal_coordinates_rebuild_real_structures(method, kind):
+    names = ("villin", "t4-lysozyme-l99a", "human-dhfr", "src-kinase", "thymidine-phosphorylase")
+    for path in (*map(protein, names), *shared_files("casp12/*.pdb")):
         native = read_chain(path)[None].to(kind)
-        assert native.shape[1] > 60
+        assert native.shape[1] >= 36
         found = internal_coordinates(native)
         bonds = {"bond_lengths_nm": found.bond_lengths_nm, "bond_angles_rad": found.bond_angles_rad}
         rebuilt = build_backbone(found.dihedrals_rad, **bonds, initial_nm=native[:, 0], method=method)
@@ -136,8 +138,8 @@ def test_native_internal_coordinates_rebuild_real_structures(shared_data, method
         assert worst < (1e-3 if kind == torch.float32 else 1e-10), path.name
 
 
-def test_real_structures_have_the_torsions_of_proteins(shared_data):
-    native = read_chain(shared_data / "casp12" / "TBM_T0860.pdb")
+def test_real_structures_have_the_torsions_of_proteins():
+    native = read_chain(protein("human-dhfr"))
     found = internal_coordinates(native)
     bonded = found.bond_lengths_nm.reshape(-1)[:-1] < 0.16
     omega, phi, _ = found.dihedrals_rad[1:-1].unbind(-1)

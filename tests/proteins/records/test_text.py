@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from carried import shared_files
 from levinthal.errors import DataError
 from levinthal.proteins.records import (
     Fault,
@@ -25,8 +26,7 @@ from levinthal.proteins.records import (
 )
 from levinthal.proteins.records import text as text_module
 from levinthal.proteins.residues import AMINO_ACIDS
-
-REAL = ("aqlab_text_sample.txt", "openprotein_testfile.txt")
+from record_examples import plain_text, real_records
 
 
 def text_of(record):
@@ -45,13 +45,12 @@ def small(**changes):
     return ProteinRecord(**{**values, **changes})
 
 
-@pytest.mark.parametrize("file", REAL)
-def test_real_records_come_back_to_the_byte(shared_data, tmp_path, file):
-    original = (shared_data / "proteinnet" / file).read_bytes().rstrip(b"\n") + b"\n\n"
-    records = list(read_text(shared_data / "proteinnet" / file))
+def assert_comes_back_to_the_byte(file, folder):
+    original = file.read_bytes().rstrip(b"\n") + b"\n\n"
+    records = list(read_text(file))
     assert len(records) == original.count(b"[ID]\n")
     for each in ("direct", "cache", "tfrecord"):
-        path = tmp_path / each
+        path = folder / f"{file.stem}.{each}"
         if each == "direct":
             again = iter(records)
         elif each == "cache":
@@ -60,29 +59,49 @@ def test_real_records_come_back_to_the_byte(shared_data, tmp_path, file):
         else:
             write_tfrecord(path, records)
             again = read_tfrecord(path)
-        assert write_text(tmp_path / "again.txt", again) == len(records)
-        assert (tmp_path / "again.txt").read_bytes() == original, each
+        assert write_text(folder / "again.txt", again) == len(records)
+        assert (folder / "again.txt").read_bytes() == original, each
 
 
-def test_values_are_those_that_a_plain_reading_gives(shared_data):
-    lines = (shared_data / "proteinnet" / REAL[0]).read_text().split("\n")
-    (record,) = read_text(shared_data / "proteinnet" / REAL[0])
-    profile = np.array([line.split("\t") for line in lines[5:26]], float)
-    axes = np.array([line.split("\t") for line in lines[27:30]], float)
-    np.testing.assert_array_equal(record.profile, profile.T)
-    for residue in range(len(record)):
-        for atom in range(3):
-            np.testing.assert_array_equal(record.coordinates_pm[residue, atom], axes[:, 3 * residue + atom])
-    np.testing.assert_array_equal(record.mask, [sign == "+" for sign in lines[31]])
-    bonds = np.linalg.norm(record.coordinates_nm[:, 1] - record.coordinates_nm[:, 0], axis=1)[record.mask]
-    assert 0.14 < bonds.min() < bonds.max() < 0.155  # N-CA is 0.1458 nm
-    assert (record.group, record.identifier) == ("TBM", "T0366")
+@pytest.fixture
+def real_text(tmp_path):
+    """Write records of real proteins as a plain program does."""
+    (tmp_path / "real.txt").write_text(plain_text(real_records()))
+    return tmp_path / "real.txt"
 
 
-def test_the_compiled_parser_reads_real_records_to_the_same_values(shared_data, monkeypatch):
-    plain = list(read_text(shared_data / "proteinnet" / REAL[1]))
+def test_records_of_real_proteins_come_back_to_the_byte(real_text, tmp_path):
+    assert_comes_back_to_the_byte(real_text, tmp_path)
+
+
+def test_published_records_come_back_to_the_byte(shared_data, tmp_path):
+    for name in ("aqlab_text_sample.txt", "openprotein_testfile.txt"):
+        assert_comes_back_to_the_byte(shared_data / "proteinnet" / name, tmp_path)
+
+
+def test_values_are_those_that_a_plain_reading_gives(real_text):
+    for path, group, identifier in [
+        (real_text, "FM", "1VII"),
+        *((path, "TBM", "T0366") for path in shared_files("proteinnet/aqlab_text_sample.txt")),
+    ]:
+        lines = path.read_text().split("\n")
+        record = next(read_text(path))
+        profile = np.array([line.split("\t") for line in lines[5:26]], float)
+        axes = np.array([line.split("\t") for line in lines[27:30]], float)
+        np.testing.assert_array_equal(record.profile, profile.T)
+        for residue in range(len(record)):
+            for atom in range(3):
+                np.testing.assert_array_equal(record.coordinates_pm[residue, atom], axes[:, 3 * residue + atom])
+        np.testing.assert_array_equal(record.mask, [sign == "+" for sign in lines[31]])
+        bonds = np.linalg.norm(record.coordinates_nm[:, 1] - record.coordinates_nm[:, 0], axis=1)[record.mask]
+        assert 0.14 < bonds.min() < bonds.max() < 0.155  # N-CA is 0.1458 nm
+        assert (record.group, record.identifier) == (group, identifier)
+
+
+def test_the_compiled_parser_reads_real_records_to_the_same_values(real_text, monkeypatch):
+    plain = list(read_text(real_text))
     monkeypatch.setattr(text_module, "FEW_RECORDS", 0)
-    assert list(read_text(shared_data / "proteinnet" / REAL[1])) == plain
+    assert list(read_text(real_text)) == plain == list(real_records())
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False, width=64)

@@ -1,4 +1,4 @@
-"""TFRecord files against hand-made bytes, published check values, the real file, and TensorFlow where it is there."""
+"""TFRecord files against hand-made bytes, published check values, protobuf, a real file, and TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import struct
 
 import numpy as np
 import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,7 @@ from levinthal.proteins.records.sequence_example import (
 )
 from levinthal.proteins.records.tfrecord import frame_bytes, masked_crc32c, read_frames, write_frames
 from levinthal.proteins.residues import AMINO_ACIDS
+from record_examples import real_records
 
 
 @given(st.binary(max_size=70))
@@ -177,16 +179,78 @@ def test_a_small_message_cannot_become_a_large_object(monkeypatch):
         decode_example(encode_example({"a": np.zeros(1001, np.int64)}))
 
 
-def test_the_real_file_to_the_byte(shared_data, tmp_path):
+def sequence_example_of_tensorflow():
+    """Return the class of TensorFlow's SequenceExample, made by protobuf from the published schema, maps and all."""
+    file = descriptor_pb2.FileDescriptorProto(name="tensorflow.proto", package="tf", syntax="proto3")
+    kinds = descriptor_pb2.FieldDescriptorProto
+
+    def field(message, name, number, kind, *, repeated=False):
+        label = kinds.LABEL_REPEATED if repeated else kinds.LABEL_OPTIONAL
+        basic = isinstance(kind, int)
+        message.field.add(name=name, number=number, label=label, type=kind if basic else kinds.TYPE_MESSAGE)
+        if not basic:
+            message.field[-1].type_name = f".tf.{kind}"
+
+    for name, kind in (
+        ("BytesList", kinds.TYPE_BYTES),
+        ("FloatList", kinds.TYPE_FLOAT),
+        ("Int64List", kinds.TYPE_INT64),
+    ):
+        field(file.message_type.add(name=name), "value", 1, kind, repeated=True)
+    feature = file.message_type.add(name="Feature")
+    feature.oneof_decl.add(name="kind")
+    for number, kind in enumerate(("BytesList", "FloatList", "Int64List"), start=1):
+        field(feature, kind.replace("List", "_list").lower(), number, kind)
+        feature.field[-1].oneof_index = 0
+    field(file.message_type.add(name="FeatureList"), "feature", 1, "Feature", repeated=True)
+    for name, key, kind in (("Features", "feature", "Feature"), ("FeatureLists", "feature_list", "FeatureList")):
+        message = file.message_type.add(name=name)
+        entry = message.nested_type.add(name=f"{kind}Entry")
+        entry.options.map_entry = True
+        field(entry, "key", 1, kinds.TYPE_STRING)
+        field(entry, "value", 2, kind)
+        field(message, key, 1, f"{name}.{kind}Entry", repeated=True)
+    example = file.message_type.add(name="SequenceExample")
+    field(example, "context", 1, "Features")
+    field(example, "feature_lists", 2, "FeatureLists")
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("tf.SequenceExample"))
+
+
+def test_real_records_are_to_the_byte_what_protobuf_makes_of_tensorflows_schema(tmp_path):
+    make, written = sequence_example_of_tensorflow(), b""
+    for record in real_records():
+        theirs = make()
+        theirs.context.feature["id"].bytes_list.value.append(record.name.encode())
+        lists = theirs.feature_lists.feature_list
+        for letter in record.sequence:
+            lists["primary"].feature.add().int64_list.value.append(AMINO_ACIDS.index(letter))
+        for name, rows in (
+            ("evolutionary", record.profile),
+            ("tertiary", record.coordinates_pm.reshape(-1, 3)),
+            ("mask", record.mask[:, None]),
+        ):
+            for row in rows:
+                lists[name].feature.add().float_list.value.extend(row)
+        written += frame_bytes(theirs.SerializeToString(deterministic=True))
+    (tmp_path / "theirs").write_bytes(written)
+    write_tfrecord(tmp_path / "ours", real_records(), exact=False)
+    assert (tmp_path / "ours").read_bytes() == written
+    again = list(read_tfrecord(tmp_path / "theirs"))
+    assert [each.sequence for each in again] == [each.sequence for each in real_records()]
+    for each, record in zip(again, real_records(), strict=True):
+        np.testing.assert_array_equal(each.profile, record.profile.astype(np.float32))
+        np.testing.assert_array_equal(each.coordinates_pm, record.coordinates_pm.astype(np.float32))
+        np.testing.assert_array_equal(each.mask, record.mask)
+
+
+def test_the_published_file_to_the_byte_and_as_its_text(shared_data, tmp_path):
     original = shared_data / "proteinnet" / "aqlab_tf_sample.tfrecord"
     (record,) = read_tfrecord(original)
     assert record.profile.shape == (106, 20)  # this file has no information content
     assert write_tfrecord(tmp_path / "again", [record]) == 1
     assert (tmp_path / "again").read_bytes() == original.read_bytes()
-
-
-def test_the_real_file_is_the_real_text(shared_data):
-    (record,) = read_tfrecord(shared_data / "proteinnet" / "aqlab_tf_sample.tfrecord")
     lines = (shared_data / "proteinnet" / "aqlab_text_sample.txt").read_text().split("\n")
     ours = format_record(record).split("\n")
     assert ours[:5] == lines[:5]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pyhmmer.easel import Alphabet, MSAFile
 from scipy.stats import entropy
 
+from carried import hmmer
 from levinthal.errors import DataError
 from levinthal.proteins.residues import AMINO_ACIDS
 from levinthal.proteins.sequences import alignment
@@ -52,16 +53,16 @@ def test_weights_of_the_example_of_henikoff_and_henikoff():
     np.testing.assert_allclose(weights / 4, np.array([4, 4, 3, 4]) / 15, rtol=1e-12)
 
 
-def test_weights_are_easels_over_all_columns(shared_data: Path):
-    with MSAFile(str(shared_data / "hmmer" / "LuxC.sto")) as file:
+def test_weights_are_easels_over_all_columns():
+    with MSAFile(str(hmmer("msa/LuxC.sto"))) as file:
         msa = file.read()
     weights = position_based_weights(encode_alignment(list(msa.alignment)))
     np.testing.assert_allclose(weights, np.array(msa.compute_weights("pb")), rtol=1e-9)
 
 
 @pytest.mark.parametrize("n_round", [1, 5])
-def test_weights_are_easels_over_consensus_columns(shared_data: Path, n_round: int):
-    with MSAFile(str(shared_data / "hmmer" / f"KR-{n_round}.sto"), digital=True, alphabet=ALPHABET) as file:
+def test_weights_are_easels_over_consensus_columns(n_round: int):
+    with MSAFile(str(hmmer(f"jackhmmer/KR-{n_round}.sto")), digital=True, alphabet=ALPHABET) as file:
         msa = file.read()
     consensus = [index for index, letter in enumerate(msa.reference) if letter == "x"]
     codes = np.array([list(row) for row in msa.alignment], np.uint8)[:, consensus]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from carried import hmmer
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.sequences.fasta import FastaSequence, is_nucleotides, iterate_fasta, read_fasta
 
@@ -90,13 +91,10 @@ def test_iterating_reads_no_further_than_asked():
         next(lazily)
 
 
-def test_the_proteome_is_read_as_biopython_reads_it(shared_data):
+def test_real_files_are_read_as_biopython_reads_them():
     from Bio import SeqIO
 
-    files = [path for path in (shared_data / "hmmer").iterdir() if path.suffix in {".faa", ".fasta", ".fa"}]
-    if not files:
-        pytest.skip("no FASTA file among the test data")
-    for path in files:
+    for path in (hmmer(f"seqs/{name}.faa") for name in ("938293.PRJEB85.HG003687", "PKSI", "LuxC")):
         ours = read_fasta(path)
         theirs = [(each.id, str(each.seq).upper().rstrip("*")) for each in SeqIO.parse(path, "fasta")]
         kept = [(name, sequence.translate(str.maketrans("BJOUZ", "XXXXX"))) for name, sequence in theirs]

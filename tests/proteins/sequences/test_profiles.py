@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 from pyhmmer.easel import Alphabet, MSAFile, SequenceFile
 from pyhmmer.plan7 import Background, Builder, HMMFile
 
+from carried import hmmer
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.residues import AMINO_ACIDS
 from levinthal.proteins.sequences.profiles import PROTEINNET_RECIPE, SearchRecipe, SequenceDatabase, search_profiles
@@ -36,8 +36,8 @@ UNRELATED = "MKWVTFISLLFLFSSAYSRGVFRRDAHKSEVAHRFKDLGEENFKALVLIAFAQYLQQCPF"
 
 
 @pytest.fixture(scope="module")
-def proteome(shared_data: Path) -> SequenceDatabase:
-    return SequenceDatabase.read(shared_data / "hmmer" / "938293.PRJEB85.HG003687.faa")
+def proteome() -> SequenceDatabase:
+    return SequenceDatabase.read(hmmer("seqs/938293.PRJEB85.HG003687.faa"))
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +61,6 @@ def rows_of(msa: Any) -> dict[str, bytes]:
     return {name: bytes(row) for name, row in zip(msa.names, msa.alignment, strict=True)}
 
 
-def pyhmmer_test_data(*parts: str) -> Path:
-    path = Path(str(files("pyhmmer"))).joinpath("tests", "data", *parts)
-    if not path.is_file():
-        pytest.skip("this pyhmmer comes without its test data")
-    return path
-
-
 def counted_plainly(msa: Any) -> list[list[float]]:
     """Return weighted shares in the consensus columns, counted letter by letter with Easel's weights."""
     weights = list(msa.compute_weights("pb"))
@@ -83,19 +76,19 @@ def counted_plainly(msa: Any) -> list[list[float]]:
     return shares
 
 
-def test_the_rounds_of_a_model_are_the_golden_ones(shared_data: Path, proteome: SequenceDatabase):
-    with HMMFile(pyhmmer_test_data("hmms", "txt", "KR.hmm")) as file:
+def test_the_rounds_of_a_model_are_the_golden_ones(proteome: SequenceDatabase):
+    with HMMFile(hmmer("hmms/txt/KR.hmm")) as file:
         model = file.read()
     last = 0
     for found in search_rounds(model, proteome, GOLDEN_RECIPE, n_workers=2):
         last = found.iteration
-        assert rows_of(found.msa) == rows_of(read_alignment(shared_data / "hmmer" / f"KR-{last}.sto"))
+        assert rows_of(found.msa) == rows_of(read_alignment(hmmer(f"jackhmmer/KR-{last}.sto")))
     assert last == 6
     assert found.converged
 
 
-def test_each_golden_round_follows_from_the_one_before(shared_data: Path, proteome: SequenceDatabase):
-    goldens = [read_alignment(shared_data / "hmmer" / f"KR-{n}.sto") for n in range(1, 7)]
+def test_each_golden_round_follows_from_the_one_before(proteome: SequenceDatabase):
+    goldens = [read_alignment(hmmer(f"jackhmmer/KR-{n}.sto")) for n in range(1, 7)]
     for before, after in itertools.pairwise(goldens):
         model, _, _ = Builder(ALPHABET, architecture="hand").build_msa(before, Background(ALPHABET))
         found = next(search_rounds(model, proteome, GOLDEN_RECIPE))
@@ -103,12 +96,12 @@ def test_each_golden_round_follows_from_the_one_before(shared_data: Path, proteo
 
 
 def test_the_rounds_of_a_sequence_are_those_of_the_program_jackhmmer(proteome: SequenceDatabase):
-    with SequenceFile(pyhmmer_test_data("seqs", "LuxC.faa"), digital=True, alphabet=ALPHABET) as file:
+    with SequenceFile(hmmer("seqs/LuxC.faa"), digital=True, alphabet=ALPHABET) as file:
         query = next(sequence for sequence in file if "P12748" in sequence.name)
     rounds = list(search_rounds(query, proteome, GOLDEN_RECIPE))
     assert [found.converged for found in rounds] == [False, False, True]
     for found in rounds:
-        golden = read_alignment(pyhmmer_test_data("jackhmmer", f"p12748-{found.iteration}.sto"))
+        golden = read_alignment(hmmer(f"jackhmmer/p12748-{found.iteration}.sto"))
         assert set(found.msa.names) == set(golden.names)
 
 

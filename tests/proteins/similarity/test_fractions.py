@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from carried import shared_files, villin_models
 from levinthal.errors import DataError
 from levinthal.proteins.similarity.fractions import fraction_native_contacts, radius_of_gyration, rmsd
 
@@ -57,10 +58,11 @@ def test_rmsd_of_a_stretched_line_is_analytic():
     assert rmsd(1.5 * line[None], line)[0] == pytest.approx(np.sqrt(0.5 / 3))
 
 
-def test_rmsd_on_real_structures(shared_data):
-    models = mdtraj.load(str(shared_data / "md" / "1FME-folded.pdb"))
-    carbons = models.atom_slice(models.top.select("name CA"))
-    np.testing.assert_allclose(rmsd(carbons.xyz, carbons.xyz[3]), mdtraj.rmsd(carbons, carbons, 3), atol=1e-4)
+def test_rmsd_on_real_structures(tmp_path):
+    for path in (villin_models(tmp_path), *shared_files("md/1FME-folded.pdb")):
+        models = mdtraj.load(str(path))
+        carbons = models.atom_slice(models.top.select("name CA"))
+        np.testing.assert_allclose(rmsd(carbons.xyz, carbons.xyz[3]), mdtraj.rmsd(carbons, carbons, 3), atol=1e-4)
 
 
 def test_radius_of_gyration():
@@ -82,11 +84,20 @@ def test_native_contacts_count_only_what_the_reference_has():
     np.testing.assert_allclose(q, [1.0, 0.0, 0.5])
 
 
-def test_unfolded_bba_has_few_native_contacts(shared_data):
-    folded = mdtraj.load(str(shared_data / "md" / "1FME-folded.pdb"))[0]
-    unfolded = mdtraj.load(str(shared_data / "md" / "1FME-unfolded.pdb"))
-    carbons = [t.atom_slice(t.top.select("name CA")).xyz for t in (folded, unfolded)]
-    assert fraction_native_contacts(carbons[1], carbons[0][0])[0] == pytest.approx(0.143, abs=0.001)
+def test_villin_bent_further_keeps_fewer_native_contacts(tmp_path):
+    carbons = mdtraj.load(str(villin_models(tmp_path)))
+    carbons = carbons.xyz[:, carbons.top.select("name CA")].astype(float)
+    native = np.linalg.norm(carbons[0][:, None] - carbons[0][None], axis=-1)
+    near = np.triu(native < 0.8, 3)
+    now = np.linalg.norm(carbons[:, :, None] - carbons[:, None], axis=-1)
+    expected = (now < 0.8)[:, near].mean(axis=1)
+    np.testing.assert_allclose(fraction_native_contacts(carbons, carbons[0]), expected)
+    assert expected[0] == 1
+    assert expected[-1] < 0.5
+    for path in shared_files("md/1FME-unfolded.pdb"):
+        both = [mdtraj.load(str(path.with_name(f"1FME-{state}.pdb")))[0] for state in ("unfolded", "folded")]
+        unfolded, folded = (each.xyz[:, each.top.select("name CA")] for each in both)
+        assert fraction_native_contacts(unfolded, folded[0])[0] == pytest.approx(0.143, abs=0.001)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ import mdtraj
 import numpy as np
 import pytest
 
+from carried import protein, shared_files
 from levinthal.errors import DataError
 from levinthal.proteins.similarity.secondary_structure import helical_fraction, helical_residues, virtual_dihedrals_deg
+from trajectory_examples import built_conformations
 
 
 def ideal_helix(n_residues, rise_nm=0.15, turn_deg=100.0, radius_nm=0.23, hand=1):
@@ -41,31 +43,38 @@ def test_dihedrals_agree_with_mdtraj():
     np.testing.assert_allclose(virtual_dihedrals_deg(frames), expected, atol=1e-2)
 
 
-@pytest.mark.parametrize(
-    ("topology", "coordinates", "at_least"),
-    [
-        ("trpcage_2JOF.pdb", None, 0.99),
-        ("ci2_1YPA_I.pdb", None, 0.98),
-        ("1FME-folded.pdb", None, 0.95),
-        ("dhfr_5dfr_minimized.pdb", None, 0.93),
-        ("adk_closed.pdb", None, 0.93),
-        ("fs-peptide.pdb", "fs-peptide_output.dcd", 0.95),
-        ("fs_peptide_100starts_400K.pdb", None, 0.80),
-    ],
-)
-def test_residues_agree_with_dssp(shared_data, topology, coordinates, at_least):
-    folder = shared_data / "md"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if coordinates:
-            loaded = mdtraj.load(str(folder / coordinates), top=str(folder / topology))
-        else:
-            loaded = mdtraj.load(str(folder / topology))
-    carbons = loaded.top.select("name CA and not resname ACE NME")
+def agreement_with_dssp(loaded):
+    """Return the share of residues on which DSSP's alpha helix (by hydrogen bonds) and ours (by CA) agree."""
+    carbons = loaded.top.select("name CA and protein")
     residues = [loaded.top.atom(k).residue.index for k in carbons]
     dssp = mdtraj.compute_dssp(loaded, simplified=False)[:, residues] == "H"
-    ours = helical_residues(loaded.xyz[:, carbons])
-    assert (ours == dssp).mean() >= at_least
+    return (helical_residues(loaded.xyz[:, carbons]) == dssp).mean()
+
+
+AT_LEAST = {
+    protein("human-dhfr"): 0.95,
+    protein("thymidine-phosphorylase"): 0.95,
+    protein("src-kinase"): 0.93,
+    protein("dhfr"): 0.93,
+    protein("t4-lysozyme-l99a"): 0.91,
+    protein("haemoglobin"): 0.90,
+} | dict.fromkeys(shared_files("md/trpcage_2JOF.pdb", "md/ci2_1YPA_I.pdb", "md/1FME-folded.pdb"), 0.95)
+
+
+@pytest.mark.parametrize("path", AT_LEAST, ids=lambda path: path.stem)
+def test_residues_of_a_protein_agree_with_dssp(path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        loaded = mdtraj.load(str(path))
+    assert agreement_with_dssp(loaded.atom_slice(loaded.top.select("protein"))) >= AT_LEAST[path]
+
+
+def test_residues_of_a_changing_peptide_agree_with_dssp():
+    built = built_conformations(40)
+    assert 0.2 < helical_fraction(built.xyz[:, built.top.select("name CA")]).mean() < 0.8
+    assert agreement_with_dssp(built) >= 0.93
+    for path in shared_files("md/fs-peptide_output.dcd"):  # real dynamics, where they are there
+        assert agreement_with_dssp(mdtraj.load(str(path), top=str(path.parent / "fs-peptide.pdb"))) >= 0.95
 
 
 def test_short_chains():

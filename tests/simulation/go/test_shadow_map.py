@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.spatial.transform import Rotation
 
+from carried import protein, villin_models
 from levinthal.errors import DataError
 from levinthal.simulation.go.go_model import go_model
 from levinthal.simulation.go.heavy_atoms import read_heavy_atoms
@@ -32,19 +33,15 @@ def pairs(residues, **options):
     return {tuple(pair) for pair in shadow_map(residues, **options).tolist()}
 
 
-@pytest.mark.parametrize(
-    ("structure", "contacts"),
-    [("ci2_2ci2_adj.pdb", "ci2_2ci2_shadow_CA.contacts"), ("ci2_1YPA_I.pdb", "ci2_1YPA_I_CA.contacts")],
-)
-def test_contacts_are_those_of_smog(shared_data, structure, contacts):
-    residues, _, _ = read_heavy_atoms(shared_data / "md" / structure)
-    rows = np.loadtxt(shared_data / "md" / contacts, dtype=int)
-    expected = {(min(i, j) - 1, max(i, j) - 1) for i, j in rows[:, [1, 3]].tolist()}
-    assert pairs(residues) == expected
+def test_contacts_are_those_of_smog(shared_data):
+    for structure, contacts in (("ci2_2ci2_adj", "ci2_2ci2_shadow_CA"), ("ci2_1YPA_I", "ci2_1YPA_I_CA")):
+        residues, _, _ = read_heavy_atoms(shared_data / "md" / f"{structure}.pdb")
+        rows = np.loadtxt(shared_data / "md" / f"{contacts}.contacts", dtype=int)
+        assert pairs(residues) == {(min(i, j) - 1, max(i, j) - 1) for i, j in rows[:, [1, 3]].tolist()}
 
 
-def test_without_shadow_it_is_the_plain_cutoff_map(shared_data):
-    residues, _, _ = read_heavy_atoms(shared_data / "md" / "ci2_2ci2_adj.pdb")
+def test_without_shadow_it_is_the_plain_cutoff_map():
+    residues, _, _ = read_heavy_atoms(protein("villin"))
     atoms = [np.array(list(residue.atoms.values())) for residue in residues]
     expected = {
         (i, j)
@@ -52,7 +49,7 @@ def test_without_shadow_it_is_the_plain_cutoff_map(shared_data):
         for j in range(i + 4, len(atoms))
         if np.linalg.norm(atoms[i][:, None] - atoms[j][None], axis=-1).min() <= 0.6
     }
-    assert len(expected) == 208
+    assert len(expected) > 80
     assert pairs(residues, radius_nm=0) == expected
 
 
@@ -181,7 +178,8 @@ def test_a_modified_residue_goes_by_its_parent_and_is_said(tmp_path):
         assert warnings == ("CGU A 5 taken for GLU",)
 
 
-def test_the_first_model_is_taken(shared_data):
-    residues, notes, _ = read_heavy_atoms(shared_data / "md" / "1FME-folded.pdb")
-    assert len(residues) == 28
-    assert notes == ("model 1 of 34 taken",)
+def test_the_first_model_is_taken(tmp_path):
+    residues, notes, _ = read_heavy_atoms(villin_models(tmp_path))
+    assert len(residues) == 36
+    assert residues == read_heavy_atoms(protein("villin"))[0]
+    assert notes == ("model 1 of 12 taken",)

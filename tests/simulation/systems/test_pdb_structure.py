@@ -6,6 +6,7 @@ import mdtraj
 import numpy as np
 import pytest
 
+from carried import protein, shared_files, villin_piece
 from levinthal.errors import DataError
 from levinthal.proteins.similarity.fractions import rmsd
 from levinthal.simulation.systems.pdb_structure import from_pdb
@@ -82,23 +83,25 @@ def test_names_of_other_programs_are_understood(residues, tmp_path):
     assert from_pdb(write(tmp_path, residues))[0].n_atoms == 32
 
 
-@pytest.mark.parametrize(
-    ("name", "sequence_length", "atoms"), [("trpcage_2JOF.pdb", 20, 272), ("cln025_unfolded.pdb", 10, 166)]
-)
-def test_real_structures(shared_data, name, sequence_length, atoms):
-    path = shared_data / "md" / name
+REAL = [protein("villin"), protein("villin-n68h"), *shared_files("md/trpcage_2JOF.pdb", "md/cln025_unfolded.pdb")]
+
+
+@pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)
+def test_real_structures(path):
     system, starts = from_pdb(path)
-    assert (system.n_residues, system.n_atoms) == (sequence_length, atoms)
     loaded = mdtraj.load(str(path))
+    loaded = loaded.atom_slice(loaded.top.select("protein"))
+    assert (system.n_residues, system.n_atoms) == (loaded.n_residues, loaded.n_atoms)  # these have every hydrogen
     carbons = loaded.xyz[0, loaded.top.select("name CA")]
     assert rmsd(starts["structure"][None, list(system.ca_indices)], carbons)[0] < 0.05
-    assert from_pdb(path)[1]["structure"].tobytes() == starts["structure"].tobytes()
 
 
-def test_first_of_several_models(shared_data):
-    system, _ = from_pdb(shared_data / "md" / "1FME-folded.pdb")
-    assert system.sequence == "EQYTAKYKGRTFRNEKELRDFIEKFKGR"
-    assert "model 1 of 34 taken" in system.notes
+def test_first_of_several_models(tmp_path):
+    alone, starts = from_pdb(villin_piece(tmp_path, n_models=1))
+    system, first = from_pdb(villin_piece(tmp_path, n_models=3))
+    assert system.sequence == alone.sequence == "LSDEDFKAVFG"
+    assert "model 1 of 3 taken" in system.notes
+    assert first["structure"].tobytes() == starts["structure"].tobytes()
 
 
 def test_a_letter_before_the_chain_is_not_another_chain(residues, tmp_path):
@@ -153,9 +156,9 @@ def test_two_copies_in_one_place_are_refused(residues, tmp_path):
         from_pdb(path)
 
 
-def test_a_gap_in_a_real_structure(shared_data):
-    with pytest.raises(DataError, match=r"TRP A 188 is 0\.79 nm away from PRO A 179: the chain is broken"):
-        from_pdb(shared_data / "casp12" / "FM_T0862.pdb")
+def test_a_gap_in_a_real_structure():
+    with pytest.raises(DataError, match=r"ALA A 240 is 0\.48 nm away from GLY A 237: the chain is broken"):
+        from_pdb(protein("thymidine-phosphorylase"))
 
 
 def broken_alternate(residues):

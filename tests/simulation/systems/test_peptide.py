@@ -9,7 +9,9 @@ import numpy as np
 import openmm
 import pytest
 from openmm import app, unit
+from rdkit import Chem
 
+from carried import shared_files
 from levinthal.errors import UsageError
 from levinthal.proteins.similarity.fractions import radius_of_gyration
 from levinthal.proteins.similarity.secondary_structure import helical_fraction
@@ -36,12 +38,20 @@ def test_composition(fs):
     assert [atoms[k].residue.name for k in system.ca_indices] == names[1:-1]
 
 
-def test_same_atoms_as_the_published_fs_peptide(fs, shared_data):
-    published = mdtraj.load(str(shared_data / "md" / "fs-peptide.pdb")).top
-    assert fs[0].n_atoms == published.n_atoms
+def test_same_molecule_as_rdkit_makes_of_the_formula(fs):
+    side = {"A": "C", "R": "CCCNC(N)=[NH2+]"}
+    written = "CC(=O)" + "".join(f"N[C@@H]({side[code]})C(=O)" for code in fs[0].sequence) + "NC"
+    expected = Chem.AddHs(Chem.MolFromSmiles(written))
     topology = app.PDBFile(io.StringIO(fs[0].topology_pdb)).topology
-    ours = sorted(f"{a.residue.name} {a.element.symbol}" for a in topology.atoms())
-    assert ours == sorted(f"{a.residue.name} {a.element.symbol}" for a in published.atoms)
+    symbols = [atom.element.symbol for atom in topology.atoms()]
+    assert sorted(symbols) == sorted(atom.GetSymbol() for atom in expected.GetAtoms())
+    bonds = sorted("-".join(sorted((symbols[a.index], symbols[b.index]))) for a, b in topology.bonds())
+    ends = ((bond.GetBeginAtom().GetSymbol(), bond.GetEndAtom().GetSymbol()) for bond in expected.GetBonds())
+    assert bonds == sorted("-".join(sorted(pair)) for pair in ends)
+    for path in shared_files("md/fs-peptide.pdb"):  # and as its authors published it
+        published = mdtraj.load(str(path)).top
+        ours = sorted(f"{a.residue.name} {a.element.symbol}" for a in topology.atoms())
+        assert ours == sorted(f"{a.residue.name} {a.element.symbol}" for a in published.atoms)
 
 
 @pytest.mark.parametrize("start", ["helix", "extended"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from carried import villin_piece
 from levinthal.errors import DataError
 from levinthal.simulation.dynamics.replica import advance, start_replica
 from levinthal.simulation.systems.explicit_water import in_explicit_water
@@ -12,17 +13,18 @@ from levinthal.simulation.systems.pdb_structure import from_pdb
 from levinthal.simulation.systems.repair import repair_structure
 
 
-def test_what_is_missing_is_added_and_named(shared_data, tmp_path):
-    lines = (shared_data / "md/cln025_ref.pdb").read_text().splitlines()
-    cut = [line for line in lines if not (line[:4] == "ATOM" and line[12:16].strip() == "CG" and line[17:20] == "TYR")]
+def test_what_is_missing_is_added_and_named(tmp_path):
+    real = villin_piece(tmp_path)
+    lines = real.read_text().splitlines()
+    cut = [line for line in lines if not (line[:4] == "ATOM" and line[12:16].strip() == "CG" and line[17:20] == "PHE")]
     broken = tmp_path / "broken.pdb"
     broken.write_text("\n".join(cut) + "\n")
     with pytest.raises(DataError, match="lacks the atoms CG"):
         from_pdb(broken)
     changed = repair_structure(broken, tmp_path / "whole.pdb")
-    assert any("CG added to TYR" in each for each in changed)
+    assert any("CG added to PHE" in each for each in changed)
     system, _ = from_pdb(tmp_path / "whole.pdb")
-    assert system.sequence == from_pdb(shared_data / "md/cln025_ref.pdb")[0].sequence
+    assert system.sequence == from_pdb(real)[0].sequence
 
 
 def test_what_is_no_structure_is_refused(tmp_path):
@@ -33,9 +35,10 @@ def test_what_is_no_structure_is_refused(tmp_path):
         repair_structure(tmp_path / "rubbish.pdb", tmp_path / "whole.pdb")
 
 
-def test_a_box_of_water_keeps_its_volume_and_goes_on_from_its_state(shared_data):
-    system, starts = in_explicit_water(shared_data / "md/cln025_ref.pdb", padding_nm=0.6)
-    dry, _ = from_pdb(shared_data / "md/cln025_ref.pdb")
+def test_a_box_of_water_keeps_its_volume_and_goes_on_from_its_state(tmp_path):
+    real = villin_piece(tmp_path)
+    system, starts = in_explicit_water(real, padding_nm=0.6)
+    dry, _ = from_pdb(real)
     assert system.sequence == dry.sequence
     assert system.n_atoms > 4 * dry.n_atoms
     assert any("waters and 0.1 M salt added" in note for note in system.notes)

@@ -18,6 +18,7 @@ from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.prediction.predictor import Timing, fit_growth, length_bins, lower_precision
 from levinthal.workloads.rgn.targets import CASP12_TARGETS, random_sequences
 from levinthal.workloads.rgn.training.weights import load_weights
+from record_examples import plain_text, real_records
 
 SMALL = (
     "--set", "families=20", "--set", "homologues=3", "--set", "steps=4", "--set", "validation_interval=2",
@@ -90,8 +91,9 @@ def test_synthetic_families_end_to_end_then_the_weights_predict_a_persons_sequen
     assert value_of(tmp_path / "b", "inference rate", {"batch": "one at a time"}) > 0
 
 
-def test_real_records_are_learnt_from_and_scored_by_class(levinthal, tmp_path, shared_data):
-    records = shared_data / "proteinnet/openprotein_testfile.txt"
+def test_real_records_are_learnt_from_and_scored_by_class(levinthal, tmp_path):
+    records = tmp_path / "real.txt"
+    records.write_text(plain_text(real_records()))
     done = levinthal("run", "rgn", "--out", "a", "--set", f"data={records}", *SMALL[4:])
     assert done.returncode == 1, done.stderr
     repeat = repeat_of(tmp_path / "a")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from carried import protein
 from levinthal.datasets.structures import real_complex
 from levinthal.errors import DataError, UsageError
 from levinthal.workloads.docking.molecules.molecule import Box
@@ -156,8 +157,8 @@ def test_given_conformations_are_matched_by_name(lysozyme):
         given_conformations(receptor, [broken])
 
 
-def test_snapshots_of_dynamics_move_the_pocket_alone(shared_data):
-    receptor = prepare_receptor(shared_data / "md" / "trpcage_2JOF.pdb")
+def test_snapshots_of_dynamics_move_the_pocket_alone():
+    receptor = prepare_receptor(protein("villin-n68h"))
     box = Box.around(receptor.coordinates_angstrom[:40], 0.0)
     settings = DynamicsSettings(equilibration_ps=0.4, duration_ps=1.2, snapshots_per_conformation=4)
     found = simulate_pocket(receptor, box, 2, 3, settings)

@@ -7,6 +7,8 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import AllChem
 
+from carried import crystal_complex, shared_files
+from docking_examples import meeko_pdbqt
 from levinthal.datasets.structures import real_complex
 from levinthal.errors import DataError
 from levinthal.workloads.docking.preparation import prepare_ligand, read_ligand_pdbqt
@@ -55,14 +57,19 @@ def test_all_formats_agree(tmp_path):
     assert [molecule.GetAtomWithIdx(int(k)).GetSymbol() for k in from_file.mol_block_atoms] == list(from_file.elements)
 
 
-def test_a_crystal_ligand_of_each_format_is_the_same(shared_data):
-    folder = shared_data / "complexes" / "1iep"
-    of_sdf, of_pdbqt = prepare_ligand(folder / "1iep_ligand.sdf"), read_ligand_pdbqt(folder / "1iep_ligand.pdbqt")
-    assert of_sdf.n_torsions == of_pdbqt.n_torsions == 7
-    assert len(of_sdf.heavy_atoms) == len(of_pdbqt.heavy_atoms) == 37
-    np.testing.assert_allclose(of_sdf.centre_angstrom, of_pdbqt.centre_angstrom, atol=1e-3)
-    carbons = [[name for name in types_of(one) if name.startswith("C")] for one in (of_sdf, of_pdbqt)]
-    assert carbons[0] == carbons[1]
+def test_a_crystal_ligand_of_each_format_is_the_same(tmp_path):
+    sdf = crystal_complex()[1]
+    (tmp_path / "ligand.pdbqt").write_text(meeko_pdbqt(prepare_ligand(sdf)))
+    for of_sdf, of_pdbqt, n_torsions, n_heavy in (
+        (sdf, tmp_path / "ligand.pdbqt", 6.5, 27),
+        *((path, path.with_suffix(".pdbqt"), 7, 37) for path in shared_files("complexes/1iep/1iep_ligand.sdf")),
+    ):
+        one, other = prepare_ligand(of_sdf), read_ligand_pdbqt(of_pdbqt)
+        assert one.n_torsions == other.n_torsions == n_torsions
+        assert len(one.heavy_atoms) == len(other.heavy_atoms) == n_heavy
+        np.testing.assert_allclose(one.centre_angstrom, other.centre_angstrom, atol=1e-3)
+        carbons = [[name for name in types_of(each) if name.startswith("C")] for each in (one, other)]
+        assert carbons[0] == carbons[1]
 
 
 def test_mol2_with_sybyl_types():

@@ -81,7 +81,7 @@ def test_partial_charges_that_do_not_fit_are_told():
     assert "give the charge +0, its partial charges +1" in warning
 
 
-def test_mol2_and_sdf_of_the_same_atoms_are_the_same_ligand(shared_data):
+def test_the_files_of_the_reports(shared_data):
     folder = shared_data / "cases/05-mol2-without-hydrogens"
     of_mol2, of_sdf = prepare_ligand(folder / "ima_noH.mol2"), prepare_ligand(folder / "ima_noH.sdf")
     assert sorted(of_mol2.types) == sorted(of_sdf.types)

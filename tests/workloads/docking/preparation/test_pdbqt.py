@@ -64,6 +64,29 @@ def test_a_written_receptor_is_read_again(lysozyme):
     np.testing.assert_allclose(again.coordinates_angstrom, receptor.coordinates_angstrom, atol=1e-3)
 
 
+def test_waters_and_flexible_residues_are_put_back(lysozyme, tmp_path):
+    receptor, _, _ = lysozyme
+    lines = receptor_to_pdbqt(receptor).splitlines()
+    flexible = [
+        line for line in lines if line[17:26] == "THR -  21" and line[12:16].strip() not in ("N", "H", "C", "O")
+    ]
+    assert len(flexible) > 3
+    water = "ATOM      1  O   HOH W{0:4d}    {0:8.3f}   0.000   0.000  1.00  0.00    -0.411 OA"
+    rigid, flex = tmp_path / "rigid.pdbqt", tmp_path / "flex.pdbqt"
+    rigid.write_text(
+        "\n".join([*(line for line in lines if line not in flexible), water.format(1), water.format(2), ""])
+    )
+    tree = ["ROOT", flexible[0], "ENDROOT", "BRANCH   1   2", *flexible[1:], "ENDBRANCH   1   2"]
+    flex.write_text("\n".join(["BEGIN_RES THR -  21", *tree, "END_RES THR -  21", ""]))
+    without, whole = read_receptor_pdbqt(rigid), read_receptor_pdbqt(rigid, flex)
+    assert len(whole.types) - len(without.types) == len(flexible)
+    assert "2 waters kept, as in the file" in whole.notes
+    assert "flexible residues put back: THR - 21" in whole.notes
+    kinds = dict(zip(zip(whole.residues, whole.atom_names, strict=True), whole.vina_types, strict=True))
+    asked = zip(zip(receptor.residues, receptor.atom_names, strict=True), receptor.vina_types, strict=True)
+    assert [kinds[atom] for atom, _ in asked] == list(receptor.vina_types)
+
+
 def test_the_shared_complexes_are_read(shared_data):
     folder = shared_data / "complexes"
     sizes = {path.stem: len(read_receptor_pdbqt(path).types) for path in folder.glob("*/*receptor.pdbqt")}

@@ -7,6 +7,7 @@ import io
 import numpy as np
 import pytest
 
+from carried import pdb_atoms, protein
 from levinthal.datasets.structures import real_complex
 from levinthal.errors import DataError
 from levinthal.workloads.docking.preparation import pocket_box, prepare_receptor, residue_atoms
@@ -108,14 +109,15 @@ def test_missing_side_chains_are_built():
     assert any("CE, NZ of LYS A 4 built" in note for note in receptor.notes)
 
 
-def test_what_meeko_refuses_is_simplified(shared_data):
-    """PRO 230 of this file ends at CB; what is built there is no proline that meeko knows."""
-    lines = (shared_data / "complexes" / "1iep" / "1fpu_receptorH.pdb").read_text().splitlines()
-    near = [line for line in lines if line.startswith("ATOM") and 228 <= int(line[22:26]) <= 233]
-    receptor = receptor_from_structure(text(near), "1fpu")
+def test_what_meeko_refuses_is_simplified():
+    """PRO 6 of Src ends at CB, as prolines of crystals do: what is built there is no proline that meeko knows."""
+    near = [line for line in pdb_atoms(protein("src-kinase")) if 5 <= int(line[22:26]) <= 7]
+    kept = ("N", "CA", "C", "O", "CB", "HA")
+    cut = [line for line in near if line[17:20] != "PRO" or line[12:16].strip() in kept]
+    receptor = receptor_from_structure(text(cut), "src")
     assert "hydrogens of the file removed" in receptor.notes
-    assert "PRO A 230, incomplete, made ALA" in receptor.notes
-    assert {"ALA A 230", "TYR A 232"} <= set(receptor.residues)
+    assert "PRO A 6, incomplete, made ALA" in receptor.notes
+    assert {"ILE A 5", "ALA A 6", "ARG A 7"} == set(receptor.residues)
 
 
 def test_a_broken_chain_is_prepared():

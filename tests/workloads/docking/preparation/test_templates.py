@@ -8,6 +8,8 @@ from meeko import MoleculePreparation, PDBQTWriterLegacy
 from rdkit import Chem
 from rdkit.Chem import AllChem
 
+from carried import crystal_complex, shared_files
+from docking_examples import meeko_pdbqt
 from levinthal.errors import DataError
 from levinthal.workloads.docking.molecules.pose_files import pose_record
 from levinthal.workloads.docking.preparation import prepare_ligand
@@ -105,12 +107,18 @@ def test_the_protonation_of_the_file_is_kept(tmp_path):
     assert "at N2 than the file, whose protonation is kept (charge +0)" in ligand.warnings[0]
 
 
-@pytest.mark.parametrize("code", CRYSTAL)
-def test_crystal_ligands_are_the_drugs_that_they_are(shared_data, code):
-    name, smiles = CRYSTAL[code]
-    ligand = prepare_ligand(shared_data / "complexes" / code / f"{name}.pdbqt", template=smiles)
-    neutral = Chem.MolFromSmiles(smiles)
-    made = Chem.MolFromMolBlock(ligand.mol_block)
-    assert made.GetSubstructMatch(neutral) or code in ("1w2g", "1oyt")  # protonated otherwise, which is told
-    assert made.GetNumHeavyAtoms() == neutral.GetNumHeavyAtoms()
-    assert sum(atom.GetIsAromatic() for atom in made.GetAtoms()) == sum(a.GetIsAromatic() for a in neutral.GetAtoms())
+def test_crystal_ligands_are_the_drugs_that_they_are(tmp_path):
+    sdf = crystal_complex()[1]
+    bare = [line for line in meeko_pdbqt(prepare_ligand(sdf)).split("\n") if not line.startswith("REMARK")]
+    (tmp_path / "1s3v.pdbqt").write_text("\n".join(bare))
+    cases = [("1s3v", tmp_path / "1s3v.pdbqt", Chem.MolToSmiles(Chem.MolFromMolFile(str(sdf))))]
+    for code, (name, smiles) in CRYSTAL.items():
+        cases += [(code, path, smiles) for path in shared_files(f"complexes/{code}/{name}.pdbqt")]
+    for code, path, smiles in cases:
+        ligand = prepare_ligand(path, template=smiles)
+        neutral = Chem.MolFromSmiles(smiles)
+        made = Chem.MolFromMolBlock(ligand.mol_block)
+        assert made.GetSubstructMatch(neutral) or code in ("1w2g", "1oyt")  # protonated otherwise, which is told
+        assert made.GetNumHeavyAtoms() == neutral.GetNumHeavyAtoms()
+        rings = [sum(atom.GetIsAromatic() for atom in each.GetAtoms()) for each in (made, neutral)]
+        assert rings[0] == rings[1]

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from carried import shared_files
+from docking_examples import meeko_pdbqt
 from levinthal.errors import DataError, UsageError
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.molecules.pose import Poses
@@ -20,7 +22,20 @@ from levinthal.workloads.docking.preparation import (
 from levinthal.workloads.docking.scoring import VINA_TYPES, exact_score, exact_score_and_gradient, torsion_divisor
 from levinthal.workloads.docking.scoring.exact import soften
 
-COMPLEXES = {"1w2g": ("1w2g-receptor", "1w2g-thm")}
+
+def prepared_by_others():
+    """Return PDBQT files of a real complex, where they are there."""
+    receptors = shared_files("complexes/1w2g/1w2g-receptor.pdbqt")
+    return [(receptor, receptor.with_name("1w2g-thm.pdbqt")) for receptor in receptors]
+
+
+@pytest.fixture(scope="module")
+def complexes(lysozyme, reductase):
+    """Return real complexes that our preparation made, and one that others prepared where that is there."""
+    of_others = [
+        (read_receptor_pdbqt(receptor), read_ligand_pdbqt(ligand)) for receptor, ligand in prepared_by_others()
+    ]
+    return [lysozyme[:2], reductase[:2], *of_others]
 
 
 def near_poses(ligand: Ligand, count: int, seed: int) -> Poses:
@@ -51,11 +66,9 @@ def assert_agrees_with_vina(receptor, ligand, function, tmp_path, poses, ligand_
 
 
 @pytest.mark.parametrize("function", ["vina", "vinardo"])
-@pytest.mark.parametrize("name", ["1w2g"])
-def test_the_table_agrees_with_vina(name, function, shared_data, tmp_path):
-    receptor, ligand = (shared_data / "complexes" / name / f"{one}.pdbqt" for one in COMPLEXES[name])
-    rigid, read = read_receptor_pdbqt(receptor), read_ligand_pdbqt(ligand)
-    assert_agrees_with_vina(rigid, read, function, tmp_path, near_poses(read, 4, 1))
+def test_the_table_agrees_with_vina(complexes, function, tmp_path):
+    for receptor, ligand in complexes:
+        assert_agrees_with_vina(receptor, ligand, function, tmp_path, near_poses(ligand, 4, 1))
 
 
 def test_the_table_agrees_with_vina_on_prepared_molecules(lysozyme, drug, tmp_path):
@@ -63,16 +76,16 @@ def test_the_table_agrees_with_vina_on_prepared_molecules(lysozyme, drug, tmp_pa
     assert_agrees_with_vina(receptor, ligand, "vina", tmp_path, near_poses(ligand, 4, 2))
 
 
-@pytest.mark.parametrize("name", ["1w2g"])
-def test_rotatable_bonds_count_as_in_vina(name, shared_data, tmp_path):
-    folder = shared_data / "complexes" / name
-    receptor, ligand = (folder / f"{one}.pdbqt" for one in COMPLEXES[name])
-    read = read_ligand_pdbqt(ligand)
-    assert read.n_torsions > 0
-    as_it_is = Poses.unturned(torch.tensor(read.centre_angstrom)[None])
-    assert_agrees_with_vina(
-        read_receptor_pdbqt(receptor), read, "vina", tmp_path, as_it_is, lambda *_: ligand.read_text(), read.n_torsions
-    )
+def test_rotatable_bonds_count_as_in_vina(reductase, tmp_path):
+    receptor, prepared, _ = reductase
+    (tmp_path / "ligand.pdbqt").write_text(meeko_pdbqt(prepared))
+    of_others = ((read_receptor_pdbqt(rigid), ligand) for rigid, ligand in prepared_by_others())
+    for rigid, ligand in ((receptor, tmp_path / "ligand.pdbqt"), *of_others):
+        read = read_ligand_pdbqt(ligand)
+        assert read.n_torsions > 0
+        as_it_is = Poses.unturned(torch.tensor(read.centre_angstrom)[None])
+        written = ligand.read_text()
+        assert_agrees_with_vina(rigid, read, "vina", tmp_path, as_it_is, lambda *_, text=written: text, read.n_torsions)
 
 
 def one_atom(cls, kind: str, place=(0.0, 0.0, 0.0)):

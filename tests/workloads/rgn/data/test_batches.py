@@ -16,6 +16,7 @@ from levinthal.proteins.records import read_text, write_cache
 from levinthal.proteins.records.cache import RecordCache
 from levinthal.workloads.rgn.data.batches import make_batch, plan_epoch, share_of_rank
 from levinthal.workloads.rgn.data.proteins import ProteinSet, protein_from_record
+from record_examples import plain_text, real_records
 from rgn_examples import make_records
 
 
@@ -157,9 +158,10 @@ def test_a_cache_gives_the_same_examples_and_reads_only_what_is_asked_for(
         assert torch.equal(getattr(a, name), getattr(b, name))
 
 
-def test_real_records_become_examples(shared_data: Path) -> None:
-    proteins = ProteinSet.from_records(read_text(shared_data / "proteinnet" / "aqlab_text_sample.txt"))
-    assert len(proteins) >= 1
+def test_real_records_become_examples(tmp_path: Path) -> None:
+    (tmp_path / "real.txt").write_text(plain_text(real_records()))
+    proteins = ProteinSet.from_records(read_text(tmp_path / "real.txt"))
+    assert len(proteins) == len(real_records())
     for protein in proteins:
         assert protein.weight > 20
         steps = np.linalg.norm(np.diff(protein.ca_nm, axis=0), axis=1)[protein.mask[1:] & protein.mask[:-1]]

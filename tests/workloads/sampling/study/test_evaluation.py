@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from carried import protein
 from levinthal.errors import DataError, UsageError
 from levinthal.harness.contract.settings import make_settings
 from levinthal.simulation.exact.potential import MuellerBrown
@@ -35,6 +36,7 @@ from levinthal.workloads.sampling.study.tasks import read_options
 from levinthal.workloads.sampling.systems.observables import GridObservables, PlaneProjection
 from levinthal.workloads.sampling.systems.system import make_system
 from levinthal.workloads.sampling.systems.torsions import torsion_features
+from trajectory_examples import built_conformations
 
 NO_SPENDING = Spending(1.0, 0.5, 0.1, 0.1, 0.1, 0.0, 0.0, 1.0, 1.0, 0.0, math.nan, 0.0, 0.0, 0.0, 0.0)
 
@@ -172,13 +174,14 @@ def test_a_grid_keeps_its_edges():
     assert not grid.observe(points, np.zeros((3, 0))).arrived.any()
 
 
-def test_torsions_are_those_of_mdtraj(shared_data):
-    trajectory = mdtraj.load(shared_data / "md/ala2_obc_300K_traj0.dcd", top=str(shared_data / "md/ala2.pdb"))[:50]
-    (phi_atoms,), phi = mdtraj.compute_phi(trajectory)
-    (psi_atoms,), psi = mdtraj.compute_psi(trajectory)
-    features = torsion_features(trajectory.xyz, np.array([phi_atoms, psi_atoms]))
-    expected = np.concatenate([np.cos(phi), np.sin(phi), np.cos(psi), np.sin(psi)], axis=1)
-    np.testing.assert_allclose(features, expected, atol=1e-4)
+def test_torsions_are_those_of_mdtraj():
+    trajectory = built_conformations(5)
+    phi_atoms, phi = mdtraj.compute_phi(trajectory)
+    psi_atoms, psi = mdtraj.compute_psi(trajectory)
+    for k in range(20):
+        features = torsion_features(trajectory.xyz, np.array([phi_atoms[k], psi_atoms[k]]))
+        expected = np.stack([np.cos(phi[:, k]), np.sin(phi[:, k]), np.cos(psi[:, k]), np.sin(psi[:, k])], axis=1)
+        np.testing.assert_allclose(features, expected, atol=1e-4)
 
 
 def test_alanine_dipeptide_is_seen_by_its_torsions():
@@ -192,11 +195,11 @@ def test_alanine_dipeptide_is_seen_by_its_torsions():
     assert not observed.arrived.any()
 
 
-def test_a_proteins_observables_knows_its_native_structure(shared_data):
-    path = shared_data / "md/trpcage_2JOF.pdb"
+def test_a_proteins_observables_knows_its_native_structure():
+    path = protein("villin")
     system = make_system(make_settings(SamplingSettings, "tiny", {"system": f"go:{path}", "temperature": "0.9"}))
     native, stretched = system.reference_dynamics.start(0, 0), system.dynamics.start(0, 0)
-    frames = np.array([state[:60].reshape(20, 3) for state in (native, stretched)], np.float32)
+    frames = np.array([state[:108].reshape(36, 3) for state in (native, stretched)], np.float32)
     observed = system.observables.observe(frames, np.array([native, stretched]))
     np.testing.assert_allclose(observed.values[0], [1.0, 0.0], atol=1e-4)
     assert observed.arrived.tolist() == [True, False]
