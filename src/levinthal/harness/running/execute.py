@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from levinthal.errors import Interrupted, LevinthalError, ResultError, UsageError, WriteError
+from levinthal.errors import Interrupted, LevinthalError, ResultError, UsageError
 from levinthal.harness.contract.device import resolve_device
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.settings import division_of, make_settings
@@ -20,6 +20,7 @@ from levinthal.harness.results.events import EVENTS_FILE, EventLog, read_events
 from levinthal.harness.results.grid import StudyPlan
 from levinthal.harness.results.mllog import export_mlperf_log
 from levinthal.harness.results.plan import (
+    PLAN_FILE,
     Plan,
     claim,
     default_folder,
@@ -111,21 +112,25 @@ def start_run(
     )
     with claim(folder) as lock:
         make_run_folder(folder)  # nobody has begun a run here meanwhile
-        try:
+        with _cleared_where_nothing_was_done(plan, folder, made):
             write_plan(plan, folder)
-        except WriteError:  # there is nothing yet that could be gone on with
-            _clear(folder, made)
-            raise
-        try:
             return _execute(plan, folder, watcher, lock)
-        except ResultError:
-            raise
-        except LevinthalError as error:
+
+
+@contextlib.contextmanager
+def _cleared_where_nothing_was_done(plan: Plan, folder: Path, made: bool) -> Iterator[None]:
+    """Leave the user's --out free for the next try after a mistake before anything was computed."""
+    try:
+        yield
+    except LevinthalError as error:
+        if not (folder / PLAN_FILE).exists():  # a full disk: there is nothing yet that could be gone on with
+            _clear(folder, made)
+        elif not isinstance(error, ResultError):
             if anything_kept(plan, folder):
                 error.args = (f"{error}; what was done before is kept, levinthal resume {folder} goes on",)
-            else:  # nothing was computed: leave the user's --out free for the next try
+            else:
                 _clear(folder, made)
-            raise
+        raise
 
 
 def _check(repeats: int, seed: int, device: str, precision: str) -> None:
