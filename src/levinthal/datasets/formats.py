@@ -18,7 +18,7 @@ _MOST_TIMES = 200
 
 
 def check_of(name: str) -> Callable[[Path], None]:
-    """Return the check for files of a name; of a format that is not known it sees that the file is no page."""
+    """Return the check for files of a name; of an unknown format it sees that the file is not a page."""
     suffix = name.lower().rpartition(".")[2]
     checks = {"zip": _zip, "gz": _gzip, "tgz": _gzip, "pdb": lambda path: _pdb(path, name.partition(".")[0])}
     return checks.get(suffix, _no_page)

@@ -1,6 +1,6 @@
 """Folders of the user's outside any run: where a program may keep what it remembers, and what it can make again.
 
-A home that is missing or cannot be written to is no mistake: batch nodes and containers have such. Then there is no
+A home that is missing or cannot be written to is not a mistake: batch nodes and containers have such. Then there is no
 place to remember things in, and what can be made again goes into a folder of the user's own in the temporary folder.
 """
 

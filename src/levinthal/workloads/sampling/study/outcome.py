@@ -250,7 +250,7 @@ def outcome_of(record: CampaignRecord, system: System, policy: str, replica: int
 _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = MappingProxyType(
     {
         "values": ("f4", (2,)), "cell": ("i8", ()), "segment": ("i8", ()), "arrived": ("?", ()), "core_s": ("f8", ()),
-        "simulate_s": ("f8", ()),        "parents": ("i8", ()),
+        "simulate_s": ("f8", ()), "parents": ("i8", ()),
     }
 )  # fmt: skip
 """Of each array the type, and the shape of what it has of each frame; of each segment in `parents`."""
