@@ -578,6 +578,7 @@ def fuzz(seeds: range, data: Path | None, keep: Path | None) -> dict[str, object
             if status != 0:
                 died = f"ended by {signal.Signals(-status).name}" if status < 0 else said
                 failures.append(f"seed {seed} ({kind}): {died}")
+                print(failures[-1], file=sys.stderr, flush=True)
                 said = "failed"
                 if keep is not None:
                     keep.mkdir(parents=True, exist_ok=True)
@@ -610,8 +611,6 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a folder to keep the inputs of failures in")
     options = parser.parse_args()
     result = fuzz(range(options.seed, options.seed + options.count), options.data, options.keep)
-    for failure in result["failures"]:  # type: ignore[attr-defined]
-        print(failure, file=sys.stderr)
     result["failures"] = len(result["failures"])  # type: ignore[arg-type]
     print(json.dumps(result))
     return 0 if result["passed"] else 1

@@ -16,6 +16,7 @@ from levinthal.harness.results.result import (
     Comparison,
     Curve,
     Dataset,
+    Estimate,
     Gate,
     Metric,
     Phase,
@@ -101,7 +102,14 @@ def _hostile_result(word: str) -> Result:
         curves=(
             Curve(name=word, labels={word: word}, x=(0.0, 1.0), y=(1.0, 2.0), x_name=word, x_unit=word, unit=word),
         ),
-        gates=(Gate(name=word, value=None, at_most=1.0, passed=False),),
+        gates=(
+            Gate(name=word, value=None, at_most=1.0, passed=False, advice=word),
+            Gate(name=word, labels={word: word}, value=None, at_most=1.0, passed=False, kind="sanity", advice=word),
+        ),
+        warnings=(word,),
+        estimates=(Estimate(sentence=word, duration_s=2.0),),
+        findings=(word,),
+        notes=(word,),
         artifacts=(Artifact(name=word, path=f"../{word}", caption=word, sha256="0" * 64),),
         error=word,
         verdict="failed",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-__all__ = ["units_per_second"]
+from levinthal.harness import Run
+
+__all__ = ["estimate_after", "units_per_second"]
 
 _TIMED_S = 1.0
 _MOST_DOUBLINGS = 10
@@ -28,3 +30,30 @@ def units_per_second(work: Callable[[int], object], least: int) -> float:
         work(n)
         done, n = done + n, min(2 * n, least << _MOST_DOUBLINGS)
     return done / spent_s
+
+
+def estimate_after(run: Run, first: int, n: int, what: str) -> Callable[[], None]:
+    """Return what is to be called after each unit of work, all alike: it says from one of the first how long all take.
+
+    Parameters
+    ----------
+    run : Run
+    first : int
+        Which unit is timed, from 1: the second where the first also compiles or loads. Where there are no more units
+        than that, nothing is said.
+    n : int
+        Units of work in all.
+    what : str
+        What is done, for example `training of the policy, 25 updates`.
+    """
+    began_s, done = time.perf_counter(), 0
+
+    def unit_done() -> None:
+        nonlocal began_s, done
+        now_s = time.perf_counter()
+        done += 1
+        if done == first < n:
+            run.estimate(what, duration_s=n * (now_s - began_s))
+        began_s = now_s
+
+    return unit_done

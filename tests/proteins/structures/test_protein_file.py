@@ -175,6 +175,9 @@ def test_caps_and_rings():
     moved = "{}{:8.3f}{:8.3f}{:8.3f}{}".format(first[:30], *beside, first[54:])
     closed = read([moved, *lines[1:]])
     assert [chain.is_ring for chain in closed.chains] == [True]
+    side = "ATOM     99  NZ  LYS A   9    {:8.3f}{:8.3f}{:8.3f}  1.00  0.00           N".format(*beside)
+    lysine = [line.replace("GLY A   1", "LYS A   9") for line in peptide("G", shift=40)]
+    assert "LYS A 9 is bonded to ALA A 4 by its NZ" in read([*lines, *lysine, side]).faults[-1]
 
 
 @pytest.mark.parametrize("text", ["   1e1  ", "   1_0  ", "    nan ", "********", "        ", " 1.0 2.0", "   0x1p3"])

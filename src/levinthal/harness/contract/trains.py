@@ -30,6 +30,7 @@ class Prepared(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dataset: Dataset | None
+    warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import gemmi
 
+from levinthal.proteins.structures.residue_kinds import WATERS
+
 _WHOLE_NUMBER = re.compile(r"[-+]?\d+")
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)\s*")
 _COORDINATES = (30, 38, 46)
@@ -164,6 +166,8 @@ def _is_end_of_chain(line: str) -> bool:
 def _residue_number(line: str, number: int) -> int | None:
     """Read columns 23 to 26, hybrid-36 too."""
     text = line[22:26].strip()
+    if line[17:20].strip() in WATERS and not _WHOLE_NUMBER.fullmatch(text):
+        return None  # above 9999 programs write what they like, and nothing depends on it
     if line[26:27].isdigit():
         raise ValueError(
             f"line {number}: residue number {line[22:27].strip()!r} is wider than its four columns: write hybrid-36 "

@@ -19,6 +19,7 @@ from levinthal.proteins.structures.residue_kinds import (
     ion_element,
     is_amino_acid_name,
     is_water,
+    standard_name,
 )
 
 IN_CHAIN = frozenset({ResidueKind.AMINO_ACID, ResidueKind.CAP})
@@ -93,7 +94,7 @@ class ChainBuilding:
             if kind is ResidueKind.AMINO_ACID and self._bonds and not {k} & (self._before.keys() | self._after.keys())
         ]  # fmt: skip
         self.repeated, overlaps = self._in_one_place()
-        self.faults = [*overlaps, *self._out_of_order(), *self._ends()]
+        self.faults = [*overlaps, *self._out_of_order(), *self._ends(), *self._isopeptides()]
 
     def _kind(self, k: int, possible: Collection[int]) -> ResidueKind:
         residue = self._residues[k]
@@ -216,6 +217,17 @@ class ChainBuilding:
             if kind is ResidueKind.AMINO_ACID and has_backbone(self._residues[k])
             for other in self._beyond(k)
             if self.kinds[other] is not ResidueKind.CAP and self._site.get(other) != self._site[k]
+        ]
+
+    def _isopeptides(self) -> list[str]:
+        """Name lysines whose side chain is bonded to another amino acid, as in rings closed by side chains."""
+        return [
+            f"residue {self._label(k)} is bonded to {self._label(other)} by its NZ, which closes a ring or joins two "
+            "chains: no such bond is kept, give a protein without it"
+            for k, kind in enumerate(self.kinds)
+            if kind is ResidueKind.AMINO_ACID and standard_name(self._residues[k].name) == "LYS"
+            for other in self._heavy.bonded_to(k, "NZ")
+            if self.kinds[other] is ResidueKind.AMINO_ACID and self._label(other) != self._label(k)
         ]
 
     def _label(self, k: int) -> str:

@@ -15,9 +15,11 @@ from levinthal.proteins.structures.backbone_chain import BACKBONE_ATOMS
 CAPS = frozenset({"ACE", "FOR", "NME", "NMA", "NH2", "NHE"})
 """Residues that end a chain without being amino acids."""
 
-_WATERS = frozenset(
+WATERS = frozenset(
     {"HOH", "WAT", "H2O", "DOD", "SOL", "TIP", "TP3", "TP4", "TP5", "T3P", "T4P", "SPC", "OH2", "TIP3", "TIP4", "TIP5"}
 )
+"""Names of water in files of any program."""
+
 _HALOGENS = frozenset({"F", "Cl", "Br", "I"})
 # CHARMM's names of ions that are not those of their elements.
 _IONS = {
@@ -73,7 +75,7 @@ def made_methionine(residue: gemmi.Residue) -> gemmi.Residue:
 
 def is_water(residue: gemmi.Residue) -> bool:
     """Say whether a residue is water, under the names of any program."""
-    return residue.name in _WATERS or bool(residue.is_water())
+    return residue.name in WATERS or bool(residue.is_water())
 
 
 def ion_element(residue: gemmi.Residue) -> gemmi.Element | None:
@@ -99,7 +101,7 @@ def name_elements(residue: gemmi.Residue) -> None:
         for atom in residue:
             if atom.name in _PROTEIN_ATOMS and atom.element.name != "D":
                 atom.element = gemmi.Element(atom.name[0])
-            elif residue.name in HEAVY_ATOMS and atom.name.lstrip("0123456789")[:1] in ("H", "D"):
+            elif standard_name(residue.name) is not None and atom.name.lstrip("0123456789")[:1] in ("H", "D"):
                 atom.element = gemmi.Element(atom.name.lstrip("0123456789")[0])
     elif len({atom.name for atom in residue}) == 1:
         letters = "".join(letter for letter in residue.name if letter.isalpha()).capitalize()

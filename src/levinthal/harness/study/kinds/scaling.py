@@ -254,6 +254,8 @@ class ScalingStudy(Study[PointRecord]):
         for case in dict.fromkeys(str(point[_CASE]) for point in records):
             file = bench.terms.folder / _DATA / case / PREPARED
             prepared[case] = validated(Prepared, read_json(file), file)
+        for warning in (warning for each in prepared.values() for warning in each.warnings):
+            bench.run.warn(warning)
         for note in dict.fromkeys(note for each in prepared.values() for note in each.notes):
             bench.run.note(note)
         datasets = {case: each.dataset for case, each in prepared.items() if each.dataset is not None}

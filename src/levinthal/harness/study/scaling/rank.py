@@ -114,7 +114,7 @@ def _prepare(workload: Trains, settings: Settings, options: argparse.Namespace) 
         run.close()
         events.close()
     told = run.record()
-    prepared = Prepared(dataset=told.dataset, notes=told.notes)
+    prepared = Prepared(dataset=told.dataset, warnings=told.warnings, notes=told.notes)
     write_whole(options.folder / PREPARED, prepared.model_dump_json(indent=1) + "\n")
 
 

@@ -273,6 +273,7 @@ def read_trajectories(paths: Sequence[str], topology: str) -> TrajectorySet:
 
     found = reader.read_trajectories(paths, topology)
     n_frames = sum(len(each.ca_nm) for each in found.trajectories)
+    names = [Path(path).name for path in paths]
     if n_frames < _LEAST_FRAMES:
         raise DataError(
             f"{', '.join(paths)}: {n_frames} frame(s) in all, at least {_LEAST_FRAMES} are needed to learn from and to "
@@ -283,7 +284,7 @@ def read_trajectories(paths: Sequence[str], topology: str) -> TrajectorySet:
         version="1",
         synthetic=False,
         frames=tuple(Frames(each.ca_nm, np.arange(len(each.ca_nm))) for each in found.trajectories),
-        starts=tuple(Path(path).name for path in paths),
+        starts=tuple(names if len(set(names)) == len(names) else paths),
         references={Path(topology).stem: found.reference_nm},
         time_ps=tuple(each.time_ps for each in found.trajectories),
         ca_records=found.ca_records,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -20,10 +21,16 @@ from levinthal.workloads.cvae.settings import CVAESettings
 
 
 class Space(NamedTuple):
-    """Embeddings and their cluster labels; null where there are too few frames for the method."""
+    """Embeddings and their cluster labels; null where the method found none, and why."""
 
     points: Doubles | None
     labels: npt.NDArray[np.int32] | None
+    why: str = ""
+
+    @property
+    def missing(self) -> str | None:
+        """Why there are no embeddings; None where there are."""
+        return self.why if self.points is None else None
 
 
 def reconstruct_held_out(
@@ -97,32 +104,37 @@ def reconstruct_held_out(
 
 
 def embed_and_cluster(run: Run, settings: CVAESettings, data: Features, latent: Doubles) -> dict[str, Space]:
-    """Embed the frames by PCA and tICA too, and cluster each of the three spaces."""
+    """Cluster the model's space and leave what it says of the molecule; then do the same by PCA and tICA."""
     seed = run.seed_for("clusters", bits=31)
     fit, contacts = data.split.train, data.pairs.contacts
-    with run.phase("cluster", items=len(latent), doing="PCA, tICA and clusters"):
-        points: dict[str, Doubles | None] = {
-            settings.model_name: latent,
-            "PCA": evaluation.pca_embedding(contacts[fit], contacts, settings.latent, seed),
-            "tICA": evaluation.tica_embedding(
-                [contacts[block] for block in data.stretches(fit)], contacts, settings.latent, settings.lag
-            ),
-        }
+    with run.phase("cluster", items=len(latent), doing="clusters, PCA, tICA"):
+        labels = evaluation.cluster_labels(latent, settings.clusters, seed)
+        _draw(run, settings, data, latent, leave_clusters(run, settings, data, latent, labels))
+
+        def embedded(name: str, embed: Callable[[], Doubles | None]) -> Space:
+            try:
+                points = embed()
+                found = None if points is None else evaluation.cluster_labels(points, settings.clusters, seed)
+            except (ArithmeticError, ValueError, RuntimeError, np.linalg.LinAlgError) as error:
+                traceback.print_exc()  # a baseline that fails costs its own figures, and nothing else
+                return Space(None, None, f"{name} failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
+            return Space(points, found, f"no contact varies in blocks longer than the lag of {settings.lag} frames")
+
+        blocks = [contacts[block] for block in data.stretches(fit)]
         return {
-            name: Space(each, None if each is None else evaluation.cluster_labels(each, settings.clusters, seed))
-            for name, each in points.items()
+            settings.model_name: Space(latent, labels),
+            "PCA": embedded("PCA", lambda: evaluation.pca_embedding(contacts[fit], contacts, settings.latent, seed)),
+            "tICA": embedded(
+                "tICA", lambda: evaluation.tica_embedding(blocks, contacts, settings.latent, settings.lag)
+            ),
         }
 
 
 def interpret(run: Run, settings: CVAESettings, data: Features, spaces: Mapping[str, Space]) -> None:
-    """Leave what the latent space of the model says of the molecule, and compare it with what PCA and tICA say."""
-    latent, labels = spaces[settings.model_name]
-    assert latent is not None
-    assert labels is not None
-    _draw(run, settings, data, latent, leave_clusters(run, settings, data, latent, labels))
+    """Compare what the latent spaces of the model, PCA and tICA say of the molecule."""
     for name, space in spaces.items():
-        _correlate(run, settings, data, name, space.points)
-        _describe_states(run, settings, data, name, space)
+        _correlate(run, settings, data, name, space)
+        _describe_states(run, data, name, space)
 
 
 def _draw(run: Run, settings: CVAESettings, data: Features, latent: Doubles, clusters: npt.NDArray[np.integer]) -> None:
@@ -141,13 +153,8 @@ def _draw(run: Run, settings: CVAESettings, data: Features, latent: Doubles, clu
     )
 
 
-def _missing(settings: CVAESettings, points: Doubles | None) -> str | None:
-    if points is not None:
-        return None
-    return f"no contact varies in blocks longer than the lag of {settings.lag} frames"
-
-
-def _correlate(run: Run, settings: CVAESettings, data: Features, name: str, points: Doubles | None) -> None:
+def _correlate(run: Run, settings: CVAESettings, data: Features, name: str, space: Space) -> None:
+    points = space.points
     fit, test = data.split.train, data.split.test
     for what, values in data.properties.items():
         found = None
@@ -159,7 +166,7 @@ def _correlate(run: Run, settings: CVAESettings, data: Features, name: str, poin
             unit="1",
             better="higher",
             kind="quality",
-            reason=_missing(settings, points) or "it does not vary",
+            reason=space.missing or "it does not vary",
             labels={"space": name, "property": what},
         )
     score = None
@@ -173,15 +180,15 @@ def _correlate(run: Run, settings: CVAESettings, data: Features, name: str, poin
         unit="1",
         better="higher",
         kind="quality",
-        reason=_missing(settings, points)
+        reason=space.missing
         or f"its space does not vary, or no block held out is longer than the lag of {settings.lag} frames",
         labels={"space": name},
     )
 
 
-def _describe_states(run: Run, settings: CVAESettings, data: Features, name: str, space: Space) -> None:
-    points, labels = space
-    missing = _missing(settings, points)
+def _describe_states(run: Run, data: Features, name: str, space: Space) -> None:
+    points, labels, _ = space
+    missing = space.missing
     agreement, why = None, "no states of this molecule are known beforehand: see clusters.csv"
     if data.helical is not None:
         states = data.helical.astype(np.int64)

@@ -22,6 +22,7 @@ from levinthal.workloads.docking.search.agent.ppo import Iteration, PPOSettings,
 from levinthal.workloads.docking.search.built_in.restarts import RandomRestarts
 from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.settings import DockingSettings
+from levinthal.workloads.pace import estimate_after
 from levinthal.workloads.training.checkpoint import Keeping
 from levinthal.workloads.training.reporting import first_time, report_time_to_target
 from levinthal.workloads.training.resuming import say_where_it_went_on, train_or_go_on
@@ -77,9 +78,12 @@ def _train(
         if keep is not None and keep.resume:
             resume_training(keep.folder, training, how, seed, environment)
         resumed_at = len(training.history)
+        what = f"training of the policy, {how.iterations:,} updates"
+        tell = estimate_after(run, 2, how.iterations - resumed_at, what)
 
         def on_iteration(training: Training) -> None:
             phase.advance()
+            tell()
             done = len(training.history)
             if keep is not None and (done % settings.checkpoint_interval == 0 or done == how.iterations):
                 save_training(keep.folder, training, how, seed, environment)

@@ -29,6 +29,7 @@ from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.search.outcome import SearchOutcome
 from levinthal.workloads.docking.search.rescoring import polish
 from levinthal.workloads.docking.settings import DockingSettings
+from levinthal.workloads.pace import estimate_after
 
 _TIMED_POSES = 16_384
 _TIMINGS = 5
@@ -139,10 +140,12 @@ def _dock(
             if each.ranked:
                 each.search.warm_up(problem)
     outcomes: dict[Contender, list[SearchOutcome]] = {each: [] for each in contenders}
+    tell = estimate_after(run, 1, len(seeds), f"docking by {len(contenders)} searches, {len(seeds)} runs each")
     with run.phase("dock", items=total, total=total) as phase:
         for number, seed in enumerate(seeds, 1):
             for each in contenders:
                 phase.say(f"{each.shown}, run {number} of {len(seeds)}")
                 outcomes[each].append(each.search.search(problem, seed=seed))
                 phase.advance()
+            tell()
     return outcomes

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from levinthal.harness import Run
-from levinthal.harness.contract.run import OpenPhase
 from levinthal.harness.contract.seeds import low_bits
 from levinthal.workloads.docking.inputs import Inputs
 from levinthal.workloads.docking.molecules.contact_table import contacts_svg
@@ -24,6 +22,7 @@ from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.search.outcome import SearchOutcome
 from levinthal.workloads.docking.settings import DockingSettings
 from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
+from levinthal.workloads.pace import estimate_after
 
 _SEARCH = RandomRestarts(n_drawn=2048, n_starts=512, n_last=32, n_poses=3)
 _MOST_NOTES, _MOST_NAMED = 5, 3
@@ -47,28 +46,20 @@ def screen_library(run: Run, settings: DockingSettings, inputs: Inputs) -> None:
         return _SEARCH.search(problem, seed=low_bits(seed + number))
 
     n = len(inputs.library)
+    tell = estimate_after(run, 2, n, f"docking of {n:,} compounds")
     with run.phase("screen", items=n, total=n, doing="docking the compounds") as phase:
+
+        def compound_done() -> None:
+            phase.advance()
+            tell()
+
         screening = screen(
-            inputs.library, inputs.library_failures, inputs.receptors, grids, search, on_ligand=_clock(run, phase, n)
+            inputs.library, inputs.library_failures, inputs.receptors, grids, search, on_ligand=compound_done
         )
     ranked = enrichments(screening.hits)
     _report(run, screening, ranked, run.duration_s("screen"))
     _check(run, inputs, screening)
     _keep(run, inputs, screening, ranked)
-
-
-def _clock(run: Run, phase: OpenPhase, n_compounds: int) -> Callable[[], None]:
-    """Return what is called after each compound: it moves the bar, and tells from the second how long all take."""
-    ends_s: list[float] = []
-
-    def compound_done() -> None:
-        phase.advance()
-        ends_s.append(time.perf_counter())
-        if len(ends_s) == 2:
-            one_s = ends_s[1] - ends_s[0]
-            run.estimate(f"{n_compounds:,} compounds, {one_s:.2g} s each", duration_s=n_compounds * one_s)
-
-    return compound_done
 
 
 def _report(run: Run, screening: Screening, ranked: Mapping[str, Enrichment | None], duration_s: float) -> None:
