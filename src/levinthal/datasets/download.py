@@ -114,7 +114,7 @@ def download(
 
 @contextmanager
 def _opened(part: Path) -> Iterator[IO[bytes]]:
-    """Open a part for this process alone; whatever is not a plain file of the folder's own, a link above all, is refused."""
+    """Open a part for this process alone; what is not a plain file of its own, a link above all, is refused."""
     with as_write_error(part, fix=_SPACE):
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         descriptor = os.open(part, flags, 0o644)
