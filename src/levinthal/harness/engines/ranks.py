@@ -13,9 +13,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NoReturn
 
-from levinthal.errors import UsageError
+from levinthal.errors import LevinthalError, UsageError, to_line
+from levinthal.files.writing import write_failure
 from levinthal.harness.engines.processes import END, available_cores, bound_arguments, guarded_command, lifeline
 
 if TYPE_CHECKING:
@@ -123,6 +125,27 @@ def become_launcher(n_ranks: int, module: str, arguments: Sequence[str]) -> None
 
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(available_cores()) // n_ranks)))
     run.main([*_HERE, str(n_ranks), "-m", *bound_arguments(module, arguments)])
+
+
+def end_rank(error: Exception, place: Path) -> NoReturn:
+    """End a rank by an exception: a mistake, or a full disk, is a line of `to_line` on stdout, else it is raised again.
+
+    Stdout is a pipe to who started the ranks, which holds when the disk takes no more.
+
+    Parameters
+    ----------
+    error : Exception
+    place : Path
+        What the rank writes.
+    """
+    known = error if isinstance(error, LevinthalError) else write_failure(error, place)
+    if known is None:
+        raise error
+    with suppress(OSError):  # the log is on the disk
+        if not sys.stdout.isatty():
+            print(to_line(known), flush=True)
+        print(f"error: {known}", file=sys.stderr, flush=True)
+    sys.exit(2)
 
 
 def device_of_rank(device: str) -> torch.device:
