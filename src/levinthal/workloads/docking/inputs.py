@@ -221,8 +221,8 @@ def _without_residues(receptor: Receptor) -> list[str]:
     if count < _ATOMS_OF_NO_RESIDUE:
         return []
     return [
-        f"Receptor {receptor.name}: its file calls {count} atoms {label}: contacts cannot be told by residue; prepare it "
-        "from its PDB file."
+        f"Receptor {receptor.name}: its file calls {count} atoms {label}: contacts cannot be told by residue; prepare "
+        "it from its PDB file."
     ]
 
 
