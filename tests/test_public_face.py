@@ -9,6 +9,7 @@ import inspect
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 import warnings
@@ -19,6 +20,8 @@ import numpy as np
 import pytest
 
 import levinthal
+from levinthal.harness.contract.registry import load_workload
+from levinthal.harness.contract.settings import make_settings, parse_assignments
 from levinthal.moved import MOVED, NAMES_MOVED
 from levinthal.proteins import pack_contacts
 from levinthal.sampling import CVAE
@@ -150,6 +153,23 @@ def test_a_moved_name_is_found_with_a_warning(module, name):
 def test_a_module_of_that_name_is_not_made_up():
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("levinthal.simulation.nothing")
+
+
+def test_every_run_that_is_printed_has_settings_that_are_accepted():
+    """What it reads need not be here; keys, values, policies and searches are checked before anything is read."""
+    n_checked = 0
+    for path in TAUGHT:
+        for line in re.findall(r"levinthal run ((?!all)[a-z][^\n`|;]*)", path.read_text()):
+            words = iter(shlex.split(line.replace(",mine", "").replace(",furthest", ""), comments=True))
+            name, size, assignments = next(words), "tiny", []
+            for word in words:
+                if word == "--set":
+                    assignments.append(next(words))
+                elif word == "--size":
+                    size = next(words)
+            make_settings(load_workload(name).Settings, size, parse_assignments(assignments))
+            n_checked += 1
+    assert n_checked > 25
 
 
 def test_the_readme_runs_as_printed(tmp_path, monkeypatch):

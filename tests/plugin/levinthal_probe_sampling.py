@@ -50,6 +50,22 @@ class ToTheRight:
         return Decision(int(view.embedding[:, 0].argmax()), "to the right")
 
 
+class Moody:
+    """Breaks down in those campaigns whose fifth frame lies on one side, which depends on the seed alone."""
+
+    name = "moody"
+    needs_model = False
+
+    def refresh(self, view: View, rng: np.random.Generator) -> None:
+        """Divide by zero, or not."""
+        if len(view.frames) > 5:
+            1 / int(view.frames[5, 1] > 0.5)
+
+    def decide(self, walker: int, view: View, rng: np.random.Generator) -> Decision:
+        """Go on."""
+        return Decision(None, "in a good mood")
+
+
 @dataclass(frozen=True)
 class Stretched:
     """Frames as they are, times a factor."""
@@ -77,6 +93,19 @@ class Stretching:
         if not self.device:
             raise UsageError("nobody said where to train")
         return Stretched(self.factor, getattr(previous, "version", 0) + 1)
+
+
+@dataclass(frozen=True)
+class Brittle:
+    """Fits a campaign as it grows, and no campaign as a whole: what is made of it afterwards fails."""
+
+    name = "brittle"
+
+    def fit(self, frames: npt.NDArray[np.float32], previous: Any, seed: int, /) -> Stretched:
+        """Return the model, or break."""
+        if previous is None and len(frames) > 500:
+            raise np.linalg.LinAlgError("SVD did not converge")
+        return Stretched(1.0, getattr(previous, "version", 0) + 1)
 
 
 def _surface(request: SystemRequest) -> System:

@@ -109,7 +109,7 @@ def comparison_groups(repeats: Sequence[Repeat]) -> tuple[ComparisonGroup, ...]:
         for terms, members in by_terms.items():
             heading = f"{where}{terms}"
             told = varying([each.labels for each in members])
-            rows = tuple(_row(each, {name: each.labels[name] for name in told}) for each in members)
+            rows = tuple(_row(each, {key: each.labels[key] for key in told if key in each.labels}) for each in members)
             groups.append(ComparisonGroup(heading[:1].upper() + heading[1:], rows))
     return tuple(groups)
 

@@ -9,6 +9,7 @@ from levinthal.errors import DataError
 from levinthal.simulation.analysis.divergence import jensen_shannon_nats
 from levinthal.simulation.analysis.exact_chain import relaxation_timescales_steps
 from levinthal.simulation.analysis.markov import (
+    connected_states,
     cross_validated_vamp2,
     estimate_markov_model,
     frame_weights,
@@ -90,6 +91,16 @@ def test_what_lies_outside_the_connected_set_is_told():
     np.testing.assert_allclose(weights, [0, 1])
     with pytest.raises(DataError, match="gives weight"):
         frame_weights([np.array([0, 1])], model.stationary)
+
+
+def test_the_connected_set_is_that_of_most_transitions_not_of_most_states():
+    """A chain unfolds through twenty states back and forth once, then stays folded: the model is of where it stays."""
+    unfolding = [*range(20), *range(18, -1, -1)]
+    folded = [20, 21] * 200
+    model = estimate_markov_model([np.array([*unfolding, *folded])], 22)
+    np.testing.assert_array_equal(model.states, [20, 21])
+    assert model.share_of_transitions_outside == pytest.approx(39 / 438)
+    np.testing.assert_array_equal(connected_states(transition_counts([np.array([2, 1, 0])], 3)), [1])
 
 
 def test_one_way_trajectory_leaves_a_single_state():

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from levinthal.errors import DataError
-from levinthal.simulation.analysis.ratios import better, budget_to_reach, effective_sampling, faster, greater
+from levinthal.simulation.analysis.ratios import better, budget_to_reach, faster, greater
 
 POSITIVE = st.lists(st.floats(0.1, 100), min_size=5, max_size=5)
 
@@ -33,7 +34,7 @@ def test_verdicts():
     assert better(half, once).verdict == "worse"
     assert greater(half, once).verdict == "greater"
     assert greater(once, half).verdict == "smaller"
-    assert effective_sampling(once, half, 1e3).verdict == "more effective"
+    assert faster(once, half, 1e3, name="sooner", words=("sooner", "later")).verdict == "sooner"
     same = faster(once, noise, 1e3)
     assert same.verdict == "can't tell"
     assert same.low < 1 < same.high
@@ -61,14 +62,52 @@ def test_replicas_that_never_arrived():
     slow[slow > budget] = math.inf
     ratio = faster(slow, fast, budget)
     assert (ratio.n_missed_baseline, ratio.n_missed_candidate) == (int(np.isinf(slow).sum()), 0)
-    assert ratio.value == pytest.approx(np.minimum(slow, budget).mean() / fast.mean())
+    arrived, waited = np.isfinite(slow).sum(), np.minimum(slow, budget).sum()
+    assert ratio.value == pytest.approx(16 / fast.sum() / (arrived / waited))
     assert ratio.verdict == "faster"
-    assert "restricted" in ratio.method
+    assert "per budget spent waiting" in ratio.method
     none = faster([math.inf] * 4, [math.inf] * 4, budget)
     assert math.isnan(none.value)
     assert none.verdict == "can't tell"
     every = faster([math.inf] * 16, fast, budget)
     assert every.verdict == "faster"
+    assert (every.value, every.high) == (math.inf, math.inf)
+    assert every.low > 10.0
+
+
+def test_what_finds_nothing_scores_as_nothing():
+    """A baseline that takes nine tenths of the budget gives it no floor."""
+    late = np.random.default_rng(3).uniform(850, 1100, 16)
+    late[late > 1000.0] = math.inf
+    blind = faster(late, [math.inf] * 16, 1000.0)
+    assert (blind.value, blind.low, blind.verdict) == (0.0, 0.0, "slower")
+    assert 0.1 < blind.high < 0.5
+    assert greater([0.5] * 16, [0.0] * 16).value == 0.0
+
+
+def test_few_arrivals_have_the_exact_interval_of_counts():
+    """Against the binomial test of SciPy: 3 of 11 events in 1 of 3 parts of the time."""
+    found = faster([100.0] * 8 + [math.inf] * 2, [10.0] * 3 + [math.inf] * 7, 100.0)
+    share = stats.binomtest(3, 11).proportion_ci(0.95, "exact")
+    scale = 1000.0 / 730.0
+    np.testing.assert_allclose(
+        [found.value, found.low, found.high],
+        [3 / 8 * scale, share.low / (1 - share.low) * scale, share.high / (1 - share.high) * scale],
+    )
+
+
+@pytest.mark.parametrize(("budget", "scale"), [(1e9, 1.0), (150.0, 1.0), (150.0, 2.0), (20.0, 1.0)])
+def test_intervals_hold_the_truth(budget, scale):
+    """Exponential times, all arrived, some, or few: of 200 studies of 16 pairs, 95 % but for chance."""
+    rng, held, told = np.random.default_rng(4), 0, 0
+    for k in range(200):
+        slow, fast = rng.exponential(100.0 * scale, 16), rng.exponential(100.0, 16)
+        slow[slow > budget], fast[fast > budget] = math.inf, math.inf
+        found = faster(slow, fast, budget, seed=k)
+        held += found.low <= scale <= found.high
+        told += found.verdict != "can't tell"
+    assert held >= 182
+    assert scale != 1.0 or told <= 16
 
 
 def test_identical_pairs_are_alike():

@@ -98,8 +98,8 @@ def test_case_12_several_molecules(case, tmp_path, shared_data, key):
 def test_case_16_a_flat_drawing(case, shared_data):
     repeat = case(f"ligand={shared_data / 'cases/16-flat-drawing-labelled-3d/flat3d.sdf'}")
     assert any("flat drawing" in words for words in repeat.warnings)
-    best = next(each.value for each in repeat.metrics if each.name == "best known score")
-    assert best < 10.0  # it was +49.7 as a flat body; the cavity is too small for it in any case
+    missed = [gate.name for gate in repeat.gates if not gate.passed]
+    assert "best score (kcal/mol)" in missed  # the cavity is too small for it, flat or not
 
 
 @pytest.mark.slow

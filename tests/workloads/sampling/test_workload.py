@@ -24,7 +24,7 @@ CHAIN = (
     "--set", "system=landscape", "--set", "learner=coordinates", "--set", "chunk_steps=200",
     "--set", "frame_interval=10",
 )  # fmt: skip
-UNCHECKED = ("--set", "exact_replicas=0")
+UNCHECKED = ("--set", "exact_replicas=0", "--set", "all_atom_step_ms=2")
 
 
 def repeat_of(folder):
@@ -46,17 +46,28 @@ def test_a_study_on_the_exact_chain_with_a_plug_ins_policy(levinthal, tmp_path):
     assert done.returncode == 0, done.stderr
     repeat = repeat_of(tmp_path / "a")
     assert repeat.dataset.synthetic
-    compared = {(each.name, each.candidate, each.baseline, each.labels["cost"]): each for each in repeat.comparisons}
-    assert len(compared) == 4 * 2 * (3 + 2)  # ratios, costs, three policies against plain and two against random
-    greater = compared["greater", "back-to-the-first", "random", "step"]
-    assert greater.verdict == "smaller"
-    assert greater.high < 1.0
-    assert greater.n == 4
-    assert all(each.value is not None for each in repeat.comparisons if each.name in ("better", "greater"))
+    compared = {(str(each), each.candidate, each.baseline): each for each in repeat.comparisons}
+    # ratios, costs, three policies against plain and two against random; those of the paper against plain alone
+    assert len(compared) == len(repeat.comparisons) == 6 * 3 * (3 + 2) + 4 * 3
+    assert figure(repeat, "all-atom step", system="Fs peptide") > 0.1
+    cells = compared["cells seen (cost step)", "back-to-the-first", "random"]
+    assert cells.verdict == "fewer"
+    assert cells.high < 1.0
+    assert cells.n == 4
+    for each in repeat.comparisons:
+        if each.name in ("better", "greater", "cells seen", "RMSD to native"):
+            assert each.value is not None
+        if each.name == "configurational entropy":
+            assert each.reason == "the system has no atoms"
+    assert str(compared["greater (cost all-atom core-second)", "dbscan", "plain"].terms).endswith(
+        "all-atom core-seconds each"
+    )
+    lowest = figure(repeat, "RMSD to native", policy="plain", statistic="lowest")
+    assert 0.0199 < lowest < figure(repeat, "RMSD to native", policy="plain", statistic="median") < 1.0
     text = " ".join(done.stdout.split())
-    assert "greater (cost step), back-to-the-first / random, 12,000 steps each" in text
+    assert "cells seen (cost step), back-to-the-first / random, 12,000 steps each" in text
     assert "made-up Markov chain" in text
-    assert str(greater.terms) == "12,000 steps each"
+    assert str(cells.terms) == "12,000 steps each"
     seen = {policy: figure(repeat, "cells seen", policy=policy) for policy in ("plain", "back-to-the-first")}
     assert all(0 < cells <= 500 for cells in seen.values())
     assert 0 < figure(repeat, "divergence", policy="plain", weighting="Markov state model") < np.log(2)
@@ -71,7 +82,33 @@ def test_a_study_on_the_exact_chain_with_a_plug_ins_policy(levinthal, tmp_path):
     assert record.frames.shape == (1200, 2)
     page = (tmp_path / "a/report.html").read_text()
     assert "On equal terms" in page
-    assert "smaller</span>" in page
+    assert "fewer</span>" in page
+
+
+def test_what_fails_costs_nothing_that_was_measured(levinthal, tmp_path):
+    """A policy that breaks down in some campaigns, and a learner that breaks down when all is done."""
+    done = levinthal(
+        "run", "sampling", "--out", "a", "--seed", "3", "--engine", "local:2", *UNCHECKED,
+        "--set", "system=landscape", "--set", "learner=brittle", "--set", "policies=plain,lof,moody",
+        "--set", "replicas=6", "--set", "steps=6000", "--set", "first_training_frames=50",
+        "--set", "chunk_steps=200", "--set", "frame_interval=10",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    repeat = repeat_of(tmp_path / "a")
+    missing, latent = repeat.warnings
+    n_failed = int(missing.split()[0])
+    assert 0 < n_failed < 6
+    assert "ZeroDivisionError: division by zero (levinthal_probe_sampling.py, line" in missing
+    assert missing.split(";")[0] in " ".join(done.stdout.split())
+    assert latent.startswith("latent.svg: missing")
+    compared = {(each.name, each.candidate): each for each in repeat.comparisons if each.labels["cost"] == "step"}
+    assert compared["greater", "lof"].n == 6
+    assert compared["greater", "moody"].n == 6 - n_failed
+    assert figure(repeat, "cells seen", policy="moody") > 0
+    (score,) = (each for each in repeat.metrics if each.name == "VAMP-2 of the latent space")
+    assert "SVD did not converge" in score.reason
+    assert {"coverage.svg", "lineage.svg", "decisions_lof.csv"} <= {each.name for each in repeat.artifacts}
 
 
 def test_the_same_seed_makes_the_same_decisions(levinthal, tmp_path):
@@ -153,6 +190,7 @@ def test_one_campaign_has_all_workers_and_trains_beside_them(levinthal, tmp_path
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        (("temperature=0.65", "reference_steps=80000"), "does not hold: "),
         (("system=nowhere.pdb",), "nowhere.pdb"),
         (("options=dbscan.outlier=3",), "did you mean outliers?"),
         (("deterministic=true", "core_seconds=3"), "core-seconds are not the same twice"),

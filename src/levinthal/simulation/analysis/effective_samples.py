@@ -58,9 +58,12 @@ def integrated_autocorrelation_time_steps(series: Floats, lag_steps: int = 1) ->
     x = np.asarray(series, np.float64)
     if x.ndim != 1 or len(x) < 4 or not np.isfinite(x).all():
         raise DataError(f"a series of shape {x.shape}: expected at least 4 finite numbers")
-    x = x - x.mean()
-    if np.abs(x).max() < 1e-300:
+    if np.ptp(x) == 0.0:
         return float("inf")
+    # Scaled by a power of two, which changes no digit, so that no square is beyond the range of numbers.
+    x = np.ldexp(x, -int(np.frexp(np.abs(x).max())[1]))
+    x = x - x.mean()
+    x = np.ldexp(x, -int(np.frexp(np.abs(x).max())[1]))
     n = len(x)
     transformed = fft.rfft(x, fft.next_fast_len(2 * n))
     covariance = fft.irfft(np.abs(transformed) ** 2)[:n] / n

@@ -153,7 +153,10 @@ def superpose(coordinates_nm: Floats, masses_amu: Floats, n_rounds: int = 10) ->
     reference = frames[0]
     for _ in range(n_rounds):
         correlation = np.einsum("fai,a,aj->fij", frames, weights, reference, optimize=True)
-        left, _, right = np.linalg.svd(correlation)
+        try:
+            left, _, right = np.linalg.svd(correlation)
+        except np.linalg.LinAlgError as error:
+            raise DataError(f"the frames cannot be superposed ({error}): check the coordinates") from None
         handed = np.sign(np.linalg.det(left) * np.linalg.det(right))
         left[:, :, 2] *= np.where(handed == 0.0, 1.0, handed)[:, None]
         frames = frames @ (left @ right)

@@ -18,6 +18,10 @@ Matrix: TypeAlias = npt.NDArray[np.floating[Any]] | sparse.sparray
 
 _DENSE_UP_TO_STATES = 1500
 _ALL_EIGENVALUES_UP_TO_STATES = 150
+_TOO_FAINT = (
+    "the chain's parts are joined by transitions too rare for the precision of numbers: its stationary distribution "
+    "cannot be found; take coarser states or more data"
+)
 
 
 def _square(transition_matrix: Matrix) -> Sparse:
@@ -55,7 +59,7 @@ def stationary_distribution(transition_matrix: Matrix) -> Doubles:
     Raises
     ------
     DataError
-        There is more than one stationary distribution.
+        There is more than one stationary distribution, or numbers are too coarse to find it.
     """
     matrix = _square(transition_matrix)
     n_states = matrix.shape[0]
@@ -74,10 +78,15 @@ def stationary_distribution(transition_matrix: Matrix) -> Doubles:
         system[-1] = 1.0
         right = np.zeros(n_states)
         right[-1] = 1.0
-        vector = np.linalg.solve(system, right)
+        try:
+            vector = np.linalg.solve(system, right)
+        except np.linalg.LinAlgError:
+            raise DataError(_TOO_FAINT) from None
     else:
         vector = _leading_vector(matrix)
     vector = np.maximum(vector / vector.sum(), 0.0)
+    if not np.isfinite(vector).all() or not vector.sum() > 0.0:
+        raise DataError(_TOO_FAINT)
     for _ in range(3):  # a few power iterations polish the small entries
         vector = matrix.T @ vector
         vector /= vector.sum()
@@ -91,9 +100,9 @@ def _leading_vector(matrix: Sparse) -> Doubles:
         _, vectors = linalg.eigs(matrix.T.tocsr(), k=1, which="LR", v0=np.full(n_states, 1.0 / n_states))
         vector = np.real(vectors[:, 0])
         vector /= vector.sum()
-        if vector.min() > -1e-9 and np.abs(matrix.T @ vector - vector).sum() < 1e-9:
+        if np.isfinite(vector).all() and vector.min() > -1e-9 and np.abs(matrix.T @ vector - vector).sum() < 1e-9:
             return np.asarray(vector, np.float64)
-    except linalg.ArpackNoConvergence:
+    except linalg.ArpackError:
         pass
     # With the share of the likeliest state pinned, the other equations decide.
     pinned = int(np.asarray(matrix.sum(axis=0)).argmax())
@@ -101,7 +110,10 @@ def _leading_vector(matrix: Sparse) -> Doubles:
     transposed = sparse.csc_array(sparse.eye_array(n_states) - matrix.T)
     vector = np.ones(n_states)
     right = -np.asarray(transposed[:, [pinned]].todense()).ravel()[others]
-    vector[others] = linalg.splu(transposed[others][:, others]).solve(right)
+    try:
+        vector[others] = linalg.splu(transposed[others][:, others]).solve(right)
+    except RuntimeError:
+        raise DataError(_TOO_FAINT) from None
     return vector
 
 
@@ -246,7 +258,10 @@ def relaxation_timescales_steps(transition_matrix: Matrix, n_timescales: int) ->
         values = np.linalg.eigvals(matrix.toarray())
     else:
         start = np.full(matrix.shape[0], 1.0)
-        values = linalg.eigs(matrix.T.tocsr(), k=n_timescales + 1, which="LM", v0=start, return_eigenvectors=False)
+        try:
+            values = linalg.eigs(matrix.T.tocsr(), k=n_timescales + 1, which="LM", v0=start, return_eigenvectors=False)
+        except linalg.ArpackError:
+            values = np.linalg.eigvals(matrix.toarray())
     size = np.sort(np.abs(values))[::-1][1 : n_timescales + 1]
     with np.errstate(divide="ignore"):
         return np.asarray(-1.0 / np.log(np.clip(size, 0.0, np.nextafter(1.0, 0.0))), np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -41,6 +42,16 @@ class Estimate:
         return bool(self.low <= truth <= self.high)
 
 
+def unknown(confidence: float, why: str) -> Estimate:
+    """Return the estimate of what cannot be estimated, with the reason in place of the method."""
+    return Estimate(math.nan, math.nan, math.nan, confidence, why)
+
+
+def exponential(x: float) -> float:
+    """Return e^x, infinite where it is beyond the range of numbers."""
+    return math.inf if x > 709.0 else math.exp(x)
+
+
 def jackknife(
     replicas: Sequence[Replica],
     metric: Callable[[Sequence[Replica]], float],
@@ -72,6 +83,7 @@ def jackknife(
     Returns
     -------
     Estimate
+        The metric of all and no interval where that or one without a replica is not finite.
 
     Raises
     ------
@@ -82,10 +94,15 @@ def jackknife(
     if n < 3:
         raise DataError(f"a jackknife of {n} replicas says nothing: give at least 3")
     forward, back = transform or (float, float)
-    whole = float(forward(metric(replicas)))
-    without = np.array([forward(metric([*replicas[:k], *replicas[k + 1 :]])) for k in range(n)], np.float64)
+    of_all = float(metric(replicas))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        whole = float(forward(of_all))
+        without = np.array([forward(metric([*replicas[:k], *replicas[k + 1 :]])) for k in range(n)], np.float64)
+    if not (np.isfinite(whole) and np.isfinite(without).all()):
+        return Estimate(of_all, math.nan, math.nan, confidence, "no interval: without some replica it is not finite")
     pseudo = n * whole - (n - 1) * without
     centre, error = float(pseudo.mean()), float(pseudo.std(ddof=1)) / np.sqrt(n)
     half = float(special.stdtrit(n - 1, 0.5 + confidence / 2.0)) * error
-    value, low, high = (float(np.clip(back(x), *limits)) for x in (centre, centre - half, centre + half))
+    with np.errstate(over="ignore"):
+        value, low, high = (float(np.clip(back(x), *limits)) for x in (centre, centre - half, centre + half))
     return Estimate(value, low, high, confidence, f"jackknife over {n} replicas, Student t")

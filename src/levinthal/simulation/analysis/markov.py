@@ -3,8 +3,8 @@
 Runs that a policy starts where it likes do not show populations, but their transitions do: the stationary vector of a
 Markov state model is a reweighting (Wan and Voelz, J. Chem. Phys. 152:024103, 2020). It is exact where the states are
 those of the chain; on coarser ones, within which a run has not forgotten its start after one lag, some bias is left,
-which falls with the lag (Nueske et al., J. Chem. Phys. 146:094104, 2017, corrects it). States outside the largest
-connected set have no weight: what share of the transitions those have is reported.
+which falls with the lag (Nueske et al., J. Chem. Phys. 146:094104, 2017, corrects it). States outside the connected
+set that was seen most have no weight: what share of the transitions those have is reported.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from deeptime.decomposition import VAMP
 from deeptime.markov import TransitionCountEstimator, TransitionCountModel
 from deeptime.markov.msm import MaximumLikelihoodMSM
 from scipy import sparse, special
+from scipy.sparse import csgraph
 
 from levinthal.arrays import Doubles, Floats
 from levinthal.errors import DataError
@@ -32,14 +33,15 @@ Counts: TypeAlias = Any
 
 @dataclass(frozen=True, eq=False)
 class MarkovModel:
-    """A Markov state model on the largest connected set of states.
+    """A Markov state model on the connected set of states with the most transitions.
 
     Attributes
     ----------
     lag_steps : int
         Steps of one transition.
     states : ndarray of int64, shape (n_connected,)
-        The states of the largest strongly connected set, ascending.
+        The states of that strongly connected set, ascending. Not that of the most states: where runs fold and never
+        unfold again, the many states of unfolding are few of the frames.
     transition_matrix : sparse array, shape (n_connected, n_connected)
         Between these.
     stationary : ndarray of float64, shape (n_states,)
@@ -97,6 +99,21 @@ def transition_counts(trajectories: Sequence[Trajectory], n_states: int, lag_fra
     return sparse.csr_array(estimator.fit_fetch(counted).count_matrix)
 
 
+def connected_states(counts: Counts) -> npt.NDArray[np.int64]:
+    """Return the strongly connected set of states within which most transitions were counted, ascending.
+
+    Of sets with as many, that in which most transitions begin, and of those that with the lowest state.
+    """
+    matrix = sparse.coo_array(counts)
+    n_sets, label = csgraph.connected_components(matrix, directed=True, connection="strong")
+    begin, end = label[matrix.row], label[matrix.col]
+    within = np.bincount(begin[begin == end], weights=matrix.data[begin == end], minlength=n_sets)
+    begun = np.bincount(begin, weights=matrix.data, minlength=n_sets)
+    lowest = np.full(n_sets, len(label))
+    np.minimum.at(lowest, label, np.arange(len(label)))
+    return np.flatnonzero(label == np.lexsort((lowest, -begun, -within))[0]).astype(np.int64)
+
+
 def markov_model_of_counts(counts: Counts, lag_steps: int = 1, *, reversible: bool = False) -> MarkovModel:
     """Return the maximum-likelihood Markov state model of counted transitions.
 
@@ -122,9 +139,9 @@ def markov_model_of_counts(counts: Counts, lag_steps: int = 1, *, reversible: bo
     """
     if not counts.sum() > 0:
         raise DataError("there is no transition to make a Markov state model of")
+    states = connected_states(counts)
     # deeptime takes sparse matrices only, not sparse arrays.
-    connected = TransitionCountModel(sparse.csr_matrix(counts)).submodel_largest()
-    states = np.asarray(connected.state_symbols, np.int64)
+    connected = TransitionCountModel(sparse.csr_matrix(counts)).submodel(states)
     matrix = sparse.csr_array(np.ones((1, 1)))
     if len(states) > 1:
         try:

@@ -17,13 +17,20 @@ from scipy import special
 
 from levinthal.arrays import Doubles
 from levinthal.errors import DataError
+from levinthal.simulation.analysis.pair_bootstrap import (
+    bootstrap,
+    exponentials,
+    interval_of,
+    log_of_levels,
+    log_of_means,
+    log_of_rates,
+)
 
 Values: TypeAlias = Sequence[float] | npt.NDArray[np.floating[Any]]
 
 CANNOT_TELL = "can't tell"
-_RESAMPLES = 9999
-# So few pairs have too few different resamples; their interval is Student's.
-_BOOTSTRAP_FROM_PAIRS = 8
+# Of so few events a resample often has none; their interval is that of Poisson counts.
+LEAST_EVENTS = 5
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,8 @@ class PolicyRatio:
     name : str
         What is compared.
     value, low, high : float
-        The ratio, above 1 where the candidate is ahead, and its interval; NaN where there is none.
+        The ratio, above 1 where the candidate is ahead, and its interval; NaN where there is none. 0 where the
+        candidate found nothing, infinite where the baseline did not.
     confidence : float
         Of the interval.
     n_pairs : int
@@ -60,54 +68,14 @@ class PolicyRatio:
     method: str
 
 
-def _paired(baseline: Values, candidate: Values) -> tuple[Doubles, Doubles]:
+def _paired(baseline: Values, candidate: Values, *, zeros: bool = False) -> tuple[Doubles, Doubles]:
     b, c = np.asarray(baseline, np.float64), np.asarray(candidate, np.float64)
     if b.ndim != 1 or b.shape != c.shape or not len(b):
         raise DataError(f"{b.shape} and {c.shape} replicas: expected as many of both policies, paired by seed")
-    if np.isnan(b).any() or np.isnan(c).any() or (b <= 0.0).any() or (c <= 0.0).any():
+    both = np.concatenate([b, c])
+    if np.isnan(both).any() or (both < 0.0).any() or (not zeros and (both == 0.0).any()):
         raise DataError("a ratio needs positive numbers: a replica has none; leave out the pair or measure it longer")
     return b, c
-
-
-def _bootstrap(
-    numerator: Doubles, denominator: Doubles, confidence: float, seed: int, *, of_means: bool
-) -> tuple[float, float, float]:
-    """Return a log-ratio and its studentised bootstrap interval over pairs (Hall, Ann. Stat. 16:927, 1988).
-
-    Of fewer than 8 pairs the interval is Student's.
-
-    With `of_means` the logarithm of the ratio of means, its error by the delta method; else the mean of log-ratios.
-    """
-    n = len(numerator)
-
-    def log_ratio(top: Doubles, bottom: Doubles) -> tuple[Doubles, Doubles]:
-        if of_means:
-            mean_top, mean_bottom = top.mean(axis=-1), bottom.mean(axis=-1)
-            influence = top / mean_top[..., None] - bottom / mean_bottom[..., None]
-            return np.log(mean_top / mean_bottom), influence.std(axis=-1, ddof=1) / math.sqrt(n)
-        logs = np.log(top / bottom)
-        return logs.mean(axis=-1), logs.std(axis=-1, ddof=1) / math.sqrt(n)
-
-    if n < 3:
-        centre = log_ratio(np.tile(numerator, (1, 2)), np.tile(denominator, (1, 2)))[0]
-        return float(centre[0]), math.nan, math.nan
-    value, error = (float(x[0]) for x in log_ratio(numerator[None], denominator[None]))
-    if error < 1e-12:
-        return value, value, value
-    tail = (1.0 - confidence) / 2.0
-    if n < _BOOTSTRAP_FROM_PAIRS:
-        half = float(special.stdtrit(n - 1, 1.0 - tail)) * error
-        return value, value - half, value + half
-    pairs = np.random.default_rng(seed).integers(0, n, (_RESAMPLES, n))
-    values, errors = log_ratio(numerator[pairs], denominator[pairs])
-    usable = errors > 1e-3 * error  # a resample of equal pairs has no spread to divide by
-    deviates = (values[usable] - value) / errors[usable]
-    low, high = np.quantile(deviates, [tail, 1.0 - tail])
-    return value, value - float(high) * error, value - float(low) * error
-
-
-def _interval_of(n_pairs: int) -> str:
-    return "studentised bootstrap" if n_pairs >= _BOOTSTRAP_FROM_PAIRS else "Student t"
 
 
 def _judged(low: float, high: float, ahead: str, behind: str) -> str:
@@ -116,14 +84,53 @@ def _judged(low: float, high: float, ahead: str, behind: str) -> str:
     return behind if high < 1.0 else CANNOT_TELL
 
 
-def _complete(
-    name: str, numerator: Doubles, denominator: Doubles, words: tuple[str, str], confidence: float, seed: int
+def ratio_of_levels(
+    name: str,
+    numerator: Values,
+    denominator: Values,
+    words: tuple[str, str],
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    zeros: bool = False,
 ) -> PolicyRatio:
-    if not (np.isfinite(numerator).all() and np.isfinite(denominator).all()):
+    """Return the ratio of a level that every replica has, above 1 where the candidate is ahead.
+
+    Parameters
+    ----------
+    name : str
+        What is compared.
+    numerator, denominator : sequence of float, shape (n_pairs,)
+        Candidate and baseline where higher is better, else the other way round; replicas in the same order of seeds.
+    words : tuple of str
+        The verdict where the ratio is above 1, and below.
+    confidence : float
+        Of the interval.
+    seed : int
+        Of the bootstrap.
+    zeros : bool
+        Whether a replica may have found nothing: then the ratio is that of means, and 0 or infinite of nothing.
+
+    Raises
+    ------
+    DataError
+        Replicas that do not pair, values that are not positive or not finite, or nothing on either side.
+    """
+    bottom, top = _paired(denominator, numerator, zeros=zeros)
+    n = len(top)
+    if not (np.isfinite(top).all() and np.isfinite(bottom).all()):
         raise DataError(f"{name}: a value is infinite; a ratio of levels needs finite ones")
-    value, low, high = (math.exp(x) for x in _bootstrap(numerator, denominator, confidence, seed, of_means=False))
-    n = len(numerator)
-    method = f"geometric mean over pairs, {_interval_of(n)} of log-ratios"
+    if top.all() and bottom.all():
+        found, what = log_of_levels(top, bottom), "geometric mean over pairs, {} of log-ratios"
+    elif top.any() and bottom.any():
+        found, what = log_of_means((top, 1), (bottom, -1)), "ratio of means, {} over pairs"
+    elif not top.any() and not bottom.any():
+        raise DataError(f"{name}: neither of both found anything")
+    else:
+        value, word = (0.0, words[1]) if bottom.any() else (math.inf, words[0])
+        return PolicyRatio(name, value, value, value, confidence, n, 0, 0, word, "one side found nothing at all")
+    value, low, high = exponentials(bootstrap(found, n, confidence, seed))
+    method = what.format(interval_of(n))
     return PolicyRatio(name, value, low, high, confidence, n, 0, 0, _judged(low, high, *words), method)
 
 
@@ -153,8 +160,8 @@ def better(
     >>> round(ratio.value, 1), ratio.verdict
     (2.0, 'better')
     """
-    b, c = _paired(baseline_divergence, candidate_divergence)
-    return _complete("better", b, c, ("better", "worse"), confidence, seed)
+    words = ("better", "worse")
+    return ratio_of_levels("better", baseline_divergence, candidate_divergence, words, confidence=confidence, seed=seed)
 
 
 def greater(
@@ -162,7 +169,7 @@ def greater(
 ) -> PolicyRatio:
     """Return coverage, candidate / baseline, on the same frozen discretisation and at the same budget.
 
-    Parameters and errors are as for `better`.
+    A replica may have covered nothing; the ratio is then that of means. Parameters and errors are as for `better`.
 
     Examples
     --------
@@ -171,19 +178,29 @@ def greater(
     >>> round(ratio.value, 1), ratio.verdict
     (2.0, 'greater')
     """
-    b, c = _paired(baseline_coverage, candidate_coverage)
-    return _complete("greater", c, b, ("greater", "smaller"), confidence, seed)
+    words = ("greater", "smaller")
+    return ratio_of_levels(
+        "greater", candidate_coverage, baseline_coverage, words, confidence=confidence, seed=seed, zeros=True
+    )
 
 
 def faster(
-    baseline: Values, candidate: Values, budget: float, *, confidence: float = 0.95, seed: int = 0
+    baseline: Values,
+    candidate: Values,
+    budget: float,
+    *,
+    name: str = "faster",
+    words: tuple[str, str] = ("faster", "slower"),
+    confidence: float = 0.95,
+    seed: int = 0,
 ) -> PolicyRatio:
-    """Return the time to an event declared beforehand, baseline / candidate.
+    """Return how much sooner an event declared beforehand comes: times, baseline / candidate.
 
-    Where every replica arrived: the geometric mean over pairs. Where some did not, that mean is not known, and the
-    ratio of the mean times restricted to the budget takes its place (Royston and Parmar, BMC Med. Res. Methodol.
-    13:152, 2013). It needs no assumption on what lies beyond the budget, and is nearer to 1 than the ratio of the mean
-    times if these stay apart: it understates.
+    Where every replica arrived: the geometric mean of the times over pairs. Where some did not, that mean is not known,
+    and arrivals per budget spent waiting take its place, candidate / baseline: the ratio of two hazards averaged over
+    the budget. It knows no floor: a candidate that never arrives has the ratio 0, and an interval up to what so many
+    misses rule out. (The ratio of times restricted to the budget, which earlier versions gave, is never below the share
+    of the budget that the baseline needs.)
 
     Parameters
     ----------
@@ -191,6 +208,10 @@ def faster(
         Steps or seconds; infinite for a replica that never arrived within the budget.
     budget : float
         How long each replica was watched.
+    name : str
+        What is compared.
+    words : tuple of str
+        The verdict where the candidate is ahead, and where it is behind.
     confidence, seed
         As for `better`.
 
@@ -210,61 +231,48 @@ def faster(
     >>> ratio = faster([40, 50, 60, 45, 55, 52], [20, 24, 31, 22, 28, 25], budget=100)
     >>> round(ratio.value, 1), ratio.verdict
     (2.0, 'faster')
+    >>> never = faster([40, 50, 60, 45, 55, 52], [float("inf")] * 6, budget=100)
+    >>> never.value, never.verdict
+    (0.0, 'slower')
     """
-    return _of_times("faster", baseline, candidate, budget, ("faster", "slower"), confidence, seed)
-
-
-def effective_sampling(
-    baseline_budget: Values, candidate_budget: Values, budget: float, *, confidence: float = 0.95, seed: int = 0
-) -> PolicyRatio:
-    """Return the effective-sampling ratio: the budget to reach a target level of a metric, baseline / candidate.
-
-    Parameters
-    ----------
-    baseline_budget, candidate_budget : sequence of float, shape (n_pairs,)
-        From `budget_to_reach`; infinite for a replica that never got there.
-    budget : float
-        The whole budget of a replica, idle, training and inference included.
-    confidence, seed
-        As for `faster`.
-
-    Returns
-    -------
-    PolicyRatio
-        As for `faster`, which tells how replicas that never got there are counted.
-
-    Raises
-    ------
-    DataError
-        Replicas that do not pair, or budgets that are not positive.
-    """
-    words = ("more effective", "less effective")
-    return _of_times("effective sampling", baseline_budget, candidate_budget, budget, words, confidence, seed)
-
-
-def _of_times(
-    name: str,
-    baseline: Values,
-    candidate: Values,
-    budget: float,
-    words: tuple[str, str],
-    confidence: float,
-    seed: int,
-) -> PolicyRatio:
     b, c = _paired(baseline, candidate)
     if not 0.0 < budget < math.inf:
         raise DataError(f"the budget is {budget}: it must be positive and finite")
-    missed_b, missed_c = int((b > budget).sum()), int((c > budget).sum())
-    if not missed_b and not missed_c:
-        return _complete(name, b, c, words, confidence, seed)
-    n = len(b)
-    if missed_b == n and missed_c == n:
+    n, missed = len(b), (int((b > budget).sum()), int((c > budget).sum()))
+    if not any(missed):
+        return ratio_of_levels(name, b, c, words, confidence=confidence, seed=seed)
+    if missed == (n, n):
         nothing = (math.nan,) * 3
         return PolicyRatio(name, *nothing, confidence, n, n, n, CANNOT_TELL, "no replica of either arrived")
-    restricted = _bootstrap(np.minimum(b, budget), np.minimum(c, budget), confidence, seed, of_means=True)
-    value, low, high = (math.exp(x) for x in restricted)
-    method = f"ratio of means restricted to the budget, {_interval_of(n)} over pairs"
-    return PolicyRatio(name, value, low, high, confidence, n, missed_b, missed_c, _judged(low, high, *words), method)
+    if n - max(missed) >= LEAST_EVENTS:
+        value, low, high = exponentials(bootstrap(log_of_rates(b, c, budget), n, confidence, seed))
+        interval = interval_of(n)
+    else:
+        counts, spent = [n - each for each in missed], [float(np.minimum(each, budget).sum()) for each in (b, c)]
+        value, low, high = _ratiolog_of_rates(counts[0], counts[1], spent[0], spent[1], confidence)
+        interval = "exact of Poisson counts"
+    method = f"arrivals per budget spent waiting, {interval} over pairs"
+    return PolicyRatio(name, value, low, high, confidence, n, *missed, _judged(low, high, *words), method)
+
+
+def _ratiolog_of_rates(
+    n_baseline: int, n_candidate: int, waited_baseline: float, waited_candidate: float, confidence: float
+) -> tuple[float, float, float]:
+    """Return the ratio of two Poisson rates, candidate / baseline, and its exact interval.
+
+    Given all events, those of the candidate are binomial (Przyborowski and Wilenski, Biometrika 31:313, 1940); the
+    limits are Clopper and Pearson's.
+    """
+    tail = (1.0 - confidence) / 2.0
+    scale = waited_baseline / waited_candidate
+
+    def odds(share: float) -> float:
+        return share / (1.0 - share) if share < 1.0 else math.inf
+
+    low = float(special.betaincinv(n_candidate, n_baseline + 1, tail)) if n_candidate else 0.0
+    high = float(special.betaincinv(n_candidate + 1, n_baseline, 1.0 - tail)) if n_baseline else 1.0
+    value = n_candidate / n_baseline if n_baseline else math.inf
+    return value * scale, odds(low) * scale, odds(high) * scale
 
 
 def budget_to_reach(

@@ -17,9 +17,10 @@ from scipy import special
 
 from levinthal.arrays import Doubles
 from levinthal.errors import DataError
-from levinthal.simulation.analysis.intervals import Estimate
+from levinthal.simulation.analysis.intervals import Estimate, exponential, unknown
 
 _TAIL_EVENTS = 10
+_NO_WAIT = "there is no waiting time"
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,15 +144,17 @@ def kaplan_meier(waits: Durations) -> SurvivalCurve:
 
 
 def median_duration(waits: Durations, confidence: float = 0.95) -> Estimate:
-    """Return the median waiting time; infinite where more than half were cut short before an event.
+    """Return the median waiting time; infinite where more than half were cut short before an event, NaN of none.
 
     The interval holds the times at which log(-log S) is compatible with S = 1/2 (Brookmeyer and Crowley, Biometrics
     38:29, 1982; the transformation after Klein and Moeschberger, Survival Analysis, 2003, section 4.5). Its coverage
     is a little above the nominal for few values.
     """
+    if not len(waits):
+        return unknown(confidence, _NO_WAIT)
     curve = kaplan_meier(waits)
     z = float(special.ndtri(0.5 + confidence / 2.0))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         logs = np.log(curve.survival)
         spread = np.exp(z * np.sqrt(curve.hazard_variance) / np.abs(logs))
         lower, upper = np.exp(logs * spread), np.exp(logs / spread)
@@ -183,7 +186,7 @@ def _area(curve: SurvivalCurve, horizon_steps: float) -> tuple[float, float]:
 
 
 def restricted_mean_duration(waits: Durations, horizon_steps: float, confidence: float = 0.95) -> Estimate:
-    """Return the mean of min(waiting time, horizon): the area under the survival curve up to the horizon.
+    """Return the mean of min(waiting time, horizon): the area under the survival curve up to the horizon; NaN of none.
 
     Unlike the mean it is known also where some never arrived, and it is below the mean (Royston and Parmar, BMC Med.
     Res. Methodol. 13:152, 2013). Student's interval with Greenwood's variance, times m / (m - 1) with m events
@@ -201,9 +204,11 @@ def restricted_mean_duration(waits: Durations, horizon_steps: float, confidence:
     DataError
         A horizon beyond what was watched.
     """
+    if not len(waits):
+        return unknown(confidence, _NO_WAIT)
     curve = kaplan_meier(waits)
-    unknown = not len(curve.survival) or curve.survival[-1] > 0.0
-    if not horizon_steps > 0.0 or (unknown and horizon_steps > curve.last_steps):
+    still_waiting = not len(curve.survival) or curve.survival[-1] > 0.0
+    if not horizon_steps > 0.0 or (still_waiting and horizon_steps > curve.last_steps):
         raise DataError(
             f"a horizon of {horizon_steps:g} steps: the longest wait was watched for {curve.last_steps:g}; "
             "choose a positive horizon up to that"
@@ -220,9 +225,9 @@ def restricted_mean_duration(waits: Durations, horizon_steps: float, confidence:
 def tail_mean(waits: Durations, confidence: float = 0.95) -> Estimate:
     """Return the mean waiting time with the unseen tail of the curve taken as exponential.
 
-    Beyond the time t* that the last 10 events outlast, the hazard is taken as constant, events by steps waited there:
-    mean = area up to t* + S(t*) / hazard. So it is for any Markov process once its slowest relaxation alone is left;
-    where waits are cut short before that, the mean is too small. The
+    Beyond the time t* that the last 10 events outlast (more where the tenth ties with others), the hazard is taken as
+    constant, events by steps waited there: mean = area up to t* + S(t*) / hazard. So it is for any Markov process once
+    its slowest relaxation alone is left; where waits are cut short before that, the mean is too small. The
     exponential completion is that of Brown, Hollander and Korwar (in Reliability and Biometry, 1974, 327). Student's
     interval of the logarithm from the variances of both parts (delta method).
 
@@ -234,33 +239,46 @@ def tail_mean(waits: Durations, confidence: float = 0.95) -> Estimate:
     Returns
     -------
     Estimate
-        Infinite where no event was seen.
+        Infinite where no event was seen, or none but at once while others still wait.
     """
     seen = np.sort(waits.steps[waits.observed])
     if len(seen) < 2:
         value = float(waits.steps.sum()) if len(seen) else math.inf
         return Estimate(value, math.nan, math.nan, confidence, f"no interval from {len(seen)} events")
     if waits.n_censored:
-        value, error = _completed_mean(waits, seen)
-        method, freedom = "Kaplan-Meier, exponential tail, Student t of the logarithm", min(len(seen), _TAIL_EVENTS) - 1
+        split = _tail_begin(seen)
+        freedom = int((seen > split).sum()) - 1
+        if freedom < 0:
+            return Estimate(math.inf, math.nan, math.nan, confidence, "every event came at once: the tail is unknown")
+        value, error = _completed_mean(waits, split)
+        method = "Kaplan-Meier, exponential tail, Student t of the logarithm"
+        if not freedom:
+            return Estimate(value, math.nan, math.nan, confidence, "no interval from one event after the beginning")
     else:
         value, error = float(seen.mean()), float(seen.std(ddof=1)) / math.sqrt(len(seen))
         method, freedom = "mean of all, Student t of the logarithm", len(seen) - 1
     if not value > 0.0:
         return Estimate(value, value, value, confidence, method)
-    factor = math.exp(float(special.stdtrit(freedom, 0.5 + confidence / 2.0)) * error / value)
+    factor = exponential(float(special.stdtrit(freedom, 0.5 + confidence / 2.0)) * error / value)
     return Estimate(value, value / factor, value * factor, confidence, method)
 
 
-def _completed_mean(waits: Durations, seen: Doubles) -> tuple[float, float]:
-    """Return the mean with an exponential tail, and its standard error."""
-    n_tail = _TAIL_EVENTS
-    split = float(seen[len(seen) - n_tail - 1]) if n_tail < len(seen) else 0.0
+def _tail_begin(seen: Doubles) -> float:
+    """Return the latest event that at least 10 others outlast, 0 where there is none; of ascending events."""
+    outlasted = seen[: int(np.searchsorted(seen, seen[-_TAIL_EVENTS]))] if len(seen) > _TAIL_EVENTS else seen[:0]
+    return float(outlasted[-1]) if len(outlasted) else 0.0
+
+
+def _completed_mean(waits: Durations, split: float) -> tuple[float, float]:
+    """Return the mean with an exponential tail from a time on that some events outlast, and its standard error."""
     curve = kaplan_meier(waits)
     before = curve.steps <= split
     times = np.concatenate([[0.0], curve.steps[before], [split]])
     levels = np.concatenate([[1.0], curve.survival[before]])
-    waited, n_events = float(np.maximum(waits.steps - split, 0.0).sum()), int((seen > split).sum())
+    waited, n_events = (
+        float(np.maximum(waits.steps - split, 0.0).sum()),
+        int((waits.observed & (waits.steps > split)).sum()),
+    )
     tail = float(levels[-1]) * waited / n_events
     pieces = levels * np.diff(times)
     beyond = np.cumsum(pieces[::-1])[::-1][1:] + tail  # area right of each event before the tail

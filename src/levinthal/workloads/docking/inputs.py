@@ -31,6 +31,7 @@ from levinthal.workloads.docking.settings import DockingSettings
 
 _EMBEDDED = "t4-lysozyme-l99a-p-xylene"
 _NEAR_ANGSTROM = 6.0
+_ATOMS_OF_A_RESIDUE = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +108,7 @@ def read_inputs(run: Run, settings: DockingSettings) -> Inputs:
         notes=_notes(receptor, ligand, len(receptors)),
         warnings=(
             *_of_receptors([receptor, *others], box),
+            *_without_residues(receptor),
             *_of_pocket(settings.pocket),
             *_of_ligand(ligand),
             *library.warnings,
@@ -211,6 +213,16 @@ def _of_receptors(receptors: Sequence[Receptor], box: Box) -> list[str]:
                 f"{listed(removed)}. A receptor in PDBQT is taken as it is."
             )
     return warnings
+
+
+def _without_residues(receptor: Receptor) -> list[str]:
+    """Say that a file has lost the names of its residues, as some converters to PDBQT lose them."""
+    if len(set(receptor.residues)) > 1 or len(receptor.types) < _ATOMS_OF_A_RESIDUE:
+        return []
+    return [
+        f"Receptor {receptor.name}: its file names one residue alone, {receptor.residues[0]}, for all atoms: contacts "
+        "cannot be told by residue; prepare it from its PDB file."
+    ]
 
 
 def _of_pocket(pocket: str) -> list[str]:

@@ -25,6 +25,7 @@ class SamplingSettings(ComparisonSettings, CampaignSettings, SystemSettings, Imp
             "steps": 4_000,
             "first_training_frames": 60,
             "learner": "pca",
+            "all_atom_step_ms": 2.1,
         },
         "tiny": {},
         "small": {
@@ -33,10 +34,10 @@ class SamplingSettings(ComparisonSettings, CampaignSettings, SystemSettings, Imp
             "chunk_steps": 1_000,
             "steps": 0,
             "core_seconds": 30.0,
-            # where a folded chain stays folded: hotter ones forget where they were begun, and restarts gain nothing
-            "temperature": 0.65,
+            # where the chain folds and unfolds often enough for a reference: about once a hundred thousand steps
+            "temperature": 1.0,
             "refresh_growth": 1.3,
-            "reference_steps": 4_000_000,
+            "reference_steps": 8_000_000,
             "options": (
                 "cvae.filters=8",
                 "cvae.epochs=5",

@@ -51,6 +51,10 @@ def test_smiles_lines(tmp_path):
         ("smiles name label\nCCO a 0\nCCC b 1\n", [("a", False), ("b", True)]),
         ("name,smiles,active\nethyl alcohol,CCO,yes\n\"a, b\",CCC,no\n", [("ethyl alcohol", True), ("a, b", False)]),
         ("Compound Name;Canonical SMILES\nx y;CCO\n", [("x y", None)]),
+        ("cid,cmpdname,canonicalsmiles,isosmiles\n7,x y,CC,CCO\n", [("7", None)]),
+        ("#SMILES name active\nCCO ethyl alcohol 1\n# no more\nCCC propane 0\n",
+         [("ethyl alcohol", True), ("propane", False)]),
+        ("CCO my smiles\nCCC propane\n", [("my smiles", None), ("propane", None)]),
         ("CCO,ethanol\nCCC,propane\n", [("ethanol", None), ("propane", None)]),
         ("C[C@H](N)O |&1:1,r| Z 12 active\n", [("Z 12", True)]),
         ("smiles\tid\nC[C@H](N)O |&1:1|\tZ12\n", [("Z12", None)]),
@@ -61,6 +65,7 @@ def test_columns_of_tables(tmp_path, text, expected):
     prepared, failures = prepare_library(of(tmp_path, text).entries)
     assert not failures, failures
     assert len(prepared) == len(expected)
+    assert len(prepared[0].ligand.heavy_atoms) == (4 if "|" in text else 3)
 
 
 def test_the_isomer_of_an_extended_smiles_is_kept_and_the_mixture_told(tmp_path):

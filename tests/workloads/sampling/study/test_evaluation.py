@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import mdtraj
 import numpy as np
@@ -16,21 +17,26 @@ from hypothesis import strategies as st
 from carried import protein
 from levinthal.errors import DataError, UsageError
 from levinthal.harness.contract.settings import make_settings
+from levinthal.simulation.analysis.entropy import configurational_entropy
 from levinthal.simulation.exact.potential import MuellerBrown
 from levinthal.workloads.sampling.loop.budget import own_seconds
 from levinthal.workloads.sampling.reporting.structures import chosen_states
 from levinthal.workloads.sampling.settings import SamplingSettings
-from levinthal.workloads.sampling.study.comparison import compare_policies
+from levinthal.workloads.sampling.study.comparison import Sides, compare_policies
 from levinthal.workloads.sampling.study.evaluation import (
     budget_to_cover,
     coverage_at,
     coverage_curve,
     divergences,
     first_arrival,
+    prices,
+    recurrence_error,
+    recurrence_steps,
     reweighted_populations,
     unbroken_runs,
 )
-from levinthal.workloads.sampling.study.outcome import Outcome, load_outcome, save_outcome
+from levinthal.workloads.sampling.study.outcome import Outcome, entropies, load_outcome, save_outcome
+from levinthal.workloads.sampling.study.reference import Reference
 from levinthal.workloads.sampling.study.spending import Interval, Spending
 from levinthal.workloads.sampling.study.tasks import read_options
 from levinthal.workloads.sampling.systems.observables import GridObservables, PlaneProjection
@@ -53,6 +59,7 @@ def outcome(cells, *, core_s=None, segment=None, parents=(-1,), arrived=(), poli
         segment=np.zeros(n, np.int64) if segment is None else np.asarray(segment, np.int64),
         arrived=np.isin(np.arange(n), list(arrived)),
         core_s=np.arange(1.0, n + 1) if core_s is None else np.asarray(core_s, np.float64),
+        simulate_s=0.5 * np.arange(1.0, n + 1),
         parents=np.asarray(parents, np.int64),
         n_restarts=0,
         n_models=0,
@@ -62,6 +69,7 @@ def outcome(cells, *, core_s=None, segment=None, parents=(-1,), arrived=(), poli
         schlitter=math.nan,
         quasi_harmonic=math.nan,
         entropy_frames=0,
+        withheld={"configurational entropy": "the system has no atoms"},
         spending=NO_SPENDING,
         intervals=(Interval("simulate", "here:1", 1.0, 2.0, 3),),
     )
@@ -112,6 +120,14 @@ def test_reweighting_recovers_populations_whatever_the_restarts_show():
     assert math.isnan(divergences(campaign, np.array([0.75, 0.25]), 1, "steps", 10)[1])
 
 
+REFERENCE = Reference(np.array([0.5, 0.3, 0.19, 0.005, 0.005, *np.zeros(45)]), event_population=0.25)
+
+
+def ratios(before, after, cost, budget, **known):
+    sides = Sides(baseline=before, candidate=after, cost=cost, budget=budget, **known)
+    return {each.words: each for each in compare_policies(sides, "x", "plain", papers=True)}
+
+
 def test_ratios_of_made_up_campaigns():
     """The candidate sees every cell in half the steps, and each of its steps costs twice as much."""
     slow = [outcome(np.repeat(np.arange(20), 4 + k % 2), replica=k, arrived=[60]) for k in range(8)]
@@ -119,26 +135,100 @@ def test_ratios_of_made_up_campaigns():
         outcome(np.repeat(np.arange(40), 2 + k % 2), replica=k, arrived=[30], policy="x") for k in range(8)
     ]  # fmt: skip
     dear = [outcome(c.cell, core_s=2 * c.core_s, arrived=[30], policy="x", replica=c.replica) for c in fast]
-    found = {
-        cost: {
-            each.name: each
-            for each in compare_policies(
-                {"plain": slow, "x": dear}, "x", "plain", cost, budget, event="it comes", reweighted=None
-            )
-        }
-        for cost, budget in (("steps", 800.0), ("core-seconds", 80.0))
-    }
-    steps, seconds = found["steps"], found["core-seconds"]
-    assert steps["faster"].ratio.value == pytest.approx(61 / 31)
-    assert steps["faster"].ratio.verdict == "faster"
-    assert seconds["faster"].ratio.value == pytest.approx(61 / 62)
-    assert steps["effective sampling"].ratio.value > 1.5
-    assert seconds["effective sampling"].ratio.value < 1.2
-    assert steps["greater"].ratio.value > 1.5
+    known = {"event": "it comes", "reference": REFERENCE}
+    steps, seconds = ratios(slow, dear, "steps", 800.0, **known), ratios(slow, dear, "core-seconds", 80.0, **known)
+    assert steps["faster (event)"].ratio.value == pytest.approx(61 / 31)
+    assert steps["faster (event)"].ratio.verdict == "faster"
+    assert seconds["faster (event)"].ratio.value == pytest.approx(61 / 62)
+    # three cells hold more than 1 % of the mass: the third is seen at frame 2 (4 + k % 2), or 2 (2 + k % 2)
+    third = [(2 * (4 + k % 2) + 1) / (2 * (2 + k % 2) + 1) for k in range(8)]
+    assert steps["faster (states)"].ratio.value == pytest.approx(math.exp(np.mean(np.log(third))))
+    assert steps["time to the baseline's cells"].ratio.value > 1.5
+    assert seconds["time to the baseline's cells"].ratio.value < 1.2
+    assert steps["cells seen"].ratio.value > 1.5
+    assert steps["greater"].ratio.value == pytest.approx(1.0)  # all of the mass is in the first cells
     assert steps["better"].ratio is None
     assert "reference_steps" in steps["better"].reason
-    nothing = compare_policies({"a": slow, "b": fast}, "b", "a", "steps", 800.0, event="", reweighted=None)
-    assert [each.reason for each in nothing if each.name == "faster"] == ["no event was declared for this system"]
+    assert steps["RMSD to native"].reason == "the system has no native structure"
+    assert "no atoms" in steps["configurational entropy"].reason
+    nothing = ratios(slow, fast, "steps", 800.0)
+    assert nothing["faster (event)"].reason == "no event was declared for this system"
+    assert "reference_steps" in nothing["greater"].reason
+
+
+def test_what_sees_nothing_scores_as_nothing():
+    """It stays where it began, whose cell holds a two-hundredth of the mass."""
+    rng = np.random.default_rng(0)
+    plain = [outcome(rng.permutation(50), replica=k, arrived=[45 + k % 6]) for k in range(16)]
+    blind = [outcome(np.full(50, 3), replica=k, policy="x") for k in range(16)]
+    found = ratios(plain, blind, "steps", 500.0, event="it comes", reference=REFERENCE)
+    for name in ("faster (event)", "faster (states)"):
+        assert found[name].ratio.value == 0.0
+        assert found[name].ratio.verdict == "slower"
+    assert found["greater"].ratio.value == pytest.approx(0.005)
+    assert found["greater"].ratio.verdict == "smaller"
+
+
+def test_a_step_at_the_price_of_an_all_atom_one():
+    """All core-seconds but those of simulation stay, and each step has that price."""
+    campaign = replace(outcome([0] * 4, core_s=[2, 4, 7, 9]), simulate_s=np.array([1.0, 3.0, 3.5, 4.0]))
+    priced = prices(replace(campaign, all_atom_step_s=0.1), "all-atom core-seconds")
+    np.testing.assert_allclose(priced, [1 + 1, 1 + 2, 3.5 + 3, 5 + 4])
+
+
+def test_any_statistic_may_fail_and_costs_no_other(monkeypatch):
+    campaigns = [outcome(np.arange(30), replica=k, arrived=[5]) for k in range(4)]
+    expected = ratios(campaigns, campaigns, "steps", 300.0, event="it comes", reference=REFERENCE)
+
+    def broken(*_, **__):
+        raise FloatingPointError("it broke")
+
+    for name in ("better", "faster", "greater", "mass_at", "coverage_at", "recurrence_error", "budget_to_see"):
+        monkeypatch.setattr(f"levinthal.workloads.sampling.study.comparison.{name}", broken)
+        found = ratios(campaigns, campaigns, "steps", 300.0, event="it comes", reference=REFERENCE)
+        lost = {each for each in found if found[each].reason.startswith("FloatingPointError: it broke")}
+        assert all(found[each] == expected[each] for each in found if each not in lost), name
+        monkeypatch.undo()
+
+
+@given(st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=20), min_size=1, max_size=5), st.integers(0, 25))
+def test_ratios_of_any_campaigns_are_there_or_say_why(cells, arrival):
+    """Ties, events that never come, campaigns of one frame: no exception, and a figure or a reason."""
+    sides = [[outcome(each, replica=k, arrived=[arrival + shift]) for k, each in enumerate(cells)] for shift in (0, 1)]
+    for cost in ("steps", "core-seconds"):
+        budget = min(float(prices(each, cost)[-1]) for each in sides[0])
+        found = ratios(*sides, cost, budget, event="it comes", reference=REFERENCE, rmsd_axis=0)
+        assert len(found) >= 9
+        for each in found.values():
+            assert "Error" not in each.reason, each
+            assert (each.ratio is None) == bool(each.reason)
+
+
+def test_recurrence_is_held_against_kac():
+    """Seen every fourth frame of ten steps each: 40 steps, as a population of a quarter asks for."""
+    campaign = outcome([0] * 41, arrived=range(0, 41, 4))
+    assert recurrence_steps(campaign) == 40.0
+    assert recurrence_error(campaign, 0.25) == pytest.approx(0.0)
+    assert recurrence_error(campaign, 0.5) == pytest.approx(math.log(2.0))
+    assert recurrence_error(outcome([0] * 5), 0.5) == math.inf
+
+
+def test_beads_in_reduced_units_have_no_entropy():
+    system = make_system(make_settings(SamplingSettings, "tiny", {}))
+    with pytest.raises(DataError, match="reduced units"):
+        entropies(np.random.default_rng(0).normal(size=(10, 33, 3)).astype(np.float32), system)
+    with pytest.raises(DataError, match="no atoms"):
+        entropies(
+            np.zeros((10, 2), np.float32), make_system(make_settings(SamplingSettings, "tiny", {"system": "landscape"}))
+        )
+
+
+def test_entropy_takes_the_masses_of_elements():
+    system = make_system(make_settings(SamplingSettings, "tiny", {"system": "fs-peptide"}))
+    frames = np.random.default_rng(0).normal(size=(200, 21, 3)).astype(np.float32)
+    schlitter, harmonic, n_frames = entropies(frames, system)
+    known = configurational_entropy(frames.astype(np.float64), np.full(21, 12.011), system.molecule.temperature_k)
+    assert (schlitter, harmonic, n_frames) == (known.schlitter_j_mol_k, known.quasi_harmonic_j_mol_k, 200)
 
 
 def test_an_outcome_is_read_as_it_was_written(tmp_path):
@@ -146,7 +236,7 @@ def test_an_outcome_is_read_as_it_was_written(tmp_path):
     save_outcome(campaign, tmp_path / "o.npz")
     again = load_outcome(tmp_path / "o.npz")
     assert again.spending.wait == pytest.approx(0.2)
-    for name in ("values", "cell", "segment", "arrived", "core_s", "parents"):
+    for name in ("values", "cell", "segment", "arrived", "core_s", "simulate_s", "parents"):
         np.testing.assert_array_equal(getattr(again, name), getattr(campaign, name))
         assert getattr(again, name).dtype == getattr(campaign, name).dtype
     assert again.intervals == campaign.intervals

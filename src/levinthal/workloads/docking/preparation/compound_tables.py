@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from levinthal.errors import DataError
 
-_SMILES_WORD = re.compile(r"^(\w*[_ -])?(cx)?smi(les)?([_ -]\w*)?$|^structure$", re.IGNORECASE)
+_SMILES_WORD = re.compile(r"^[\w -]*smiles[\w -]*$|^smi$|^structure$", re.IGNORECASE)
 _NAME_WORDS = frozenset(
     {
         "name",
@@ -86,13 +86,15 @@ def rows_of(text: str, where: str) -> tuple[Row, ...]:
     DataError
         It has a header that names other columns, but none of SMILES.
     """
-    lines = [
-        (number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip() and line.lstrip()[0] != "#"
-    ]
+    numbered = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    lines = [(number, line) for number, line in numbered if line.lstrip()[0] != "#"]
     header = _header(lines[0][1], where) if lines else None
+    body = lines[1:]
+    if header is None and lines and _starts_with_smiles(numbered[0][1]):
+        header, body = _header(numbered[0][1].lstrip("# "), where), lines  # behind the mark of a comment
     if header is None:
         return tuple(_plain(number, line) for number, line in lines)
-    rows = [_under(header, number, line) for number, line in lines[1:]]
+    rows = [_under(header, number, line) for number, line in body]
     if not header.mark_is_sure and not all(row.mark.lower() in FLAGS for row in rows if row.mark):
         rows = [Row(row.line, row.smiles, row.name) for row in rows]  # a column of measured activities, say
     return tuple(rows)
@@ -107,15 +109,24 @@ def _header(line: str, where: str) -> _Header | None:
         smiles = next((k for k, word in enumerate(words) if _SMILES_WORD.match(word)), None)
         names = [k for k, word in enumerate(words) if k != smiles and _NAME_WORDS & set(re.split(r"[\W_]+", word))]
         marks = [k for k, word in enumerate(words) if word in _SURE_MARKS | _PERHAPS_MARKS]
+        if separator is None and smiles and 0 not in (*names, *marks):
+            continue  # SMILES, and a name in which the word stands
         if smiles is None:
             if len(words) > 1 and len(set(names) | set(marks)) == len(words):
                 raise DataError(f"{where}: its header names no column of SMILES: call that column smiles")
             continue
         mark = next(iter(marks), None)
+        smiles = next((k for k, word in enumerate(words) if _SMILES_WORD.match(word) and "iso" in word), smiles)
         others = [k for k in range(len(words)) if k not in (smiles, mark)]
         name = next(iter(names or others), None)
         return _Header(separator, len(words), smiles, name, mark, mark is None or words[mark] in _SURE_MARKS)
     return None
+
+
+def _starts_with_smiles(line: str) -> bool:
+    """Say whether a line is `#smiles`, the first of several words."""
+    words = line.lstrip().removeprefix("#").split()
+    return line.lstrip()[0] == "#" and len(words) > 1 and bool(_SMILES_WORD.match(words[0]))
 
 
 def _split(line: str, separator: str | None) -> list[str]:

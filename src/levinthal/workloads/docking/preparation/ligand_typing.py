@@ -9,8 +9,7 @@ import numpy as np
 
 from levinthal.errors import DataError
 from levinthal.workloads.docking.molecules.molecule import Ligand
-from levinthal.workloads.docking.preparation.chemistry import FIX
-from levinthal.workloads.docking.preparation.libraries import refusing
+from levinthal.workloads.docking.preparation.libraries import REFUSED, quiet_libraries
 from levinthal.workloads.docking.preparation.pdbqt import ligand_from_pdbqt
 
 
@@ -19,13 +18,17 @@ def typed_ligand(molecule: Any, name: str) -> Ligand:
     from meeko import MoleculePreparation, PDBQTWriterLegacy
     from rdkit import Chem
 
-    refused = f"{name[:80]}: AutoDock atom types and torsions cannot be found for it"
-    with refusing(refused, FIX):
-        (setup,) = MoleculePreparation(rigid_macrocycles=True).prepare(molecule)
-        text, sound, reason = PDBQTWriterLegacy.write_string(setup, add_index_map=True)
-        block = Chem.MolToMolBlock(molecule, forceV3000=molecule.GetNumAtoms() > 999)
-    if not sound:
-        raise DataError(f"{refused}: {str(reason)[:200]}: {FIX}")
+    with quiet_libraries():
+        try:
+            (setup,) = MoleculePreparation(rigid_macrocycles=True).prepare(molecule)
+            text, sound, _ = PDBQTWriterLegacy.write_string(setup, add_index_map=True)
+            block = Chem.MolToMolBlock(molecule, forceV3000=molecule.GetNumAtoms() > 999)
+        except REFUSED:
+            sound = False
+    if not sound:  # the words of meeko are for its developers
+        raise DataError(
+            f"{name[:80]}: no AutoDock atom types can be found for it: look for odd bonds, charges or isotopes"
+        )
     numbers = _index_map(text)
     ligand = ligand_from_pdbqt(text, name)
     places = molecule.GetConformer().GetPositions()

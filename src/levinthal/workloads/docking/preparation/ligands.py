@@ -150,6 +150,9 @@ def _check_atoms(molecule: Any, name: str) -> None:
                 f"{name[:80]}: atom {atom.GetIdx() + 1} is {atom.GetSymbol()[:10]}, for which Vina has no ligand "
                 f"type: dock molecules of {', '.join(sorted(_ELEMENTS))}"
             )
+    queries = [each for each in (*molecule.GetAtoms(), *molecule.GetBonds()) if each.HasQuery()]
+    if queries:
+        raise DataError(f"{name[:80]} has query atoms or bonds (any, a list): write it with elements and bond orders")
     if molecule.GetNumHeavyAtoms() == 0:
         raise DataError(f"{name[:80]} has no heavy atom: there is nothing to dock")
     if molecule.GetNumAtoms() > MOST_LIGAND_ATOMS:

@@ -17,7 +17,7 @@ FLAT_ANGSTROM = 0.25
 """Atoms that all lie so near to one plane are a drawing, or a molecule that is flat by nature."""
 _SAME_HEIGHT_ANGSTROM = 1e-3
 _DRAWN_LENGTHS_ANGSTROM = 0.08
-_LONGEST_BOND, _SHORTEST_BOND = 1.6, 0.55
+_LONGEST_BOND, _SHORTEST_BOND = 1.4, 0.65
 _FLAT_CENTRE_ANGSTROM = 0.08
 _SHORT_SINGLE_ANGSTROM, _MOST_SHORT_SINGLES = 1.44, 3
 
@@ -69,7 +69,11 @@ def is_in_space(molecule: Any, name: str) -> bool:
         level = bool(np.ptp(places[:, 2]) < _SAME_HEIGHT_ANGSTROM)
         if not level:
             _check_orders(molecule, lengths, name)
-        if (level and not conformer.Is3D()) or _has_tetrahedron(molecule, 2 if level else 3) or _is_drawn(lengths):
+        if (
+            (level and not conformer.Is3D())
+            or _has_tetrahedron(molecule, 2 if level else 3)
+            or _is_drawn(molecule, lengths)
+        ):
             return False
     elif len(places) <= 2 and not molecule.GetConformer().Is3D():
         return False
@@ -129,7 +133,7 @@ def _has_tetrahedron(molecule: Any, n_neighbours: int) -> bool:
 
 
 def _lengths(molecule: Any, places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the rows first atom, second atom, length and expected length of the bonds between heavy atoms."""
+    """Return the rows first atom, second atom, length and expected length of all bonds."""
     from rdkit.Chem import rdDistGeom
 
     with quiet_libraries():
@@ -140,14 +144,16 @@ def _lengths(molecule: Any, places: npt.NDArray[np.float64]) -> npt.NDArray[np.f
     rows = []
     for bond in molecule.GetBonds():
         i, j = sorted((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()))
-        if bond.GetBeginAtom().GetAtomicNum() > 1 and bond.GetEndAtom().GetAtomicNum() > 1:
-            expected = (bounds[i, j] + bounds[j, i]) / 2
-            rows.append((i, j, float(np.linalg.norm(places[i] - places[j])), expected))
+        expected = (bounds[i, j] + bounds[j, i]) / 2
+        rows.append((i, j, float(np.linalg.norm(places[i] - places[j])), expected))
     return np.array(rows).reshape(-1, 4)
 
 
-def _is_drawn(lengths: npt.NDArray[np.float64]) -> bool:
-    return len(lengths) > 0 and float(np.sqrt(np.mean((lengths[:, 2] - lengths[:, 3]) ** 2))) > _DRAWN_LENGTHS_ANGSTROM
+def _is_drawn(molecule: Any, lengths: npt.NDArray[np.float64]) -> bool:
+    """Say whether bonds between heavy atoms are far from the lengths of their orders."""
+    numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
+    heavy = lengths[(numbers[lengths[:, :2].astype(np.int64)] > 1).all(axis=1)]
+    return len(heavy) > 0 and float(np.sqrt(np.mean((heavy[:, 2] - heavy[:, 3]) ** 2))) > _DRAWN_LENGTHS_ANGSTROM
 
 
 def _check_lengths(molecule: Any, lengths: npt.NDArray[np.float64], name: str) -> None:

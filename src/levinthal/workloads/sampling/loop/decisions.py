@@ -13,7 +13,7 @@ from levinthal.workloads.sampling.loop.plan import CampaignPlan
 from levinthal.workloads.sampling.loop.progress import Progress, Walker
 from levinthal.workloads.sampling.loop.retraining import Retraining
 from levinthal.workloads.sampling.loop.task import decision_rng, refresh_rng
-from levinthal.workloads.sampling.policies.view import Decision, Policy
+from levinthal.workloads.sampling.policies.view import START, Decision, Policy
 from levinthal.workloads.sampling.record.rows import DecisionRow
 from levinthal.workloads.sampling.record.writer import CampaignWriter
 
@@ -45,6 +45,7 @@ class Decisions:
     ) -> None:
         self._policy, self._plan, self._record, self._progress = policy, plan, record, progress
         self._retraining = retraining
+        self._answered = bool(getattr(policy, "wants_answer", False))
         self._model: Model | None = None
         self._refreshed_frames, self._refreshed_version = 0, -1
 
@@ -85,6 +86,8 @@ class Decisions:
             self._embed()
             embed_s = time.perf_counter() - clock
             view = table.view(self._record.frames)
+            if self._answered:
+                view = replace(view, states=self._record.states)
             grown = n_frames >= self._plan.refresh_growth * self._refreshed_frames
             if grown or self._refreshed_version != table.model_version:
                 self._policy.refresh(view, refresh_rng(seed, n_frames))
@@ -92,7 +95,7 @@ class Decisions:
             refresh_s = time.perf_counter() - clock - embed_s
             decision = self._policy.decide(walker.number, view, decision_rng(seed, walker.number, walker.position))
         frame = None if decision.frame is None else int(decision.frame)
-        if frame is not None and not 0 <= frame < n_frames:
+        if frame is not None and frame != START and not 0 <= frame < n_frames:
             raise UsageError(f"policy {self._policy.name} chose frame {frame}: there are {n_frames}")
         self.write_down(
             walker,

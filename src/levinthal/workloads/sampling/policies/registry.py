@@ -26,6 +26,8 @@ class Declared:
     needs_model: bool = True
     wants_target: bool = False
     is_control: bool = False
+    wants_answer: bool = False
+    is_ceiling: bool = False
 
 
 def declared_by(policy: object) -> Declared:

@@ -41,6 +41,12 @@ class RestartSettings:
 S = TypeVar("S", bound=RestartSettings)
 
 
+def age_of(walker: int, view: View) -> int:
+    """Return how many frames a walker's segment has, 0 before the first."""
+    latest = int(view.latest[walker])
+    return int(np.count_nonzero(view.trajectory == view.trajectory[latest])) if latest >= 0 else 0
+
+
 class Novelty(Protocol):
     """Says which frames are new to a policy, those too that came after its last look at all frames."""
 

@@ -2,11 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from levinthal.arrays import Doubles, Integers
+
+START = -1
+"""In place of a frame: begin again where the walker began, with other velocities."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a study knows and no real campaign would: for controls and ceilings that declare `wants_answer`.
+
+    Attributes
+    ----------
+    n_cells : int
+        Cells of the observables.
+    observe : callable
+        Takes frames and their full states; returns the cell of each and its coordinates, shapes (n,) and (n, 2).
+    populations : ndarray of float64, shape (n_cells,), or None
+        Of the reference.
+    event_cells : ndarray of int64
+        Cells that meet the event; empty where that is not a matter of cells.
+    passage : callable or None
+        Takes cells; returns the mean steps from every cell until one of them is seen, of exact chains.
+    rmsd_axis : int or None
+        Which coordinate is the RMSD to the native structure.
+    """
+
+    n_cells: int
+    observe: Callable[[npt.NDArray[np.float32], Doubles], tuple[Integers, Doubles]]
+    populations: Doubles | None = None
+    event_cells: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+    passage: Callable[[Integers], Doubles] | None = None
+    rmsd_axis: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +63,8 @@ class View:
         Memory-mapped.
     model_version : int
         Of the model that embedded; 0 without one.
+    states : ndarray of float64, shape (n_frames, state_width), or None
+        Full states, memory-mapped, for a policy that is given the answer.
 
     Examples
     --------
@@ -47,6 +83,7 @@ class View:
     latest: npt.NDArray[np.int64]
     frames: npt.NDArray[np.float32]
     model_version: int
+    states: npt.NDArray[np.float64] | None = None
 
     @classmethod
     def of_trajectories(
@@ -79,7 +116,7 @@ class View:
 
 @dataclass(frozen=True)
 class Decision:
-    """Go on (`frame` is None) or restart from a frame; why, and the policy's own score.
+    """Go on (`frame` is None) or restart from a frame, or from `START`; why, and the policy's own score.
 
     Examples
     --------
@@ -107,6 +144,11 @@ class Policy(Protocol):
         reported apart. False where it does not say.
     is_control : bool
         Whether it is what other policies have to beat: each is compared with it. False where it does not say.
+    wants_answer : bool
+        Whether it is given what the study knows, as its setting `answer` (an `Answer`). False where it does not say.
+    is_ceiling : bool
+        Whether it shows what is possible for one who knows: then it has a function `strategies` that says which values
+        of its setting `strategy` an answer allows, and all are run. False where it does not say.
 
     Examples
     --------

@@ -168,6 +168,11 @@ class CampaignWriter:
         """All frames on record, memory-mapped."""
         return mapped(self.folder / FRAMES, "<f4", self.n_frames, self.header.frame_shape)
 
+    @property
+    def states(self) -> npt.NDArray[np.float64]:
+        """The full states of all frames on record, memory-mapped."""
+        return mapped(self.folder / STATES, "<f8", self.n_frames, (self.header.state_width,))
+
     def state(self, frame: int) -> npt.NDArray[np.float64]:
         """Return the full state at a frame."""
         width = self.header.state_width

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
-from levinthal.errors import DataError
+from levinthal.arrays import Doubles, Singles
 from levinthal.harness import Run
 from levinthal.simulation.analysis.markov import cross_validated_vamp2, frame_weights
 from levinthal.workloads.sampling.learners.learner import make_learner
-from levinthal.workloads.sampling.record.reader import CampaignRecord
+from levinthal.workloads.sampling.record.reader import DATABASE, CampaignRecord
 from levinthal.workloads.sampling.reporting.figures import (
     arrival_figure,
     coverage_figure,
@@ -31,6 +32,7 @@ from levinthal.workloads.sampling.reporting.structures import (
 )
 from levinthal.workloads.sampling.study.comparison import PolicyComparison
 from levinthal.workloads.sampling.study.evaluation import reweighted_populations, unbroken_runs
+from levinthal.workloads.sampling.study.guard import attempt, attempt_all
 from levinthal.workloads.sampling.study.outcome import Outcome
 from levinthal.workloads.sampling.study.result import StudyResult
 from levinthal.workloads.sampling.study.settings import CampaignSettings
@@ -40,6 +42,12 @@ from levinthal.workloads.sampling.systems.system import System
 _MOST_TRAJECTORY_FRAMES = 2_000
 _LATENT_LAG_FRAMES = 10
 _LEAST_FOR_SCORE = 1_000
+_RATIOS = "Each policy against its baselines, with 95 % intervals over pairs; one that spans 1: can't tell."
+_COVERAGE = "Cells of the frozen discretisation seen, mean over campaigns; the bands hold the middle half of them."
+_FREE_ENERGY = (
+    "Free energy from all campaigns of a policy, each frame weighted by the Markov state model of its campaign. "
+    "Grey: seen, but outside the model, whose transitions do not connect these cells both ways with the others."
+)
 
 
 def present(
@@ -49,7 +57,7 @@ def present(
     campaign: CampaignSettings,
     best_structures: int,
 ) -> None:
-    """Leave everything as artifacts of the run.
+    """Leave everything as artifacts of the run; what cannot be made is missing with the reason, and costs no other.
 
     Parameters
     ----------
@@ -68,49 +76,44 @@ def present(
     labels, event = system.observables.labels, system.observables.event
     cost = study.cost
     budget = study.budgets[cost]
-    if comparisons:
-        run.artifact(
-            "ratios.svg",
-            ratio_figure(comparisons),
-            "Each policy against its baselines, with 95 % intervals over pairs of campaigns. An interval that spans 1: "
-            "can't tell.",
-        )
-    run.artifact(
-        "coverage.svg",
-        coverage_figure(outcomes, cost, budget),
-        "Cells of the frozen discretisation seen, mean over campaigns; the bands hold the middle half of them.",
-    )
-    if event:
-        run.artifact("arrivals.svg", arrival_figure(outcomes, cost, budget, event), f"Campaigns in which {event}.")
+    first = outcomes[leader][0]
+    folder = campaign_folder(run.kept / "campaigns", leader, first.replica)
+    made: dict[str, Callable[[], object]] = {
+        "ratios.svg": lambda: comparisons and run.artifact("ratios.svg", ratio_figure(comparisons), _RATIOS),
+        "coverage.svg": lambda: run.artifact("coverage.svg", coverage_figure(outcomes, cost, budget), _COVERAGE),
+        "arrivals.svg": lambda: (
+            event
+            and run.artifact(
+                "arrivals.svg", arrival_figure(outcomes, cost, budget, event), f"Campaigns in which {event}."
+            )
+        ),
+        "free_energy.svg": lambda: _show_free_energies(run, study),
+        "time_series.svg": lambda: run.artifact(
+            "time_series.svg",
+            time_series_figure([side[0] for side in outcomes.values()], cost, labels),
+            "The first campaign of each policy, frame by frame.",
+        ),
+        "lineage.svg": lambda: run.artifact(
+            "lineage.svg",
+            lineage_figure(first, cost, labels[0]),
+            f"Lineage of the first campaign of {leader}; frames that meet the event are green.",
+        ),
+        "the latent space": lambda: _show_latent(run, campaign, study, CampaignRecord(folder)),
+        "the decisions": lambda: _report_decisions(run, outcomes),
+        "the structures": lambda: _write_structures(run, system, CampaignRecord(folder), first, best_structures),
+    }
+    attempt_all(run, made)
+
+
+def _show_free_energies(run: Run, study: StudyResult) -> None:
+    """Leave the free energy of each policy, and count the frames that have none."""
     free_energies = _free_energies(study)
     for policy, (_, weights) in free_energies.items():
         run.metric(
             "frames outside the Markov model", float((weights == 0).mean()), unit="1", better="lower", kind="quality",
             labels={"policy": policy},
         )  # fmt: skip
-    run.artifact(
-        "free_energy.svg",
-        free_energy_figure(free_energies, labels),
-        "Free energy from all campaigns of a policy, each frame weighted by the Markov state model of its campaign. "
-        "Grey: seen, but outside the model, whose transitions do not connect these cells both ways with the others.",
-    )
-    firsts = [side[0] for side in outcomes.values()]
-    run.artifact(
-        "time_series.svg",
-        time_series_figure(firsts, cost, labels),
-        "The first campaign of each policy, frame by frame.",
-    )
-    run.artifact(
-        "lineage.svg",
-        lineage_figure(outcomes[leader][0], cost, labels[0]),
-        f"Lineage of the first campaign of {leader}; frames that meet the event are green.",
-    )
-    folder = campaign_folder(run.kept / "campaigns", leader, 0)
-    record, outcome = CampaignRecord(folder), outcomes[leader][0]
-    _show_latent(run, campaign, study, record)
-    for policy in outcomes:
-        _report_decisions(run, policy, CampaignRecord(campaign_folder(run.kept / "campaigns", policy, 0)))
-    _write_structures(run, system, record, outcome, best_structures)
+    run.artifact("free_energy.svg", free_energy_figure(free_energies, study.system.observables.labels), _FREE_ENERGY)
 
 
 def _free_energies(study: StudyResult) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -119,10 +122,8 @@ def _free_energies(study: StudyResult) -> dict[str, tuple[np.ndarray, np.ndarray
     for policy, side in study.outcomes.items():
         values, weights = [], []
         for outcome in side:
-            try:
-                populations = reweighted_populations(outcome, n_cells, study.lag)
-                (weight,) = frame_weights([outcome.cell], populations)
-            except DataError:  # too short for a model: frames as they come
+            weight, _ = attempt(partial(_weights, outcome, n_cells, study.lag))
+            if weight is None:  # too short for a model: frames as they come
                 weight = np.full(outcome.n_frames, 1.0 / outcome.n_frames)
             values.append(outcome.values)
             weights.append(weight)
@@ -130,43 +131,62 @@ def _free_energies(study: StudyResult) -> dict[str, tuple[np.ndarray, np.ndarray
     return panels
 
 
+def _weights(outcome: Outcome, n_cells: int, lag: int) -> Doubles:
+    (weight,) = frame_weights([outcome.cell], reweighted_populations(outcome, n_cells, lag))
+    return weight
+
+
 def _show_latent(run: Run, campaign: CampaignSettings, study: StudyResult, record: CampaignRecord) -> None:
     """Embed the first campaign's frames by a model of all of them: the space, and what it knows of slow motion."""
     outcome = study.outcomes[study.leader][0]
     if not record.header.learner or outcome.n_frames < campaign.first_training_frames:
         return
-    learner = make_learner(campaign.learner, **learner_options(campaign))
     frames = np.asarray(record.frames)
-    latent = learner.fit(frames, None, outcome.seed).embed(frames)
-    restarts = np.array([d.frame for d in record.decisions if d.frame is not None and d.frame >= 0], np.int64)
-    run.artifact(
-        "latent.svg",
-        latent_figure(
-            latent,
-            outcome,
-            study.cost,
-            restarts,
-            study.system.observables.labels[0],
-            run.seed_for("dots", bits=31),
-        ),
-        f"The latent space of {campaign.learner} growing over the first campaign of {outcome.policy}; crosses are "
-        "frames that simulations restarted from.",
-    )
-    runs = [latent[part] for part in unbroken_runs(outcome) if len(part) > 2 * _LATENT_LAG_FRAMES]
-    folds = min(5, len(runs))
-    score, why = None, f"it takes {_LEAST_FOR_SCORE} frames in two simulations or more"
-    if folds >= 2 and sum(map(len, runs)) >= _LEAST_FOR_SCORE:
-        try:
-            score = cross_validated_vamp2(runs, _LATENT_LAG_FRAMES, n_folds=folds, seed=0).value
-        except (DataError, ValueError, np.linalg.LinAlgError) as error:
-            why = str(error)
+
+    def embedded() -> Singles:
+        learner = make_learner(campaign.learner, **learner_options(campaign))
+        return learner.fit(frames, None, outcome.seed).embed(frames)
+
+    latent, why = attempt(embedded)
+    score = None
+    if latent is not None:
+        score, why = _slowness(latent, outcome)
     run.metric(
         "VAMP-2 of the latent space", score, unit="1", better="higher", kind="quality", reason=why,
         labels={"policy": outcome.policy, "learner": campaign.learner, "lag": _LATENT_LAG_FRAMES},
     )  # fmt: skip
+    if latent is None:
+        run.warn(f"latent.svg: missing, all else stands; {why}.")
+        return
+    restarts = np.array([d.frame for d in record.decisions if d.frame is not None and d.frame >= 0], np.int64)
+    dots = run.seed_for("dots", bits=31)
+    run.artifact(
+        "latent.svg",
+        latent_figure(latent, outcome, study.cost, restarts, study.system.observables.labels[0], dots),
+        f"The latent space of {campaign.learner} growing over the first campaign of {outcome.policy}; crosses are "
+        "frames that simulations restarted from.",
+    )
 
 
-def _report_decisions(run: Run, policy: str, record: CampaignRecord) -> None:
+def _slowness(latent: Singles, outcome: Outcome) -> tuple[float | None, str]:
+    """Return the cross-validated VAMP-2 score of an embedding, or why there is none."""
+    runs = [latent[part] for part in unbroken_runs(outcome) if len(part) > 2 * _LATENT_LAG_FRAMES]
+    folds = min(5, len(runs))
+    if folds < 2 or sum(map(len, runs)) < _LEAST_FOR_SCORE:
+        return None, f"it takes {_LEAST_FOR_SCORE} frames in two simulations or more"
+    found, why = attempt(lambda: cross_validated_vamp2(runs, _LATENT_LAG_FRAMES, n_folds=folds, seed=0))
+    return (None, why) if found is None else (found.value, "")
+
+
+def _report_decisions(run: Run, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
+    """Leave the decisions of the first campaign of each policy whose record was kept."""
+    for policy, side in outcomes.items():
+        folder = campaign_folder(run.kept / "campaigns", policy, side[0].replica)
+        if (folder / DATABASE).exists():
+            _leave_decisions(run, policy, CampaignRecord(folder))
+
+
+def _leave_decisions(run: Run, policy: str, record: CampaignRecord) -> None:
     """Leave the decisions of a campaign, and the model each was made by."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")

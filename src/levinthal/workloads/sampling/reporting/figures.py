@@ -45,13 +45,19 @@ def _ratios(axes: Axes, shown: Sequence[PolicyComparison]) -> None:
     colours = _colours(list(dict.fromkeys(each.candidate for each in shown)))
     for row, each in enumerate(reversed(shown)):
         ratio = each.ratio
-        if ratio is None:
-            axes.text(1.05, row, "not measured", va="center", color="0.45", fontsize=8)
+        if ratio is None or not 0.0 < ratio.value < np.inf:
+            nothing = "not measured" if ratio is None else ratio.verdict
+            axes.text(1.05, row, nothing, va="center", color="0.45", fontsize=8)
             continue
         axes.plot([ratio.value], [row], "o", color=colours[each.candidate], markersize=5)
         if np.isfinite([ratio.low, ratio.high]).all():
-            axes.plot([ratio.low, ratio.high], [row, row], color=colours[each.candidate], linewidth=1.6)
-        right = np.nanmax([ratio.value, ratio.high])
+            axes.plot(
+                [max(ratio.low, 1e-3 * ratio.value), ratio.high],
+                [row, row],
+                color=colours[each.candidate],
+                linewidth=1.6,
+            )
+        right = max([x for x in (ratio.value, ratio.high) if np.isfinite(x)])
         axes.annotate(f"{ratio.value:.2g} {ratio.verdict}", (right, row), (5, 0), textcoords="offset points",
                       va="center", fontsize=8)  # fmt: skip
     axes.axvline(1.0, color="0.6", linewidth=0.8)
@@ -62,7 +68,9 @@ def _ratios(axes: Axes, shown: Sequence[PolicyComparison]) -> None:
     ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= tick <= high]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
-    axes.set_yticks(range(len(shown)), [f"{each.name}\n{each.candidate} / {each.baseline}" for each in reversed(shown)])
+    axes.set_yticks(
+        range(len(shown)), [f"{each.words}\n{each.candidate} / {each.baseline}" for each in reversed(shown)]
+    )
     axes.tick_params(axis="y", labelsize=7.5, length=0)
     axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_xlabel("ratio, above 1: the first is ahead")

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 
 import numpy as np
 
 from levinthal.harness import Run
 from levinthal.harness.results.labels import Label
-from levinthal.harness.results.result import CANNOT_TELL, Better, Kind, Terms
-from levinthal.simulation.analysis.first_passage import mean_recurrence
+from levinthal.harness.results.result import Better, Kind
 from levinthal.workloads.sampling.reporting.findings import findings
-from levinthal.workloads.sampling.study.comparison import PolicyComparison
+from levinthal.workloads.sampling.reporting.verdicts import (
+    report_comparisons,
+    report_controls,
+    report_ratios,
+    report_shares,
+)
+from levinthal.workloads.sampling.study.comparison import RECURRENCE_ERROR, RMSD, PolicyComparison
 from levinthal.workloads.sampling.study.evaluation import (
     Cost,
     coverage_at,
     coverage_curve,
     first_arrival,
-    unbroken_runs,
+    mass_at,
+    nearest_nm,
+    recurrence_error,
+    recurrence_steps,
 )
-from levinthal.workloads.sampling.study.outcome import Outcome
+from levinthal.workloads.sampling.study.guard import attempt, attempt_all
+from levinthal.workloads.sampling.study.outcome import ENTROPY, Outcome
+from levinthal.workloads.sampling.study.possible import PolicyShare
+from levinthal.workloads.sampling.study.reference import Reference
 from levinthal.workloads.sampling.study.result import Divergences, StudyResult
 
 _CURVE_POINTS = 100
+_RMSD_QUANTILES = {"lowest": 0.0, "lowest tenth": 0.1, "median": 0.5}
+_NO_FIGURE = "no campaign has such a figure"
 _SHARES = ("simulate", "train", "infer", "select", "record", "transfer", "wait")
 
 
@@ -60,31 +75,48 @@ class _Policy:
 
     run: Run
     name: str
+    side: Sequence[Outcome]
 
     def median(
         self,
         name: str,
-        values: Iterable[float],
+        of: Callable[[Outcome], float],
         unit: str,
         better: Better,
         kind: Kind = "quality",
         *,
-        reason: str = "no campaign has such a figure",
+        reason: str = _NO_FIGURE,
         **labels: Label,
     ) -> None:
+        values, why = self._of_each(of)
         finite = [value for value in values if np.isfinite(value)]
         median = float(np.median(finite)) if finite else None
         more = {"policy": self.name, **labels}
-        self.run.metric(name, median, unit=unit, better=better, kind=kind, reason=reason, labels=more)
+        self.run.metric(name, median, unit=unit, better=better, kind=kind, reason=why or reason, labels=more)
 
-    def samples(self, name: str, values: Iterable[float], unit: str, **labels: Label) -> None:
-        self.run.samples(name, values, unit=unit, labels={"policy": self.name, **labels})
+    def samples(self, name: str, of: Callable[[Outcome], float], unit: str, **labels: Label) -> None:
+        self.run.samples(name, self._of_each(of)[0], unit=unit, labels={"policy": self.name, **labels})
+
+    def _of_each(self, of: Callable[[Outcome], float]) -> tuple[list[float], str]:
+        """Return a figure of each campaign, NaN where it cannot be made, and the last reason why."""
+        values, why = [], ""
+        for outcome in self.side:
+            value, failed = attempt(partial(of, outcome))
+            values.append(np.nan if value is None else value)
+            why = failed or why
+        return values, why
 
 
 def report_study(
-    run: Run, study: StudyResult, comparisons: Sequence[PolicyComparison], divergence: Divergences, *, spread: bool
+    run: Run,
+    study: StudyResult,
+    comparisons: Sequence[PolicyComparison],
+    shares: Sequence[PolicyShare],
+    divergence: Divergences,
+    *,
+    spread: bool,
 ) -> None:
-    """Record what a study found, in figures and in words.
+    """Record what a study found, in figures and in words; a part that fails is named and costs no other.
 
     Parameters
     ----------
@@ -94,6 +126,8 @@ def report_study(
         All campaigns.
     comparisons : sequence of PolicyComparison
         Of its policies.
+    shares : sequence of PolicyShare
+        What each reaches of the possible; empty where no ceiling takes part.
     divergence : mapping of str to sequence of (float, float)
         To the reference at equal cost, as frames come and reweighted; empty where there is none.
     spread : bool
@@ -101,141 +135,142 @@ def report_study(
     """
     run.study(study.plan)
     headline = [each for each in comparisons if each.cost == study.cost]
-    report_ratios(run, headline, study.baseline, study.controls)
-    _report_found(run, study, divergence)
-    _report_costs(run, study.outcomes, spread=spread)
-    report_comparisons(run, comparisons)
-    report_controls(run, headline, study.controls)
-    for sentence in findings(study):
-        run.finding(sentence)
-    for policy, declared in study.declared.items():
-        if declared.wants_target:
-            run.note(f"The policy {policy} is given the target: do not compare it with policies that are not.")
-
-
-def _report_found(run: Run, study: StudyResult, divergence: Divergences) -> None:
-    """Record what each policy found, at equal cost."""
-    cost, stationary = study.cost, study.system.stationary
-    budget = study.budgets[cost]
-    grid = np.linspace(0.0, budget, _CURVE_POINTS)
-    for name, side in study.outcomes.items():
-        policy = _Policy(run, name)
-        curves = [coverage_curve(outcome, cost, grid) for outcome in side]
-        run.curve("cells seen", grid, np.mean(curves, axis=0), x_name=f"{cost} of a campaign",
-                  x_unit=cost.removesuffix("s"), unit="cell", labels={"policy": name})  # fmt: skip
-        policy.median("cells seen", [coverage_at(each, cost, budget) for each in side], "1", "higher")
-        if stationary is not None:
-            masses = [float(stationary[np.unique(outcome.cell)].sum()) for outcome in side]
-            policy.median("stationary mass covered", masses, "1", "higher")
-        if study.system.observables.event:
-            _report_event(policy, side, cost, budget)
-        if divergence:
-            plain, reweighted = zip(*divergence[name], strict=True)
-            policy.median("divergence", plain, "nat", "lower", weighting="none")
-            policy.median("divergence", reweighted, "nat", "lower", weighting="Markov state model")
-        if study.system.molecule is not None and np.isfinite(side[0].schlitter):
-            entropy = "configurational entropy"
-            policy.median(entropy, [each.schlitter for each in side], "J/mol/K", "higher", estimate="Schlitter")
-            harmonic = [each.quasi_harmonic for each in side]
-            policy.median(entropy, harmonic, "J/mol/K", "higher", estimate="quasi-harmonic")
-
-
-def _report_event(policy: _Policy, side: Sequence[Outcome], cost: Cost, budget: float) -> None:
-    arrivals = [first_arrival(outcome, cost) for outcome in side]
-    policy.samples("spent before the event", arrivals, cost.removesuffix("s"))
-    policy.median(
-        "campaigns that met the event", [float(np.mean([each <= budget for each in arrivals]))], "1", "higher"
-    )
-    recurrence = []
-    for outcome in side:
-        marks = [outcome.arrived[frames] for frames in unbroken_runs(outcome)]
-        recurrence.append(mean_recurrence(marks, outcome.frame_interval).value)
-    policy.median("recurrence of the event", recurrence, "step", "lower", reason="it came back in no simulation")
-
-
-def _report_costs(run: Run, outcomes: Mapping[str, Sequence[Outcome]], *, spread: bool) -> None:
-    """Record where the core-seconds of each policy went, and how promptly it acted on how old a model."""
-    for name, side in outcomes.items():
-        policy, spent = _Policy(run, name), [outcome.spending for outcome in side]
-        rates = [outcome.n_steps / outcome.spending.total for outcome in side]
-        policy.median("simulation rate", rates, "step/core-second", "higher", "speed")
-        simulating = [each.simulate / each.total for each in spent]
-        policy.median("share of the core-seconds", simulating, "1", "higher", "speed", share="simulate")
-        for share in _SHARES:
-            policy.samples("core-seconds spent", [getattr(each, share) for each in spent], "core-second", share=share)
-        if spread:
-            for clock, busy in (("wall", "busy_share"), ("processor", "busy_cpu_share")):
-                shares = [getattr(each, busy) for each in spent]
-                policy.median("simulation cores busy", shares, "1", "higher", "speed", clock=clock)
-            policy.median("queue time", [1e3 * each.queue_s for each in spent], "ms", "lower", "speed")
-        if not any(outcome.n_restarts for outcome in side):
-            continue
-        policy.samples("restarts", [outcome.n_restarts for outcome in side], "1")
-        policy.median("cull latency", [1e3 * each.cull_latency_s for each in spent], "ms", "lower", "speed")
-        if any(outcome.n_models for outcome in side):
-            policy.samples("models", [outcome.n_models for outcome in side], "1")
-            unseen = [each.frames_unseen_by_model for each in spent]
-            policy.median("frames that the model had not seen", unseen, "frame", "lower", "speed")
-    every = [outcome for side in outcomes.values() for outcome in side]
+    _report_failures(run, study)
+    parts: dict[str, Callable[[], object]] = {
+        "the reference": lambda: _report_reference(run, study.reference),
+        "the shares of the possible": lambda: report_shares(run, shares, study.baseline, study.cost),
+        "the ratios": lambda: report_ratios(run, headline, study.baseline, study.controls),
+    }
+    for name in study.outcomes:
+        parts[f"figures of {name}"] = partial(_report_found, run, study, name, divergence.get(name))
+        parts[f"costs of {name}"] = partial(_report_costs, run, name, study.outcomes[name], spread=spread)
+    parts["the comparisons"] = lambda: report_comparisons(run, comparisons, study.controls)
+    parts["what controls are worth"] = lambda: report_controls(run, headline, study.controls)
+    parts["what was found"] = lambda: _report_findings(run, study)
+    attempt_all(run, parts)
+    every = [outcome for side in study.outcomes.values() for outcome in side]
     failed = sum(outcome.n_failures for outcome in every)
     if failed:
         given_up = sum(outcome.n_quarantined for outcome in every)
         run.note(
             f"{failed} chunks failed and were made again; {given_up} states were given up and their walkers went on."
         )
+    for policy, declared in study.declared.items():
+        if declared.wants_target or declared.wants_answer:
+            given = "target" if declared.wants_target else "answer"
+            run.note(f"The policy {policy} is given the {given}: do not compare it with policies that are not.")
 
 
-def report_ratios(run: Run, comparisons: Sequence[PolicyComparison], baseline: str, controls: Collection[str]) -> None:
-    """Record the ratios to the baseline as figures, those of controls last."""
-    for each in sorted(comparisons, key=lambda each: each.candidate in controls):
-        if each.baseline == baseline:
-            run.metric(
-                each.name,
-                None if each.ratio is None else each.ratio.value,
-                unit="1",
-                better="higher",
-                reason=each.reason,
-                labels={"policy": each.candidate, "baseline": each.baseline, "cost": each.unit},
+def _report_reference(run: Run, reference: Reference | None) -> None:
+    """Record on how much a simulated reference rests."""
+    model = None if reference is None else reference.model
+    if reference is None or model is None:
+        return
+    halves = reference.halves_nats
+    run.metric("round trips of the reference", model.n_round_trips, unit="1", better="higher", kind="quality")
+    run.metric("divergence of the reference's halves", halves, unit="nat", better="lower", kind="quality")
+    run.note(
+        f"The reference comes from a reversible Markov model of {model.n_coarse} coarse states at a lag of "
+        f"{model.chosen.lag_frames} frames (Chapman-Kolmogorov {model.chosen.chapman_kolmogorov:.2g}), with "
+        f"{model.n_round_trips:g} round trips; {100 * model.share_of_transitions_outside:.2g} % of the transitions lie "
+        f"outside it. It is known to about {halves / 4:.2g} nats: a smaller divergence says nothing."
+    )
+
+
+def _report_findings(run: Run, study: StudyResult) -> None:
+    for sentence in findings(study):
+        run.finding(sentence)
+
+
+def _report_failures(run: Run, study: StudyResult) -> None:
+    """Say first which campaigns are missing: pairs with them are left out."""
+    for policy in study.declared:
+        failed = [each for each in study.failures if each.policy == policy]
+        if failed:
+            which = ", ".join(str(each.replica) for each in failed)
+            run.warn(
+                f"{len(failed)} of {study.n_replicas} campaigns of {policy} failed (replica {which}) and are in no "
+                f"figure: {failed[0].reason}; `levinthal resume` tries them again."
             )
 
 
-def report_comparisons(run: Run, comparisons: Sequence[PolicyComparison]) -> None:
-    """Record every ratio."""
-    for each in comparisons:
-        ratio, method = each.ratio, ""
-        if ratio is not None:
-            missed = ratio.n_missed_baseline, ratio.n_missed_candidate
-            late = "; within the budget {} of {} and {} of {} did not arrive"
-            method = ratio.method + late.format(missed[0], each.baseline, missed[1], each.candidate) * any(missed)
-        run.comparison(
-            each.name,
-            candidate=each.candidate,
-            baseline=each.baseline,
-            terms=Terms(amount=each.budget, unit=each.cost),
-            value=None if ratio is None else ratio.value,
-            interval=None if ratio is None else (ratio.low, ratio.high),
-            n=0 if ratio is None else ratio.n_pairs,
-            verdict=CANNOT_TELL if ratio is None else ratio.verdict,
-            method=method,
-            reason=each.reason,
-            labels={"cost": each.unit},
-        )
+def _report_found(run: Run, study: StudyResult, name: str, known: Mapping[int, tuple[float, float]] | None) -> None:
+    """Record what a policy found, at equal cost."""
+    side, cost, reference = study.outcomes[name], study.cost, study.reference
+    budget = study.budgets[cost]
+    policy, grid = _Policy(run, name, side), np.linspace(0.0, budget, _CURVE_POINTS)
+    curves = [coverage_curve(outcome, cost, grid) for outcome in side]
+    run.curve("cells seen", grid, np.mean(curves, axis=0), x_name=f"{cost} of a campaign",
+              x_unit=cost.removesuffix("s"), unit="cell", labels={"policy": name})  # fmt: skip
+    policy.median("cells seen", lambda each: coverage_at(each, cost, budget), "1", "higher")
+    if reference is not None:
+        of = partial(mass_at, cost=cost, budget=budget, populations=reference.populations)
+        policy.median("stationary mass covered", of, "1", "higher")
+    if study.system.observables.event:
+        _report_event(policy, cost, budget, reference)
+    axis = getattr(study.system.observables, "rmsd_axis", None)
+    if axis is not None:
+        _report_rmsd(policy, cost, budget, axis)
+    if known is not None:
+        for k, weighting in enumerate(("none", "Markov state model")):
+            of = partial(_divergence, known, k)
+            policy.median("divergence", of, "nat", "lower", weighting=weighting)
+    why = next((each.withheld[ENTROPY] for each in side if ENTROPY in each.withheld), "")
+    for estimate, value in (("Schlitter", "schlitter"), ("quasi-harmonic", "quasi_harmonic")):
+        policy.median(ENTROPY, attrgetter(value), "J/mol/K", "higher", reason=why or _NO_FIGURE, estimate=estimate)
 
 
-def report_controls(run: Run, comparisons: Sequence[PolicyComparison], controls: Collection[str]) -> None:
-    """Say plainly where a policy gave nothing over a control."""
-    for each in comparisons:
-        if each.baseline not in controls or each.candidate in controls:
-            continue
-        ratio = each.ratio
-        if each.name != "effective sampling" or ratio is None:
-            continue
-        if ratio.verdict != CANNOT_TELL and ratio.value > 1.0:
-            continue
-        alike = ratio.verdict == CANNOT_TELL
-        compared, how = ("as well as", "cannot be told from") if alike else ("better than", "is behind")
-        limits = f", 95 % interval {ratio.low:.2g} to {ratio.high:.2g}" if np.isfinite(ratio.low) else ""
-        run.note(
-            f"The control {each.baseline} does {compared} {each.candidate}: in effective sampling at equal "
-            f"{each.cost} {each.candidate} {how} the control ({ratio.value:.2g}{limits})."
-        )
+def _divergence(known: Mapping[int, tuple[float, float]], which: int, outcome: Outcome) -> float:
+    return known[outcome.replica][which]
+
+
+def _report_event(policy: _Policy, cost: Cost, budget: float, reference: Reference | None) -> None:
+    policy.samples("spent before the event", lambda each: first_arrival(each, cost), cost.removesuffix("s"))
+    met = [first_arrival(each, cost) <= budget for each in policy.side]
+    policy.run.metric("campaigns that met the event", float(np.mean(met)), unit="1", better="higher", kind="quality",
+                      labels={"policy": policy.name})  # fmt: skip
+    # a property of the system: which way it goes is not better; how well it is known is
+    policy.samples("recurrence of the event", recurrence_steps, "step")
+    why, known = "the event's population is not known: set reference_steps", reference
+    if known is not None and known.event_population > 0.0:
+        of, why = partial(recurrence_error, event_population=known.event_population), "it came back in no simulation"
+    else:
+        of = partial(recurrence_error, event_population=np.nan)
+    policy.median(RECURRENCE_ERROR, of, "1", "lower", reason=why)
+
+
+def _report_rmsd(policy: _Policy, cost: Cost, budget: float, axis: int) -> None:
+    """Record how near to the native structure each policy came, and how its frames are spread."""
+    for statistic, quantile in _RMSD_QUANTILES.items():
+        of = partial(nearest_nm, cost=cost, budget=budget, axis=axis, quantile=quantile)
+        policy.median(RMSD, of, "nm", "lower", statistic=statistic)
+    every = np.sort(np.concatenate([each.values[:, axis] for each in policy.side]).astype(np.float64))
+    if not len(every):
+        return
+    grid = np.linspace(0.0, float(every[-1]), _CURVE_POINTS)
+    policy.run.curve("frames that are nearer", grid, np.searchsorted(every, grid, side="right") / len(every),
+                     x_name=RMSD, x_unit="nm", unit="1", labels={"policy": policy.name})  # fmt: skip
+
+
+def _report_costs(run: Run, name: str, side: Sequence[Outcome], *, spread: bool) -> None:
+    """Record where the core-seconds of a policy went, and how promptly it acted on how old a model."""
+    policy = _Policy(run, name, side)
+    policy.median("simulation rate", lambda each: each.n_steps / each.spending.total, "step/core-second", "higher",
+                  "speed")  # fmt: skip
+    policy.median("share of the core-seconds", lambda each: each.spending.simulate / each.spending.total, "1",
+                  "higher", "speed", share="simulate")  # fmt: skip
+    for share in _SHARES:
+        policy.samples("core-seconds spent", attrgetter(f"spending.{share}"), "core-second", share=share)
+    if spread:
+        for clock, busy in (("wall", "busy_share"), ("processor", "busy_cpu_share")):
+            policy.median("simulation cores busy", attrgetter(f"spending.{busy}"), "1", "higher", "speed",
+                          clock=clock)  # fmt: skip
+        policy.median("queue time", lambda each: 1e3 * each.spending.queue_s, "ms", "lower", "speed")
+    if not any(outcome.n_restarts for outcome in side):
+        return
+    policy.samples("restarts", attrgetter("n_restarts"), "1")
+    policy.median("cull latency", lambda each: 1e3 * each.spending.cull_latency_s, "ms", "lower", "speed")
+    if any(outcome.n_models for outcome in side):
+        policy.samples("models", attrgetter("n_models"), "1")
+        unseen = attrgetter("spending.frames_unseen_by_model")
+        policy.median("frames that the model had not seen", unseen, "frame", "lower", "speed")

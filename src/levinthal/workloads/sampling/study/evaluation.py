@@ -9,18 +9,29 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from levinthal.arrays import Doubles, Integers
-from levinthal.errors import DataError
 from levinthal.simulation.analysis.coverage import states_visited_curve
 from levinthal.simulation.analysis.divergence import jensen_shannon_nats
+from levinthal.simulation.analysis.first_passage import mean_recurrence
 from levinthal.simulation.analysis.markov import markov_model_of_counts, transition_counts
+from levinthal.workloads.sampling.study.guard import attempt
 from levinthal.workloads.sampling.study.outcome import Outcome
 
-Cost: TypeAlias = Literal["core-seconds", "steps"]
+Cost: TypeAlias = Literal["core-seconds", "steps", "all-atom core-seconds"]
 
 
 def prices(outcome: Outcome, cost: Cost) -> Doubles:
-    """Return what the campaign had spent when it had each frame, ascending."""
-    return np.asarray(outcome.core_s if cost == "core-seconds" else outcome.steps, np.float64)
+    """Return what the campaign had spent when it had each frame, ascending.
+
+    A bead's or a chain's step costs almost nothing, so that training, inferring and selecting look dearer than they are
+    beside a molecule: all-atom core-seconds are all core-seconds but those of simulation, in whose place each step has
+    the price of an all-atom step on this machine.
+    """
+    if cost == "steps":
+        return np.asarray(outcome.steps, np.float64)
+    if cost == "core-seconds":
+        return outcome.core_s
+    besides = np.maximum.accumulate(np.maximum(outcome.core_s - outcome.simulate_s, 0.0))
+    return np.asarray(besides + outcome.all_atom_step_s * outcome.steps, np.float64)
 
 
 def common_budget(outcomes: Sequence[Outcome], cost: Cost, asked: float = 0.0) -> float:
@@ -50,6 +61,37 @@ def budget_to_cover(outcome: Outcome, cost: Cost, n_cells: int) -> float:
     """Return what had been spent when so many cells were seen, infinite if they never were."""
     first = np.sort(np.unique(outcome.cell, return_index=True)[1])
     return float(prices(outcome, cost)[first[n_cells - 1]]) if 0 < n_cells <= len(first) else math.inf
+
+
+def mass_at(outcome: Outcome, cost: Cost, budget: float, populations: Doubles) -> float:
+    """Return the stationary mass of the cells that were seen within a budget."""
+    return float(populations[np.unique(outcome.cell[: _frames_within(outcome, cost, budget)])].sum())
+
+
+def budget_to_see(outcome: Outcome, cost: Cost, cells: Integers) -> float:
+    """Return what had been spent when all of some cells had been seen, infinite if they never were."""
+    seen, first = np.unique(outcome.cell, return_index=True)
+    if not np.isin(cells, seen).all():
+        return math.inf
+    return float(prices(outcome, cost)[first[np.isin(seen, cells)].max(initial=0)])
+
+
+def nearest_nm(outcome: Outcome, cost: Cost, budget: float, axis: int, quantile: float = 0.0) -> float:
+    """Return the lowest RMSD to the native structure within a budget, or a quantile of its frames'."""
+    values = outcome.values[: _frames_within(outcome, cost, budget), axis]
+    return float(np.quantile(values, quantile)) if len(values) else math.nan
+
+
+def recurrence_steps(outcome: Outcome) -> float:
+    """Return the mean number of steps from one frame that meets the event to the next, infinite if none came back."""
+    marks = [outcome.arrived[frames] for frames in unbroken_runs(outcome)]
+    return mean_recurrence(marks, outcome.frame_interval).value
+
+
+def recurrence_error(outcome: Outcome, event_population: float) -> float:
+    """Return by how much the recurrence is off Kac's lag / pi(A): the absolute logarithm of their quotient."""
+    steps = recurrence_steps(outcome)
+    return abs(math.log(steps * event_population / outcome.frame_interval)) if math.isfinite(steps) else math.inf
 
 
 def first_arrival(outcome: Outcome, cost: Cost) -> float:
@@ -94,8 +136,8 @@ def divergences(outcome: Outcome, reference: Doubles, lag: int, cost: Cost, budg
     counts = np.bincount(outcome.cell[:n_frames], minlength=len(reference))
     if not n_frames:
         return math.nan, math.nan
-    try:
-        reweighted = jensen_shannon_nats(reweighted_populations(outcome, len(reference), lag, n_frames), reference)
-    except DataError:
-        reweighted = math.nan
-    return jensen_shannon_nats(counts, reference), reweighted
+    plain, _ = attempt(lambda: jensen_shannon_nats(counts, reference))
+    reweighted, _ = attempt(
+        lambda: jensen_shannon_nats(reweighted_populations(outcome, len(reference), lag, n_frames), reference)
+    )
+    return math.nan if plain is None else plain, math.nan if reweighted is None else reweighted

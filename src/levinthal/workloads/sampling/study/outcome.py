@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from levinthal.arrays import Doubles, Integers, Mask, Singles
+from levinthal.errors import DataError
 from levinthal.files.writing import whole_file
 from levinthal.simulation.analysis.entropy import configurational_entropy
 from levinthal.workloads.sampling.record.reader import CampaignRecord
+from levinthal.workloads.sampling.study.guard import attempt
 from levinthal.workloads.sampling.study.spending import Interval, Spending, intervals_of, spending_of
 from levinthal.workloads.sampling.systems.system import System
 
@@ -23,22 +25,35 @@ if TYPE_CHECKING:
 
 
 _MOST_FRAMES = 1000
+_CARBON_AMU = 12.011
 _BONDED_NM = (0.25, 0.45)
 """Between neighbouring CA: 0.38 nm, at a cis peptide bond 0.29 nm, and what heat adds."""
 
 _BYTES_AT_ONCE = 1 << 24
 _BOLTZMANN_KJ_MOL_K = 0.00831446261815324
+ENTROPY = "configurational entropy"
+
+T = TypeVar("T")
 
 
-def entropies(frames: Singles, molecule: MolecularSystem | None) -> tuple[float, float, int]:
-    """Return Schlitter's and the quasi-harmonic entropy of the CA atoms, each with the mass it is simulated with."""
-    if molecule is None or frames.ndim != 3 or len(frames) < 3 or frames.shape[1] < 3:
-        return float("nan"), float("nan"), 0
-    masses, _ = _masses(molecule.system_xml)
+def entropies(frames: Singles, system: System) -> tuple[float, float, int]:
+    """Return Schlitter's and the quasi-harmonic entropy of the CA atoms, each with the mass of its element.
+
+    Raises
+    ------
+    DataError
+        The system has no atoms with masses, or there are too few frames.
+    """
+    molecule = system.molecule
+    if molecule is None:
+        raise DataError("the system has no atoms")
+    if system.reduced_units:
+        raise DataError("beads in reduced units have no mass in amu and no temperature in kelvin")
+    if frames.ndim != 3 or len(frames) < 3 or frames.shape[1] < 3:
+        raise DataError("it takes three frames of three CA atoms or more")
     chosen = np.unique(np.linspace(0, len(frames) - 1, _MOST_FRAMES).astype(np.int64))
-    found = configurational_entropy(
-        np.asarray(frames[chosen], np.float64), masses[list(molecule.ca_indices)], molecule.temperature_k
-    )
+    masses = np.full(frames.shape[1], _CARBON_AMU)
+    found = configurational_entropy(np.asarray(frames[chosen], np.float64), masses, molecule.temperature_k)
     return found.schlitter_j_mol_k, found.quasi_harmonic_j_mol_k, len(chosen)
 
 
@@ -100,8 +115,8 @@ class Outcome:
         Cell of the frozen discretisation, and unbroken trajectory.
     arrived : ndarray of bool, shape (n_frames,)
         Whether the event is met.
-    core_s : ndarray of float64, shape (n_frames,)
-        Core-seconds the campaign had spent when it had the frame.
+    core_s, simulate_s : ndarray of float64, shape (n_frames,)
+        Core-seconds the campaign had spent when it had the frame, and how many of them in simulation.
     parents : ndarray of int64, shape (n_segments,)
         Frame that each segment went on from, -1 at a walker's start.
     n_restarts, n_models, n_failures, n_quarantined : int
@@ -112,12 +127,16 @@ class Outcome:
         Entropies of the frames seen, J/mol/K, from at most 1,000 spread evenly; NaN for what has no atoms.
     entropy_frames : int
         How many that were.
+    withheld : dict of str to str
+        Why a figure is not there, by its name.
     spending : Spending
         Where the time went.
     intervals : tuple of Interval
         For the timeline, short ones put together.
     n_broken : int
         Frames in which residues that are bonded at the walkers' start are apart.
+    all_atom_step_s : float
+        Core-seconds of an all-atom step on this machine, where steps are priced so; it is not kept.
     """
 
     policy: str
@@ -129,6 +148,7 @@ class Outcome:
     segment: Integers
     arrived: Mask
     core_s: Doubles
+    simulate_s: Doubles
     parents: Integers
     n_restarts: int
     n_models: int
@@ -138,9 +158,11 @@ class Outcome:
     schlitter: float
     quasi_harmonic: float
     entropy_frames: int
+    withheld: dict[str, str]
     spending: Spending
     intervals: tuple[Interval, ...] = field(repr=False)
     n_broken: int = 0
+    all_atom_step_s: float = float("nan")
 
     @property
     def n_frames(self) -> int:
@@ -181,7 +203,17 @@ def outcome_of(record: CampaignRecord, system: System, policy: str, replica: int
     for chunk in record.chunks:
         if chunk.first_step == 0 and chunk.parent_frame is not None:
             parents[chunk.segment] = chunk.parent_frame
-    schlitter, quasi_harmonic, n_used = entropies(frames, system.molecule)
+    withheld: dict[str, str] = {}
+
+    def made(name: str, make: Callable[[], T], otherwise: T) -> T:
+        found, why = attempt(make)
+        if found is None:
+            withheld[name] = why
+        return otherwise if found is None else found
+
+    nan = float("nan")
+    schlitter, quasi_harmonic, n_used = made(ENTROPY, lambda: entropies(frames, system), (nan, nan, 0))
+    spending = spending_of(record.chunks, record.decisions, record.models, n_workers)
     return Outcome(
         policy=policy,
         replica=replica,
@@ -192,24 +224,26 @@ def outcome_of(record: CampaignRecord, system: System, policy: str, replica: int
         segment=record.per_frame("segment"),
         arrived=observed.arrived,
         core_s=np.repeat(np.maximum.accumulate([chunk.core_s for chunk in record.chunks]), counts),
+        simulate_s=np.repeat(np.cumsum([chunk.cpu_s for chunk in record.chunks]), counts),
         parents=parents,
         n_restarts=sum(decision.frame is not None for decision in record.decisions),
         n_models=len(record.models),
         n_failures=len(record.failures),
         n_quarantined=sum(failure.kind == "quarantined" for failure in record.failures),
-        kinetic_ratio=kinetic_ratio(states, system.molecule),
+        kinetic_ratio=made("kinetic temperature", lambda: kinetic_ratio(states, system.molecule), nan),
         schlitter=schlitter,
         quasi_harmonic=quasi_harmonic,
         entropy_frames=n_used,
-        spending=spending_of(record.chunks, record.decisions, record.models, n_workers),
-        intervals=intervals_of(record, n_workers),
+        withheld=withheld,
+        spending=spending,
+        intervals=made("timeline", lambda: intervals_of(record, n_workers), ()),
         n_broken=broken_frames(frames, system),
     )
 
 
 # On disk: arrays and plain numbers, nothing that is executed when it is read.
 
-_ARRAYS = ("values", "cell", "segment", "arrived", "core_s", "parents")
+_ARRAYS = ("values", "cell", "segment", "arrived", "core_s", "simulate_s", "parents")
 
 
 def save_outcome(outcome: Outcome, path: Path) -> None:
@@ -217,7 +251,7 @@ def save_outcome(outcome: Outcome, path: Path) -> None:
     plain: dict[str, Any] = {
         each.name: getattr(outcome, each.name)
         for each in fields(outcome)
-        if each.name not in (*_ARRAYS, "spending", "intervals")
+        if each.name not in (*_ARRAYS, "spending", "intervals", "all_atom_step_s")
     }
     plain |= {
         "spending": asdict(outcome.spending),

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
+from levinthal.errors import DataError, SimulationError
 from levinthal.harness.study import Axis, Drawing, Point, StudyPlan
 from levinthal.workloads.sampling.policies.registry import Declared
+from levinthal.workloads.sampling.study.campaigns import CampaignFailure
 from levinthal.workloads.sampling.study.evaluation import Cost, common_budget, divergences
 from levinthal.workloads.sampling.study.outcome import Outcome
+from levinthal.workloads.sampling.study.reference import Reference
 from levinthal.workloads.sampling.study.settings import CampaignSettings, ComparisonSettings
 from levinthal.workloads.sampling.systems.system import System
 
 POLICY, _REPLICA = "policy", "replica"
-Divergences: TypeAlias = Mapping[str, Sequence[tuple[float, float]]]
+Divergences: TypeAlias = Mapping[str, Mapping[int, tuple[float, float]]]
+"""To the reference, of frames as they come and reweighted, by policy and replica."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,14 +30,18 @@ class StudyResult:
     system : System
         What was sampled.
     outcomes : mapping of str to sequence of Outcome
-        By policy, replicas in order.
+        By policy, those of its replicas that were done, in order; a policy without any is not among them.
+    failures : tuple of CampaignFailure
+        The campaigns that could not be done.
+    n_replicas : int
+        How many of each policy there were to be.
     declared : mapping of str to Declared
         What each policy says of itself.
     baseline : str
         What other policies are compared with.
     budgets : mapping of str to float
         What each campaign had, by cost; what was found is told at the first.
-    reference : ndarray, shape (n_cells,), or None
+    reference : Reference or None
         Populations to compare with.
     lag : int
         Of Markov state models, in frames.
@@ -44,10 +49,12 @@ class StudyResult:
 
     system: System
     outcomes: Mapping[str, Sequence[Outcome]]
+    failures: tuple[CampaignFailure, ...]
+    n_replicas: int
     declared: Mapping[str, Declared]
     baseline: str
     budgets: Mapping[Cost, float]
-    reference: npt.NDArray[np.float64] | None
+    reference: Reference | None
     lag: int
 
     @property
@@ -61,29 +68,36 @@ class StudyResult:
         return tuple(policy for policy in self.outcomes if self.declared[policy].is_control)
 
     @property
+    def ceilings(self) -> tuple[str, ...]:
+        """The policies that know the answer and show what is possible."""
+        return tuple(policy for policy in self.outcomes if self.declared[policy].is_ceiling)
+
+    @property
     def leader(self) -> str:
-        """The policy that the pictures of a single campaign are of: the first that is not a control."""
-        return next((policy for policy in self.outcomes if policy not in self.controls), list(self.outcomes)[-1])
+        """The policy that the pictures of a single campaign are of: the first that is neither control nor ceiling."""
+        aside = (*self.controls, *self.ceilings)
+        return next((policy for policy in self.outcomes if policy not in aside), list(self.outcomes)[-1])
 
     @property
     def plan(self) -> StudyPlan:
         """The study as a grid."""
-        return study_plan(list(self.outcomes), max(map(len, self.outcomes.values())), self.baseline)
+        return study_plan(list(self.declared), self.n_replicas, self.baseline)
 
     def at_points(self) -> dict[Point, Outcome]:
-        """Return the outcome of each point of the grid."""
-        return {
-            point: self.outcomes[str(point[POLICY])][int(point[_REPLICA])]
-            for point in self.plan.points()
-            if int(point[_REPLICA]) < len(self.outcomes[str(point[POLICY])])
-        }
+        """Return the outcome of each point of the grid whose campaign was done."""
+        found = {(policy, each.replica): each for policy, side in self.outcomes.items() for each in side}
+        keys = {point: (str(point[POLICY]), int(point[_REPLICA])) for point in self.plan.points()}
+        return {point: found[key] for point, key in keys.items() if key in found}
 
     def divergences(self, cost: Cost) -> Divergences:
         """Return the divergences of all campaigns to the reference at the end of the budget; empty without it."""
         if self.reference is None:
             return {}
         return {
-            policy: [divergences(each, self.reference, self.lag, cost, self.budgets[cost]) for each in side]
+            policy: {
+                each.replica: divergences(each, self.reference.populations, self.lag, cost, self.budgets[cost])
+                for each in side
+            }
             for policy, side in self.outcomes.items()
         }
 
@@ -106,20 +120,48 @@ def study_plan(policies: Sequence[str], n_replicas: int, baseline: str) -> Study
 
 def study_result(
     system: System,
-    outcomes: Sequence[Outcome],
+    found: Sequence[Outcome | CampaignFailure],
     declared: Mapping[str, Declared],
-    reference: npt.NDArray[np.float64] | None,
+    reference: Reference | None,
     campaign: CampaignSettings,
     comparison: ComparisonSettings,
+    all_atom_step_s: float | None = None,
 ) -> StudyResult:
-    """Put the outcomes of a study together by policy, at the budgets that its settings ask for.
+    """Put the campaigns of a study together by policy, at the budgets that its settings ask for.
 
-    In deterministic mode that is steps alone: core-seconds are not the same twice.
+    In deterministic mode that is steps alone: core-seconds are not the same twice. Else, where a price of an all-atom
+    step is given, campaigns are compared at equal core-seconds of that kind, too.
+
+    Raises
+    ------
+    DataError, SimulationError
+        No campaign could be done; the reason is that of the first.
     """
-    by_policy = {policy: [each for each in outcomes if each.policy == policy] for policy in declared}
-    steps = 0.0 if campaign.core_seconds else campaign.steps
-    asked: dict[Cost, float] = {"core-seconds": campaign.core_seconds, "steps": steps}
+    failures = tuple(each for each in found if isinstance(each, CampaignFailure))
+    outcomes = [each for each in found if isinstance(each, Outcome)]
+    if not outcomes:
+        kind = DataError if failures[0].mistake else SimulationError
+        raise kind(f"no campaign could be done; the first, of {failures[0].policy}: {failures[0].reason}")
+    asked: dict[Cost, float] = {
+        "core-seconds": campaign.core_seconds,
+        "steps": 0.0 if campaign.core_seconds else campaign.steps,
+    }
     if campaign.deterministic:
         del asked["core-seconds"]
+    elif all_atom_step_s is not None:
+        outcomes = [replace(each, all_atom_step_s=all_atom_step_s) for each in outcomes]
+        asked["all-atom core-seconds"] = 0.0
+    by_policy = {policy: [each for each in outcomes if each.policy == policy] for policy in declared}
+    by_policy = {policy: side for policy, side in by_policy.items() if side}
     budgets = {cost: common_budget(outcomes, cost, amount) for cost, amount in asked.items()}
-    return StudyResult(system, by_policy, declared, comparison.baseline, budgets, reference, comparison.lag)
+    return StudyResult(
+        system,
+        by_policy,
+        failures,
+        comparison.replicas,
+        declared,
+        comparison.baseline,
+        budgets,
+        reference,
+        comparison.lag,
+    )

@@ -85,7 +85,16 @@ class ComparisonSettings(Settings):
     baseline: str = Field(default="plain", min_length=1, description="What other policies are compared with.")
     replicas: int = Field(default=4, ge=1, description="Campaigns of each policy, paired by seed between policies.")
     reference_steps: int = Field(
-        default=0, ge=0, description="Plain simulation for reference populations, half of it from the native state."
+        default=0,
+        ge=0,
+        description="Steps of plain simulation for reference populations, half of them from the native state; one that "
+        "does not hold is refused. Exact systems need none.",
+    )
+    all_atom_step_ms: float = Field(
+        default=0.0,
+        ge=0.0,
+        description="Core-milliseconds of an all-atom step, at which the steps of beads and chains are priced a third "
+        "way; 0 measures those of the Fs peptide (264 atoms) on this machine.",
     )
     lag: int = Field(default=1, ge=1, description="Lag of Markov state models, in frames.")
     exact_replicas: int = Field(

@@ -12,7 +12,7 @@ from levinthal.errors import UsageError
 from levinthal.workloads.sampling.learners.learner import LEARNERS, Learner, make_learner
 from levinthal.workloads.sampling.loop.plan import CampaignPlan
 from levinthal.workloads.sampling.policies.registry import POLICIES, Declared, declared_by, make_policy
-from levinthal.workloads.sampling.policies.view import Policy
+from levinthal.workloads.sampling.policies.view import Answer, Policy
 from levinthal.workloads.sampling.study.settings import CampaignSettings
 from levinthal.workloads.sampling.systems.system import System
 
@@ -26,7 +26,11 @@ class CampaignTask:
     system : System
         What is sampled.
     policy, learner : str
-        Names; an empty learner is none.
+        Names; an empty learner is none. A ceiling is named with its strategy.
+    kind : str
+        The policy's name in the registry.
+    answer : Answer or None
+        What a policy is given that wants the answer.
     policy_options, learner_options : mapping
         Their settings.
     replica : int
@@ -41,6 +45,7 @@ class CampaignTask:
 
     system: System
     policy: str
+    kind: str
     policy_options: Mapping[str, Any]
     learner: str
     learner_options: Mapping[str, Any]
@@ -48,6 +53,7 @@ class CampaignTask:
     plan: CampaignPlan
     folder: Path
     keep_record: bool
+    answer: Answer | None = None
 
     @property
     def outcome(self) -> Path:
@@ -57,9 +63,11 @@ class CampaignTask:
     def make_policy(self) -> Policy:
         """Return the policy; one that wants a target is given the system's."""
         options = dict(self.policy_options)
-        if self.system.target is not None and POLICIES.declared(self.policy, "wants_target"):
+        if self.system.target is not None and POLICIES.declared(self.kind, "wants_target"):
             options.setdefault("target", self.system.target)
-        return make_policy(self.policy, **options)
+        if POLICIES.declared(self.kind, "wants_answer"):
+            options["answer"] = self.answer
+        return make_policy(self.kind, **options)
 
     def make_learner(self) -> Learner | None:
         """Return the learner, if there is one."""
@@ -110,6 +118,7 @@ def campaign_tasks(
     seeds: Sequence[int],
     n_workers: int,
     device: str = "cpu",
+    answer: Answer | None = None,
 ) -> list[CampaignTask]:
     """Return all campaigns of a study, those of one seed together.
 
@@ -129,6 +138,8 @@ def campaign_tasks(
         Workers of each campaign.
     device : str
         Where models are trained.
+    answer : Answer, optional
+        What is given to policies that want it; a ceiling becomes a policy for each strategy that it allows.
 
     Raises
     ------
@@ -150,12 +161,15 @@ def campaign_tasks(
     )
     first = []
     for policy in policies:
-        task = CampaignTask(system, policy, options[policy], "", {}, 0, plan, folder, keep_record=True)
+        task = CampaignTask(
+            system, policy, policy, options[policy], "", {}, 0, plan, folder, keep_record=True, answer=answer
+        )
         # mistakes are reported before anything long begins
-        if declared_by(task.make_policy()).needs_model:
+        made = task.make_policy()
+        if declared_by(made).needs_model:
             task = replace(task, learner=settings.learner, learner_options=learner_options(settings, device))
             task.make_learner()
-        first.append(task)
+        first += _strategies(task, made)
     return [
         replace(
             task,
@@ -166,6 +180,16 @@ def campaign_tasks(
         )
         for replica, seed in enumerate(seeds)
         for task in first
+    ]
+
+
+def _strategies(task: CampaignTask, policy: Policy) -> list[CampaignTask]:
+    """Return a ceiling once for each strategy that the answer allows, unless one is asked for; any other as it is."""
+    if not declared_by(policy).is_ceiling or task.answer is None or "strategy" in task.policy_options:
+        return [task]
+    return [
+        replace(task, policy=f"{task.kind}-{each}", policy_options={**task.policy_options, "strategy": each})
+        for each in policy.strategies(task.answer)  # type: ignore[attr-defined]
     ]
 
 

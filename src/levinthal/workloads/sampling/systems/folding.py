@@ -68,6 +68,7 @@ def go_system(model: GoModel, request: SystemRequest, origin: str) -> System:
         molecule=model.system,
         reference_dynamics=ParticleDynamics(model.system, starts, platform=request.platform),
         target=model.native_nm,
+        reduced_units=True,
         notes=(
             f"A structure-based (Go) model of {origin}: one bead a residue, drawn to its native structure by "
             f"construction, at kT = {model.kt_over_epsilon:.3g} contact energies. Its times are not a protein's.",

@@ -44,7 +44,10 @@ class Observed:
 
 
 class Projection(Protocol):
-    """Two coordinates of a frame, with their names and units."""
+    """Two coordinates of a frame, with their names and units.
+
+    One of which is the RMSD to the native structure, in nm, has its number as `rmsd_axis`.
+    """
 
     @property
     def labels(self) -> tuple[str, str]:
@@ -99,6 +102,7 @@ class FoldProjection:
     contacts: Integers
     reach_nm: Doubles
     labels: tuple[str, str] = ("fraction of native contacts Q", "RMSD to native (nm)")
+    rmsd_axis: int | None = 1
 
     def values(self, frames: Frames, states: Doubles) -> Doubles:
         """Return Q and RMSD in nm."""
@@ -173,6 +177,12 @@ class GridObservables:
         """Names of the coordinates."""
         return self.projection.labels
 
+    @property
+    def rmsd_axis(self) -> int | None:
+        """Which coordinate is the RMSD to the native structure, None where neither is."""
+        axis: int | None = getattr(self.projection, "rmsd_axis", None)
+        return axis
+
     def observe(self, frames: Frames, states: Doubles) -> Observed:
         """Project, and find cells."""
         values = self.projection.values(frames, states)
@@ -197,12 +207,15 @@ class MicrostateObservables:
         Names of the coordinates.
     event : str
         In words.
+    rmsd_axis : int or None
+        Which coordinate is the deviation from the native structure in nm.
     """
 
     points: Doubles
     target: Mask
     labels: tuple[str, str]
     event: str = ""
+    rmsd_axis: int | None = None
 
     @property
     def n_cells(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +41,12 @@ class System:
         The same with the native structure among its starts, for reference populations.
     stationary : ndarray of float64, shape (n_cells,), or None
         The exact stationary distribution over the cells, where it is known.
+    event_population : float
+        The exact stationary probability of the event; NaN where it is not known.
     target : ndarray or None
         A frame that the event looks like, for the directed track.
+    reduced_units : bool
+        Whether the molecule's masses and temperature are in reduced units, as of beads.
     notes : tuple of str
         What a reader of the figures must know.
     warnings : tuple of str
@@ -57,7 +62,9 @@ class System:
     molecule: MolecularSystem | None = None
     reference_dynamics: Dynamics | None = None
     stationary: Doubles | None = None
+    event_population: float = math.nan
     target: Floats | None = None
+    reduced_units: bool = False
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,7 @@ def _make(request: SystemRequest) -> System:
             "a state of the target is reached" if settings.chain_target else "",
         ),
         stationary=stationary,
+        event_population=float(stationary[target].sum()) if target.any() else math.nan,
     )
 
 

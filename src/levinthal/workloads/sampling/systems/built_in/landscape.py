@@ -21,9 +21,14 @@ def _make(request: SystemRequest) -> System:
         synthetic=True,
         dynamics=ChainDynamics(landscape.chain, (landscape.unfolded_start,)),
         observables=MicrostateObservables(
-            landscape.chain.embedding, target, ("deviation from native (nm)", "twist"), "the native basin is reached"
+            landscape.chain.embedding,
+            target,
+            ("deviation from native (nm)", "twist"),
+            "the native basin is reached",
+            rmsd_axis=0,
         ),
         stationary=landscape.stationary,
+        event_population=float(landscape.stationary[target].sum()),
         target=landscape.chain.embedding[landscape.native].mean(axis=0),
         notes=("The system is a made-up Markov chain whose populations and passage times are known exactly.",),
     )
