@@ -187,6 +187,12 @@ def test_what_gemmi_would_read_as_zero_is_refused(text):
         read([f"{lines[0][:30]}{text}{lines[0][38:]}", *lines[1:]])
 
 
+def test_letters_that_shift_columns_are_refused():
+    lines = peptide()
+    with pytest.raises(DataError, match="line 2: 'é' in the line of an atom is not ASCII"):
+        read([lines[0], f"{lines[1][:26]}é{lines[1][27:]}", *lines[2:]])
+
+
 def test_what_stands_behind_end_is_another_model_or_refused():
     lines = peptide()
     assert read([*lines, "END", *peptide(shift=1)]).n_models == 2

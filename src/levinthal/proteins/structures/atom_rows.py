@@ -99,8 +99,13 @@ def checked_pdb_lines(text: str) -> list[str]:
         A coordinate that is not a number, or atoms behind END that are not another model; names the line.
     """
     lines = re.split(r"\r\n|\r|\n", text)
+    if not text.isascii():
+        lines = [line if is_atom_line(line) else line.encode("ascii", "replace").decode() for line in lines]
     for number, line in enumerate(lines, 1):
         if is_atom_line(line):
+            if not line.isascii():  # gemmi counts columns in bytes
+                other = next(letter for letter in line if not letter.isascii())
+                raise ValueError(f"line {number}: {other!r} in the line of an atom is not ASCII")
             for column in _COORDINATES:
                 if not _NUMBER.fullmatch(line[column : column + 8]):
                     residue = " ".join((line[17:20], line[20:22], line[22:27])).split()
@@ -219,6 +224,8 @@ def rows_of_mmcif(block: gemmi.cif.Block) -> list[AtomRow]:
     ):  # fmt: skip
         if number and not _WHOLE_NUMBER.fullmatch(number):
             raise ValueError(f"atom {k} of the table: {number!r} is not a residue number")
+        if not (insertion + location).isascii():
+            raise ValueError(f"atom {k} of the table: {insertion + location!r} is not ASCII")
         value = int(number) if number else None
         rows.append(AtomRow(k, chain, segment, residue, value, insertion, atom, location))
     return rows

@@ -27,6 +27,8 @@ _DCD_HEADER_BYTES = 84
 AKMA_PS = 0.04888821
 """The unit of time of DCD files (kcal/mol, angstrom, amu), as CHARMM and OpenMM have it."""
 _MOST_ATOMS = 2**27
+_NETCDF_DIMENSIONS, _NETCDF_VARIABLES, _NETCDF_ATTRIBUTES = 10, 11, 12
+_NETCDF_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 8}  # of a number of each type
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class FrameCount:
 
 
 def count_frames(path: Path) -> FrameCount | None:
-    """Walk the frames of an XTC, TRR or DCD file; of other formats nothing is known beforehand.
+    """Walk the frames of an XTC, TRR or DCD file, the header of a NetCDF file; of others nothing is known beforehand.
 
     Raises
     ------
@@ -211,4 +213,49 @@ def _close(file: _Bytes, order: str, length: int) -> None:
         raise file.damaged(f"a record has {length} bytes by its beginning and {again} by its end")
 
 
-_WALKS: dict[str, Callable[[_Bytes], FrameCount]] = {".xtc": _walk_xtc, ".trr": _walk_trr, ".dcd": _walk_dcd}
+def _walk_netcdf(file: _Bytes) -> None:
+    """Walk the header of a classic NetCDF file, whose library makes room for whatever its counts say.
+
+    Layout: The NetCDF Classic Format Specification, Unidata. Files of other kinds (HDF5) are left to their readers.
+    """
+    magic, version = file.take(">3sB")
+    if magic != b"CDF" or version not in (1, 2):
+        return
+    file.skip(4)
+    for _ in range(_netcdf_list(file, _NETCDF_DIMENSIONS)):
+        _netcdf_name(file)
+        file.skip(4)
+    _netcdf_attributes(file)
+    for _ in range(_netcdf_list(file, _NETCDF_VARIABLES)):
+        _netcdf_name(file)
+        (n_dimensions,) = file.take(">i")
+        file.skip(4 * n_dimensions)
+        _netcdf_attributes(file)
+        file.skip(12 if version == 1 else 16)
+
+
+def _netcdf_list(file: _Bytes, kind: int) -> int:
+    tag, count = file.take(">2i")
+    if count < 0 or (tag, bool(count)) not in ((0, False), (kind, True), (kind, False)):
+        raise file.damaged(f"a list of its header has the kind {tag} and {count} entries")
+    return int(count)
+
+
+def _netcdf_name(file: _Bytes) -> None:
+    (length,) = file.take(">i")
+    file.skip(-(-length // 4) * 4)
+
+
+def _netcdf_attributes(file: _Bytes) -> None:
+    for _ in range(_netcdf_list(file, _NETCDF_ATTRIBUTES)):
+        _netcdf_name(file)
+        kind, count = file.take(">2i")
+        if kind not in _NETCDF_BYTES:
+            raise file.damaged(f"an attribute has the type {kind}")
+        file.skip(-(-count * _NETCDF_BYTES[kind] // 4) * 4)
+
+
+_WALKS: dict[str, Callable[[_Bytes], FrameCount | None]] = {
+    ".xtc": _walk_xtc, ".trr": _walk_trr, ".dcd": _walk_dcd, ".nc": _walk_netcdf, ".netcdf": _walk_netcdf,
+    ".ncdf": _walk_netcdf,
+}  # fmt: skip
