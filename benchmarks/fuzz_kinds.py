@@ -51,7 +51,7 @@ def read_run(folder: Path) -> None:
     from levinthal.harness.study.kind import record_files
     from levinthal.harness.study.registry import study_of
 
-    def run_repeat(plan: Any, where: Path, index: int, events: Any, watcher: Any) -> None:
+    def run_repeat(plan: Any, where: Path, index: int, events: Any, watcher: Any, lock: int) -> None:
         workload = load_workload(plan.workload)
         parse_engine(plan.engine)
         try:

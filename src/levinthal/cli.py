@@ -7,6 +7,7 @@ error; 130 interrupted.
 from __future__ import annotations
 
 import io
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from levinthal.commands.results import check, compare, report
 from levinthal.commands.run import resume, run
 from levinthal.commands.streams import endure_readers_that_go_away
 from levinthal.commands.study import scale, study
+from levinthal.files.places import cache_variables
 
 app = typer.Typer(
     name="levinthal",
@@ -58,6 +60,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks
     endure_readers_that_go_away()
+    os.environ.update(cache_variables())
     try:
         try:
             app()

@@ -11,7 +11,9 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["cache_folder", "state_folder"]
+__all__ = ["cache_folder", "cache_variables", "state_folder"]
+
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def state_folder() -> Path | None:
@@ -35,6 +37,27 @@ def cache_folder() -> Path | None:
         return chosen or _own(Path(tempfile.gettempdir()) / f"levinthal-{os.getuid()}", private=True)
     except OSError:  # there is no temporary folder either
         return None
+
+
+def cache_variables() -> dict[str, str]:
+    """Return environment variables that lead numba and matplotlib to a folder of `cache_folder`.
+
+    Only where what they take by themselves cannot be written to: numba beside the code or in the home, matplotlib in
+    the home. Without a folder at all numba compiles in each process, which it does by itself.
+    """
+    if _own(_home_of("XDG_CACHE_HOME", ".cache")) is not None:
+        return {}
+    wanted = {"MPLCONFIGDIR": "matplotlib"}
+    if not os.access(_PACKAGE / "kernels", os.W_OK | os.X_OK):
+        wanted["NUMBA_CACHE_DIR"] = "numba"
+    wanted = {variable: name for variable, name in wanted.items() if variable not in os.environ}
+    folder = cache_folder() if wanted else None
+    if folder is None:
+        return {}
+    for name in wanted.values():
+        with suppress(OSError):
+            (folder / name).mkdir(exist_ok=True)
+    return {variable: str(folder / name) for variable, name in wanted.items()}
 
 
 def _home_of(variable: str, default: str) -> Path | None:

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from levinthal.files.places import cache_variables
+
 GUARD = "levinthal.harness.engines.guard"
 """The program that runs another one under guard."""
 
@@ -48,7 +50,7 @@ def child_environment() -> dict[str, str]:
 
     `python -m` looks for modules where the user happens to stand, which may be a folder from elsewhere.
     """
-    environment = {**os.environ, "PYTHONSAFEPATH": "1"}
+    environment = {**os.environ, "PYTHONSAFEPATH": "1", **cache_variables()}
     root = str(Path(__file__).resolve().parents[3])
     if root not in map(os.path.realpath, sys.path[1:]):  # it was found in the current folder alone
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))

@@ -52,6 +52,19 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], form: str, about: M
         path.parent.mkdir(parents=True, exist_ok=True)
     with whole_path(path, SafetensorError, sole_writer=True) as draft:
         save_file(copies, draft, metadata)
+        _order_metadata(draft)
+
+
+def _order_metadata(path: Path) -> None:
+    """Sort the description in a file, so that the same tensors make the same bytes: safetensors draws its order."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) <= size:
+            file.seek(8)
+            file.write(text.ljust(size))
 
 
 def read_tensors(path: Path, form: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
