@@ -35,6 +35,7 @@ check-all: $(VENV)/.test
 	$(BIN)/python benchmarks/fuzz_records.py --count 4000
 	$(BIN)/python benchmarks/fuzz_contact_maps.py --count 1000
 	$(BIN)/python benchmarks/fuzz_docking.py --count 1000
+	$(BIN)/python benchmarks/fuzz_inputs.py --count 1000
 	$(BIN)/python benchmarks/fuzz_structures.py --count 1000
 
 coverage: $(VENV)/.test

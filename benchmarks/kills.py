@@ -93,7 +93,7 @@ class Killed:
                 return False
             time.sleep(self.draw.random())
         else:
-            time.sleep(self.draw.uniform(0.0, self.lasts_s))
+            time.sleep(self.draw.uniform(0.0, 0.8 * self.lasts_s))
         victims = [each for each in self.mark.living() if each.pid != coordinator.pid]
         if coordinator.poll() is not None or (kind == WORKER and not victims):
             return False

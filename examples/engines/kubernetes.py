@@ -20,6 +20,7 @@ config = Config(
         HighThroughputExecutor(
             label="simulation",
             address=address_by_hostname(),
+            encrypted=True,
             max_workers_per_node=CORES_PER_POD,
             cores_per_worker=1,
             heartbeat_period=5,

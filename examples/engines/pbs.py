@@ -21,6 +21,7 @@ config = Config(
         HighThroughputExecutor(
             label="simulation",
             address=address_by_hostname(),
+            encrypted=True,
             max_workers_per_node=CORES_PER_NODE,
             cores_per_worker=1,
             # One core and one thread for each worker: small molecular systems gain nothing from a second thread.

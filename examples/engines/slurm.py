@@ -37,6 +37,7 @@ config = Config(
         HighThroughputExecutor(
             label="simulation",
             address=reachable_address(),
+            encrypted=True,
             # 8 workers a node; Parsl gives each the GPU that is its own (CUDA_VISIBLE_DEVICES).
             available_accelerators=GPUS_PER_NODE * REPLICAS_PER_GPU,
             max_workers_per_node=GPUS_PER_NODE * REPLICAS_PER_GPU,
@@ -61,6 +62,7 @@ config = Config(
         HighThroughputExecutor(
             label="training",
             address=reachable_address(),
+            encrypted=True,
             available_accelerators=1,
             max_workers_per_node=1,
             heartbeat_period=5,

@@ -1,10 +1,13 @@
 """The command line: a thin face of the library; its commands are in `levinthal.commands`.
 
-Exit status: 0 passed; 1 a gate was missed, a repeat failed or a rule is broken; 2 bad input or usage; 130 interrupted.
+Exit status: 0 passed; 1 a gate was missed, a repeat failed or a rule is broken; 2 bad input or usage; 70 an internal
+error; 130 interrupted.
 """
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -15,13 +18,14 @@ import typer
 from levinthal import __version__
 from levinthal.commands.data import data
 from levinthal.commands.doctor import doctor
+from levinthal.commands.ending import end, flush_output
 from levinthal.commands.listing import list_installed, settings
 from levinthal.commands.new import new
 from levinthal.commands.results import check, compare, report
 from levinthal.commands.run import resume, run
 from levinthal.commands.streams import endure_readers_that_go_away
 from levinthal.commands.study import scale, study
-from levinthal.errors import Interrupted, LevinthalError
+from levinthal.files.places import cache_variables
 
 app = typer.Typer(
     name="levinthal",
@@ -50,25 +54,22 @@ app.add_typer(data, name="data")
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line and exit status 2."""
-    endure_readers_that_go_away()
+    """Run the command line; whatever stops it is one line and an exit status."""
     warnings.showwarning = _show_warning
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks
+    endure_readers_that_go_away()
+    os.environ.update(cache_variables())
     try:
-        app()
-    except LevinthalError as error:
-        print(f"levinthal: {error}", file=sys.stderr)
-        sys.exit(2)
-    except Interrupted as stop:
-        print(
-            f"interrupted: {stop.finished} of {stop.planned} repeats are kept; "
-            f"complete the run with: levinthal resume {stop.folder}",
-            file=sys.stderr,
-        )
-        sys.exit(130)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    finally:
-        sys.stdout.flush()
+        try:
+            app()
+        finally:
+            flush_output()
+    except SystemExit:
+        raise
+    except BaseException as error:
+        sys.exit(end(error))
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -3,6 +3,8 @@
 import os
 import pickle
 import signal
+import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 from levinthal.errors import DataError, ResultError, WriteError
-from levinthal.files.writing import as_write_error, whole_file, whole_path, write_whole
+from levinthal.files.writing import as_write_error, whole_file, whole_path, write_failure, write_whole
 
 
 def test_text_bytes_and_streams(tmp_path):
@@ -114,3 +116,110 @@ def test_a_killed_writer_leaves_the_old_file_and_the_next_cleans_up(tmp_path):
         draft.write_text("new")
     assert target.read_text() == "new"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    real, link, dangling = tmp_path / "elsewhere" / "real", tmp_path / "link", tmp_path / "dangling"
+    real.write_text("old")
+    real.chmod(0o600)
+    link.symlink_to(real)
+    dangling.symlink_to(tmp_path / "elsewhere" / "new")
+    write_whole(link, "new")
+    write_whole(dangling, "made")
+    assert link.is_symlink()
+    assert (real.read_text(), stat.S_IMODE(real.stat().st_mode)) == ("new", 0o600)
+    assert dangling.is_symlink()
+    assert (tmp_path / "elsewhere" / "new").read_text() == "made"
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(WriteError):
+        write_whole(loop, "x")
+    assert loop.is_symlink()
+    assert len(list((tmp_path / "elsewhere").iterdir())) == 2
+
+
+def test_what_is_no_regular_file_is_written_to_or_refused(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    taken: list[bytes] = []
+    reader = threading.Thread(target=lambda: taken.append(pipe.read_bytes()))
+    reader.start()
+    with whole_path(pipe) as draft:
+        draft.write_bytes(b"x" * 200_000)
+    reader.join(10)
+    assert taken == [b"x" * 200_000]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    if os.geteuid() == 0:  # devices like /dev/null and /dev/full, which only root can make, and replace
+        for minor in (3, 7):
+            os.mknod(tmp_path / f"device{minor}", 0o666 | stat.S_IFCHR, os.makedev(1, minor))
+        write_whole(tmp_path / "device3", "x")
+        with pytest.raises(WriteError, match="No space left"):
+            write_whole(tmp_path / "device7", "x")
+        for minor in (3, 7):
+            assert stat.S_ISCHR((tmp_path / f"device{minor}").stat().st_mode)
+            (tmp_path / f"device{minor}").unlink()
+    with socket.socket(socket.AF_UNIX) as taker:
+        taker.bind(str(tmp_path / "s"))
+        with pytest.raises(WriteError, match="it is a socket"):
+            write_whole(tmp_path / "s", "x")
+    with pytest.raises(WriteError, match="it is a folder"):
+        write_whole(tmp_path, "x")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pipe", "s"]
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1"])
+def test_an_open_file_is_written_to_in_its_order(tmp_path, name):
+    code = (
+        "import sys\n"
+        "from levinthal.files.writing import write_whole\n"
+        "print('before')\n"
+        "write_whole(sys.argv[1], 'page\\n')\n"
+        "print('after')\n"
+    )
+    with (tmp_path / "out").open("wb") as out:
+        subprocess.run([sys.executable, "-c", code, name], stdout=out, check=True)
+    assert (tmp_path / "out").read_text() == "before\npage\nafter\n"
+
+
+@pytest.mark.parametrize("length", [1, 240, 255])
+def test_names_may_be_as_long_as_a_file_system_allows(tmp_path, length):
+    target = tmp_path / ("é" * (length // 2) + "n" * (length % 2))
+    write_whole(target, "x")
+    with whole_path(target, sole_writer=True) as draft:
+        draft.write_text("y")
+    assert target.read_text() == "y"
+    assert list(tmp_path.iterdir()) == [target]
+    for wrong in (tmp_path / ("n" * 256), str(tmp_path / "a\0b")):
+        with pytest.raises(WriteError):
+            write_whole(wrong, "x")
+
+
+def test_a_full_disk_is_found_in_whatever_a_library_raises():
+    full = OSError(28, "No space left on device", "/scratch/x")
+    wrapped = RuntimeError("the library failed")
+    wrapped.__cause__ = full
+    for error in (
+        full,
+        wrapped,
+        RuntimeError("[enforce fail] PytorchStreamWriter failed: No space left on device"),
+        sqlite_error("SQLITE_FULL"),
+        WriteError("cannot write x: y: z"),
+    ):
+        found = write_failure(error, "the run")
+        assert isinstance(found, WriteError), error
+        assert "cannot write" in str(found)
+    assert "/scratch/x" in str(write_failure(full, "the run"))
+    for other in (
+        ValueError("x"),
+        FileNotFoundError(2, "No such file"),
+        sqlite_error("SQLITE_CORRUPT"),
+        KeyError("full"),
+    ):
+        assert write_failure(other, "the run") is None
+
+
+def sqlite_error(name):
+    error = sqlite3.OperationalError("it says no")
+    error.sqlite_errorname = name
+    return error

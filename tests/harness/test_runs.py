@@ -66,15 +66,6 @@ def test_the_environment_is_never_stored(levinthal, tmp_path, monkeypatch):
             assert b"s3cr3t-value" not in path.read_bytes()
 
 
-def test_every_file_of_a_run_has_the_permissions_of_a_new_file(levinthal, tmp_path):
-    assert levinthal("run", "probe", "--out", "r", preexec_fn=lambda: os.umask(0o002)).returncode == 0
-    files = [path for path in (tmp_path / "r").rglob("*") if path.is_file()]
-    assert len(files) > 5
-    assert {path.name: oct(path.stat().st_mode & 0o777) for path in files} == dict.fromkeys(
-        (path.name for path in files), "0o664"
-    )
-
-
 def test_same_seed_same_numbers_and_no_overwriting(levinthal, tmp_path):
     for out in ("a", "b"):
         assert levinthal("run", "probe", "--seed", "3", "--out", out).returncode == 0

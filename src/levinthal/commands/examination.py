@@ -17,6 +17,7 @@ import numpy as np
 
 from levinthal.commands.progress import shown_duration
 from levinthal.errors import LevinthalError
+from levinthal.files.places import state_folder
 from levinthal.harness.contract.registry import WORKLOADS, load_workload
 from levinthal.harness.engines.processes import available_cores
 from levinthal.harness.running.execute import start_run
@@ -50,6 +51,7 @@ def examine() -> Iterator[Finding]:
     """Yield the findings as they come; the workloads' steps, which take longest, last."""
     yield from _processor()
     yield from _memory_and_disk()
+    yield from _home()
     yield _noise()
     yield from _device()
     yield _energy()
@@ -95,6 +97,18 @@ def _memory_and_disk() -> Iterator[Finding]:
         yield Finding("ok", "disk", f"{free / 1e9:.1f} GB are free here")
     if not os.access(Path.cwd(), os.W_OK):
         yield Finding("fail", "folder", "this folder cannot be written to", "change to one of yours, or use --out")
+
+
+def _home() -> Iterator[Finding]:
+    kept = [os.environ[each] for each in ("NUMBA_CACHE_DIR", "MPLCONFIGDIR") if each in os.environ]
+    if state_folder() is None:
+        where = f"; what is compiled is kept in {kept[0]}" if kept else ""
+        yield Finding(
+            "note",
+            "home",
+            f"it cannot be written to, so that nothing is remembered there{where}",
+            "set XDG_STATE_HOME and XDG_CACHE_HOME to folders of yours",
+        )
 
 
 def _noise() -> Finding:

@@ -62,7 +62,12 @@ def run(
 
 
 def resume(
-    folder: Annotated[Path, typer.Argument(help="The folder of a run that was stopped.")], verbose: Verbose = False
+    folder: Annotated[Path, typer.Argument(help="The folder of a run that was stopped.")],
+    engine: Annotated[
+        str | None,
+        typer.Option(help="Where what is left runs [as begun; a program that you have not used yet is named again]."),
+    ] = None,
+    verbose: Verbose = False,
 ) -> None:
     """Complete the repeats that a stopped run lacks."""
     from levinthal.commands.conclusion import conclude
@@ -73,5 +78,5 @@ def resume(
     folders = [folder] if (folder / PLAN_FILE).exists() else sorted(path.parent for path in folder.glob("*/plan.json"))
     if not folders:
         raise UsageError(f"{folder} is not a run folder: name one that levinthal run made")
-    results = [(each, resume_run(each, watcher=make_watcher())) for each in folders]
+    results = [(each, resume_run(each, watcher=make_watcher(), engine=engine)) for each in folders]
     conclude(results, folder, verbose=verbose)

@@ -6,12 +6,13 @@ import os
 import re
 import tomllib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from levinthal.datasets.download import FIRST_FETCH, checksum_of, download
+from levinthal.datasets.formats import check_of
 from levinthal.errors import DataError, UsageError
 from levinthal.files.writing import write_whole
 from levinthal.plugins import unknown
@@ -31,12 +32,15 @@ class Download:
         `algorithm:hexdigest`, or `first-fetch` where the publisher gives none.
     n_bytes : int or None
         Its size, where known.
+    most_bytes : int
+        What is larger is not the file.
     """
 
     url: str
     name: str
     checksum: str
     n_bytes: int | None = None
+    most_bytes: int = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class DataSet:
         """Return `made here`, `here`, `partly here` or `not here`, by which files are there."""
         if self.made_by is not None:
             return "made here"
-        there = sum((self.folder / each.name).exists() for each in self.downloads)
+        there = sum(self._is_there(each) for each in self.downloads)
         return "here" if there == len(self.downloads) else "partly here" if there else "not here"
 
     def fetch(self) -> str:
@@ -74,11 +78,18 @@ class DataSet:
         if self.made_by is not None:
             return f"{self.name} needs no download: {self.made_by} makes it"
         for each in self.downloads:
-            target = self.folder / each.name
-            if not target.exists():
-                found = download(each.url, target, self._expected(each))
-                if each.checksum == FIRST_FETCH:
-                    write_whole(self._memory(each), found + "\n")
+            if self._is_there(each) and self._expected(each) is not None:
+                continue
+            memory = self._memory(each)
+            download(
+                each.url,
+                self._path(each),
+                self._expected(each) or FIRST_FETCH,
+                most_bytes=each.most_bytes,
+                n_bytes=each.n_bytes,
+                check=check_of(each.name) if each.checksum == FIRST_FETCH else None,
+                remember=partial(_remember, memory) if each.checksum == FIRST_FETCH else None,
+            )
         return f"{self.name}: {len(self.downloads)} file(s) in {self.folder}"
 
     def files(self) -> tuple[Path, ...]:
@@ -89,10 +100,9 @@ class DataSet:
         DataError
             One has not been fetched.
         """
-        paths = tuple(self.folder / each.name for each in self.downloads)
-        if not all(path.exists() for path in paths):
+        if not all(map(self._is_there, self.downloads)):
             raise DataError(f"{self.name} is not here: levinthal data fetch {self.name}")
-        return paths
+        return tuple(map(self._path, self.downloads))
 
     def verify(self) -> str:
         """Compare each file with its checksum and return one line.
@@ -107,22 +117,62 @@ class DataSet:
         if self.state() == "not here":
             return f"not here: levinthal data fetch {self.name}"
         for each in self.downloads:
-            target = self.folder / each.name
+            target = self._path(each)
             expected = self._expected(each)
-            if not target.exists():
+            if not self._is_there(each):
                 raise DataError(f"{target} is missing: levinthal data fetch {self.name}")
-            if expected != FIRST_FETCH and checksum_of(target, expected.partition(":")[0]) != expected:
+            if expected is None:
+                raise DataError(
+                    f"nobody can say whether {target} is whole, since {self._memory(each).name} beside it is missing "
+                    f"or damaged: levinthal data fetch {self.name} fetches it again"
+                )
+            try:
+                found = checksum_of(target, expected.partition(":")[0])
+            except OSError as error:
+                raise DataError(f"{target} cannot be read: {error.strerror}: check its permissions") from None
+            if found != expected:
                 raise DataError(f"{target} is damaged: delete it, then levinthal data fetch {self.name}")
         return f"{len(self.downloads)} file(s) are whole"
 
-    def _expected(self, each: Download) -> str:
+    def _path(self, each: Download) -> Path:
+        """Return where a file lies: directly in the folder, whatever its name says, and not a link.
+
+        Raises
+        ------
+        DataError
+            The name leads elsewhere, or a link lies there.
+        """
+        path = self.folder / each.name
+        if Path(each.name).name != each.name or each.name in ("", "..") or "\0" in each.name:
+            raise DataError(
+                f"{self.name} has a file called {each.name!r}, which leads out of its folder: it is refused"
+            )
+        if path.is_symlink():
+            raise DataError(f"{path} is a link, and none is followed here: replace it by the file")
+        return path
+
+    def _is_there(self, each: Download) -> bool:
+        return self._path(each).is_file()
+
+    def _expected(self, each: Download) -> str | None:
+        """Return the checksum of a file, published or of the first fetch; None where that is not on record."""
+        if each.checksum != FIRST_FETCH:
+            return each.checksum
         memory = self._memory(each)
-        if each.checksum == FIRST_FETCH and memory.exists():
-            return memory.read_text(encoding="utf-8").strip()
-        return each.checksum
+        try:
+            found = "" if memory.is_symlink() else memory.read_bytes()[:200].decode("ascii").strip()
+        except (OSError, ValueError):
+            return None
+        return found if re.fullmatch(r"sha256:[0-9a-f]{64}", found) else None
 
     def _memory(self, each: Download) -> Path:
-        return self.folder / f"{each.name}.sha256"
+        return self._path(each).with_name(f"{each.name}.sha256")
+
+
+def _remember(memory: Path, checksum: str) -> None:
+    if memory.is_symlink():
+        raise DataError(f"{memory} is a link, and none is followed here: delete it")
+    write_whole(memory, checksum + "\n")
 
 
 def data_folder() -> Path:
@@ -144,7 +194,11 @@ def data_sets() -> tuple[DataSet, ...]:
 def _read(name: str, entry: dict[str, Any]) -> DataSet:
     downloads = tuple(
         Download(
-            entry["base_url"] + file["path"], file.get("save_as", file["path"]), file["checksum"], file.get("bytes")
+            entry["base_url"] + file["path"],
+            file.get("save_as", file["path"]),
+            file["checksum"],
+            file.get("bytes"),
+            file.get("most_bytes", Download.most_bytes),
         )
         for file in entry.get("files", ())
     )

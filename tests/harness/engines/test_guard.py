@@ -82,8 +82,10 @@ def test_nothing_that_a_program_started_outlives_it(tmp_path, mark, how):
     guard = start(tmp_path, mark, BUSY, "0" if how == "it ends" else "600")
     assert guard.stdout is not None
     assert guard.stdout.readline() == "busy\n"
-    (program,) = [each for each in mark.living() if each.ppid() == guard.pid and "guard" in " ".join(each.cmdline())]
     if how == "it is killed":
+        (program,) = [
+            each for each in mark.living() if each.ppid() == guard.pid and "guard" in " ".join(each.cmdline())
+        ]
         program.kill()
     elif how == "it is terminated":
         os.killpg(guard.pid, signal.SIGTERM)

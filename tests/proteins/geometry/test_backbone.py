@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from carried import protein, shared_files
+from carried import protein
 from levinthal.errors import DataError, UsageError
 from levinthal.proteins.geometry.backbone import (
     BOND_ANGLES_RAD,
@@ -128,7 +128,7 @@ def test_angles_far_from_zero():
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64])
 def test_native_internal_coordinates_rebuild_real_structures(method, kind):
     names = ("villin", "t4-lysozyme-l99a", "human-dhfr", "src-kinase", "thymidine-phosphorylase")
-    for path in (*map(protein, names), *shared_files("casp12/*.pdb")):
+    for path in map(protein, names):
         native = read_chain(path)[None].to(kind)
         assert native.shape[1] >= 36
         found = internal_coordinates(native)

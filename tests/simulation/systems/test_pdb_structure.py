@@ -6,7 +6,7 @@ import mdtraj
 import numpy as np
 import pytest
 
-from carried import protein, shared_files, villin_piece
+from carried import protein, villin_piece
 from levinthal.errors import DataError
 from levinthal.proteins.similarity.fractions import rmsd
 from levinthal.simulation.systems.pdb_structure import from_pdb
@@ -83,11 +83,9 @@ def test_names_of_other_programs_are_understood(residues, tmp_path):
     assert from_pdb(write(tmp_path, residues))[0].n_atoms == 32
 
 
-REAL = [protein("villin"), protein("villin-n68h"), *shared_files("md/trpcage_2JOF.pdb", "md/cln025_unfolded.pdb")]
-
-
-@pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)
-def test_real_structures(path):
+@pytest.mark.parametrize("name", ["villin", "villin-n68h"])
+def test_real_structures(name):
+    path = protein(name)
     system, starts = from_pdb(path)
     loaded = mdtraj.load(str(path))
     loaded = loaded.atom_slice(loaded.top.select("protein"))

@@ -66,6 +66,21 @@ def test_maps_from_either_format_are_the_same_data_and_give_the_same_result(levi
     assert 0 <= found["data loading"] < 1
 
 
+def test_maps_of_ones_own_are_trained_on_until_the_held_out_loss_falls_no_further(levinthal, tmp_path, packed):
+    write_contact_maps_tfrecord(tmp_path / "a.tfrecord", packed, N)
+    settings = ("maps=a.tfrecord", "filters=4", "batch_size=32", "lag=5", "deterministic=true")
+    done = levinthal("run", "cvae", "--out", "r", *(part for each in settings for part in ("--set", each)))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "    estimate: training ends after " in done.stderr
+    (repeat,) = load_result(tmp_path / "r").repeats
+    assert "at the latest after" in repeat.estimates[0].sentence
+    assert any(note.startswith("Training ended after") for note in repeat.notes)
+    assert {(gate.kind, gate.passed) for gate in repeat.gates} == {("benchmark", True), ("sanity", True)}
+    (trained,) = (len(curve.y) for curve in repeat.curves if curve.labels == {"split": "validation"})
+    assert 20 < trained < 1_000
+    assert "no rule is broken" in levinthal("check", "r").stdout
+
+
 def test_the_time_lagged_model_predicts_frames_to_come(levinthal, tmp_path, packed):
     write_contact_maps_tfrecord(tmp_path / "a.tfrecord", packed, N)
     done = run(levinthal, "r", f"maps={tmp_path / 'a.tfrecord'}", "encoder=time-lagged", "margin=0")

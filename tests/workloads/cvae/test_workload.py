@@ -83,17 +83,15 @@ def test_a_users_trajectory_is_learned_and_its_states_are_found(levinthal, tmp_p
     folder, frames, coil = trajectory
     done = levinthal(
         "run", "cvae", "--out", "r", "--set", f"trajectory={folder / 'chain.dcd'}",
-        "--set", f"topology={folder / 'chain.pdb'}", "--set", "filters=4", "--set", "batch_size=16",
-        "--precision", "fp32",
+        "--set", f"topology={folder / 'chain.pdb'}", "--set", "filters=4", "--set", "epochs=40",
+        "--set", "batch_size=16", "--precision", "fp32",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
-    assert "    estimate: training ends after " in done.stderr
     assert "no rule is broken" in levinthal("check", "r").stdout
     result = load_result(tmp_path / "r")
     (repeat,) = result.repeats
     assert {gate.kind for gate in repeat.gates} == {"benchmark", "sanity"}
-    assert repeat.estimates[0].duration_s > 0
-    assert any(note.startswith("Training ended after") for note in repeat.notes)
+    assert not repeat.estimates
     assert not result.dataset.synthetic
     assert result.dataset.name == "chain.dcd"
     assert result.division == "open"

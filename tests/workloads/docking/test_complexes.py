@@ -6,6 +6,7 @@ import gemmi
 import pytest
 from rdkit import Chem
 
+from carried import crystal_complex, shared_files
 from levinthal.harness.results.store import load_result
 
 posebusters = pytest.importorskip("posebusters")
@@ -19,15 +20,19 @@ COMPLEXES = {
     "1w2g": ("1w2g-receptor.pdbqt", "1w2g-thm.pdbqt", "Cc1cn([C@H]2C[C@H](O)[C@@H](CO)O2)c(=O)[nH]c1=O"),
     "2br1": ("2br1-receptor.pdbqt", "2br1-pfp.pdbqt", "COc1ccc(cc1)-c1oc2ncnc(NCCO)c2c1-c1ccc(OC)cc1"),
 }  # fmt: skip
+CASES = {"1s3v": (*crystal_complex(), "")} | {
+    code: (path, path.with_name(ligand), template)
+    for code, (receptor, ligand, template) in COMPLEXES.items()
+    for path in shared_files(f"complexes/{code}/{receptor}")
+}
 
 
-@pytest.mark.parametrize("code", COMPLEXES)
-def test_files_open_in_other_programs(levinthal, tmp_path, shared_data, code):
-    receptor, ligand, template = COMPLEXES[code]
-    folder = shared_data / "complexes" / code
+@pytest.mark.parametrize("code", CASES)
+def test_files_open_in_other_programs(levinthal, tmp_path, code):
+    receptor, ligand, template = CASES[code]
     settings = [
-        f"receptor={folder / receptor}",
-        f"ligand={folder / ligand}",
+        f"receptor={receptor}",
+        f"ligand={ligand}",
         "methods=restarts",
         f"template={template}",
     ]

@@ -11,6 +11,7 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 
 from levinthal.harness.results.store import load_result
+from structure_examples import lysozyme, written
 
 QUICK = ("run", "docking", "--size", "smoke", "--set", "methods=restarts", "--set", "training_steps=0", "--out", "a")
 
@@ -56,12 +57,13 @@ def test_a_file_without_bond_orders_is_one_line(levinthal, tmp_path, name):
 
 
 @pytest.fixture
-def case(levinthal, tmp_path, shared_data):
-    """Return a function that docks an input of a public report into T4 lysozyme and returns the repeat, or the line."""
+def case(levinthal, tmp_path):
+    """Return a function that docks an input of a report into T4 lysozyme; it returns the repeat or the line."""
+    receptor = written(tmp_path / "t4.pdb", lysozyme())
 
     def run(*settings: str):
         shutil.rmtree(tmp_path / "a", ignore_errors=True)
-        pocket = (f"receptor={shared_data / 'cases/12-sdf-many-molecules/t4.pdb'}", "pocket=A:99/A:102")
+        pocket = (f"receptor={receptor}", "pocket=A:99/A:102")
         done = levinthal(*QUICK, *(part for each in (*pocket, *settings) for part in ("--set", each)))
         if done.returncode == 2:
             return done.stderr.strip().splitlines()[-1]
@@ -75,9 +77,16 @@ def ranked(tmp_path) -> list[dict[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["dude_actives.ism", "zinc_reactive.smi"])
-def test_case_11_names_and_flags(case, tmp_path, shared_data, name):
-    repeat = case(f"ligands={shared_data / 'cases/11-library-names-and-dude' / name}")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("dude.ism", "Cc1ccccc1 101 CHEMBL101\nCc1ccc(C)cc1 202 CHEMBL202\n"),
+        ("zinc.smi", "smiles zinc_id\nCc1ccccc1 ZINC101 0\nCc1ccc(C)cc1 ZINC202 1\n"),
+    ],
+)
+def test_case_11_names_and_flags(case, tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    repeat = case(f"ligands={tmp_path / name}")
     rows = ranked(tmp_path)
     assert [bool(row["rank"]) for row in rows] == [True, True]
     assert {row["known"] for row in rows} == {""}
@@ -86,8 +95,14 @@ def test_case_11_names_and_flags(case, tmp_path, shared_data, name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("key", ["ligand", "ligands"])
-def test_case_12_several_molecules(case, tmp_path, shared_data, key):
-    repeat = case(f"{key}={shared_data / 'cases/12-sdf-many-molecules/lib.sdf'}")
+def test_case_12_several_molecules(case, tmp_path, key):
+    blocks = []
+    for smiles in ("Cc1ccccc1", "CCO", "Oc1ccccc1"):
+        molecule = Chem.AddHs(Chem.MolFromSmiles(smiles))
+        AllChem.EmbedMolecule(molecule, randomSeed=1)
+        blocks.append(f"{smiles}{Chem.MolToMolBlock(molecule)}> <active>\n1\n\n$$$$ \n")
+    (tmp_path / "lib.sdf").write_text("".join(blocks))
+    repeat = case(f"{key}={tmp_path / 'lib.sdf'}")
     if key == "ligands":
         assert [bool(row["rank"]) for row in ranked(tmp_path)] == [True] * 3
     else:
@@ -95,18 +110,19 @@ def test_case_12_several_molecules(case, tmp_path, shared_data, key):
 
 
 @pytest.mark.slow
-def test_case_16_a_flat_drawing(case, shared_data):
-    repeat = case(f"ligand={shared_data / 'cases/16-flat-drawing-labelled-3d/flat3d.sdf'}")
+def test_case_16_a_flat_drawing(case, tmp_path):
+    (tmp_path / "flat.sdf").write_text(drawn("CC(C)Cc1ccc(cc1)C(C)C(=O)NCCN1CCOCC1"))
+    repeat = case(f"ligand={tmp_path / 'flat.sdf'}")
     assert any("flat drawing" in words for words in repeat.warnings)
     missed = [gate.name for gate in repeat.gates if not gate.passed]
     assert "best score (kcal/mol)" in missed  # the cavity is too small for it, flat or not
 
 
 @pytest.mark.slow
-def test_case_18_files_are_not_smiles(case, tmp_path, shared_data):
+def test_case_18_files_are_not_smiles(case, tmp_path):
     (tmp_path / "lib.smi.gz").write_bytes(gzip.compress(b"Cc1ccccc1 toluene\n"))
     assert case(f"ligand={tmp_path / 'lib.smi.gz'}").error is None
-    line = case(f"ligand={shared_data / 'cases/18-ligand-pdb-message/t4.pdb'}")
+    line = case(f"ligand={tmp_path / 't4.pdb'}")
     assert line.endswith("a PDB file has no bond orders: give SDF, MOL2, PDBQT or SMILES")
 
 

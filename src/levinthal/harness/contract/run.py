@@ -258,8 +258,10 @@ class Run(Recording):
         before = process_tree_usage()
         energy_before_j = self._meter.read_j()
         start_s = time.perf_counter()
+        failed = True
         try:
             yield opened
+            failed = False
         finally:
             self._synchronise()
             duration_s = time.perf_counter() - start_s
@@ -277,7 +279,8 @@ class Run(Recording):
                     cpu_s=process_tree_usage().cpu_s - before.cpu_s,
                     energy_j=energy_j,
                     energy_reason=None if energy_j is not None else self._meter.reason or "the counter failed",
-                )
+                ),
+                failed=failed,
             )
 
     def interval(self, name: str, *, lane: str, start_s: float, duration_s: float, items: int | None = None) -> None:
@@ -345,9 +348,9 @@ class Run(Recording):
                 self._engine.close()
                 self._executor = self._engine = None
 
-    def _keep_phase(self, phase: Phase) -> None:
+    def _keep_phase(self, phase: Phase, *, failed: bool = False) -> None:
         self._phases.append(phase)
-        fields = phase.model_dump()
+        fields = {**phase.model_dump(), **({"failed": True} if failed else {})}
         self._event("phase_stop", phase=fields.pop("name"), **fields)
 
     def _synchronise(self) -> None:

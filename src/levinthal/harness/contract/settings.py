@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 import warnings
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, get_origin
+from typing import Any, ClassVar, Self, TypeVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from levinthal.errors import UsageError
+from levinthal.files.reading import read_limited, refused
 
 SIZES = ("tiny", "small", "paper")
 
@@ -67,6 +69,15 @@ class Settings(BaseModel):
             found[name] = value
         return found
 
+    @model_validator(mode="after")
+    def _fits_the_machine(self) -> Self:
+        """Refuse whole numbers that no array, step counter or seed can hold."""
+        for key, value in self:
+            for each in value if isinstance(value, tuple | list) else (value,):
+                if isinstance(each, int) and abs(each) > _LARGEST:
+                    raise ValueError(f"{key} is a number of {len(str(abs(each)))} digits: it must be below 2^63")
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _split_lists(cls, values: Any) -> Any:
@@ -86,6 +97,10 @@ def _holds_several(annotation: Any) -> bool:
     return get_origin(annotation) in (tuple, list)
 
 
+_MOST_BYTES = 1_000_000
+_DEEPEST = 8
+_QUOTED = re.compile(r"""\"[^"]*\"|'[^']*'|#.*""")
+_LARGEST = 2**63 - 1
 S = TypeVar("S", bound=Settings)
 
 
@@ -117,12 +132,23 @@ def read_settings_file(path: Path) -> dict[str, Any]:
     UsageError
         The file cannot be read or is not TOML.
     """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"--config {path}: {error.strerror or error}: name a readable TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"--config {path} is not TOML: {error}") from None
+    with refused(UsageError, f"--config {path}", "is not TOML", "name a TOML file of key = value"):
+        text = read_limited(path, _MOST_BYTES, "name a TOML file of key = value").decode()
+        for number, line in enumerate(text.splitlines(), 1):
+            if _QUOTED.sub("", line.partition("=")[0]).count(".") > _DEEPEST:  # Python's parser takes hours over such
+                raise UsageError(f"--config {path}, line {number}: a key of many parts: settings are key = value")
+        found = tomllib.loads(text)
+        layer, depth = [found], 0
+        while layer := [each for outer in layer for each in _members(outer)]:
+            if (depth := depth + 1) > _DEEPEST:
+                raise UsageError(f"--config {path} has tables or lists {depth} deep: settings are key = value")
+        return found
+
+
+def _members(value: Any) -> list[Any]:
+    """Return the tables and lists that a table or list holds."""
+    values = value.values() if isinstance(value, dict) else value
+    return [each for each in values if isinstance(each, dict | list)]
 
 
 def make_settings(kind: type[S], size: str, overrides: Mapping[str, Any] | None = None) -> S:

@@ -15,6 +15,9 @@ import threading
 import time
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
+
+from levinthal.files.places import cache_variables
 
 GUARD = "levinthal.harness.engines.guard"
 """The program that runs another one under guard."""
@@ -40,6 +43,18 @@ def die_with_parent(parent: int | None = None) -> None:
         threading.Thread(target=_die_after, args=(parent,), name="levinthal-parent", daemon=True).start()
     if os.getppid() != parent:  # it died before the call
         os._exit(1)
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment for a Python process of ours: it finds this package, and no module in the current folder.
+
+    `python -m` looks for modules where the user happens to stand, which may be a folder from elsewhere.
+    """
+    environment = {**os.environ, "PYTHONSAFEPATH": "1", **cache_variables()}
+    root = str(Path(__file__).resolve().parents[3])
+    if root not in map(os.path.realpath, sys.path[1:]):  # it was found in the current folder alone
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    return environment
 
 
 def _die_after(parent: int) -> None:

@@ -13,9 +13,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NoReturn
 
-from levinthal.errors import UsageError
+from levinthal.errors import LevinthalError, UsageError, to_line
+from levinthal.files.writing import write_failure
+from levinthal.harness.engines.loopback import ADDRESS, listen_on_loopback
 from levinthal.harness.engines.processes import END, available_cores, bound_arguments, guarded_command, lifeline
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
 _GRACE_S = 10.0
 _NO_LOGS = ("--log-dir", os.devnull)  # torchrun makes an empty folder for logs else, and leaves it behind
-_HERE = (*_NO_LOGS, "--standalone", "--nproc-per-node")
+_HERE = (*_NO_LOGS, "--standalone", "--local-addr", ADDRESS, "--nproc-per-node")
 # for the shell of a job: the first node, and a port that jobs on one node do not share
 _RENDEZVOUS = '"$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1):$((20000 + SLURM_JOB_ID % 20000))"'
 
@@ -40,8 +43,8 @@ def torchrun_command(n_ranks: int, module: str, arguments: Sequence[str], n_node
     arguments : sequence of str
         Its arguments.
     n_nodes : int
-        With more than one, `srun` starts one launcher a node; the line belongs into a job script, where Slurm says
-        which nodes there are.
+        With more than one, `srun` starts one torchrun a node; the line belongs into a job script, where Slurm says
+        which nodes there are. With one it is our launcher of torchrun, which listens on this machine alone.
 
     Raises
     ------
@@ -49,7 +52,7 @@ def torchrun_command(n_ranks: int, module: str, arguments: Sequence[str], n_node
         The ranks cannot be dealt out evenly to the nodes.
     """
     if n_nodes == 1:
-        return [sys.executable, "-m", "torch.distributed.run", *_HERE, str(n_ranks), "-m", module, *arguments]
+        return [sys.executable, "-m", __name__, str(n_ranks), module, *arguments]
     if n_nodes < 1 or n_ranks % n_nodes:
         raise UsageError(f"{n_ranks} ranks cannot be dealt out evenly to {n_nodes} nodes: choose a multiple")
     return [
@@ -121,8 +124,30 @@ def become_launcher(n_ranks: int, module: str, arguments: Sequence[str]) -> None
     """Become the process that starts ranks on this machine and watches over them."""
     from torch.distributed import run
 
+    listen_on_loopback()
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(available_cores()) // n_ranks)))
     run.main([*_HERE, str(n_ranks), "-m", *bound_arguments(module, arguments)])
+
+
+def end_rank(error: Exception, place: Path) -> NoReturn:
+    """End a rank by an exception: a mistake, or a full disk, is a line of `to_line` on stdout, else it is raised again.
+
+    Stdout is a pipe to who started the ranks, which holds when the disk takes no more.
+
+    Parameters
+    ----------
+    error : Exception
+    place : Path
+        What the rank writes.
+    """
+    known = error if isinstance(error, LevinthalError) else write_failure(error, place)
+    if known is None:
+        raise error
+    with suppress(OSError):  # the log is on the disk
+        if not sys.stdout.isatty():
+            print(to_line(known), flush=True)
+        print(f"error: {known}", file=sys.stderr, flush=True)
+    sys.exit(2)
 
 
 def device_of_rank(device: str) -> torch.device:

@@ -6,6 +6,7 @@ It is the user's own program, named on the user's own command line.
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -38,7 +39,7 @@ def check_file(engine: str, argument: str, what: str) -> str | None:
 
 
 def run_file(path: Path, what: str) -> ModuleType:
-    """Run a user's file and return what it leaves, as a module.
+    """Run a user's file and return what it leaves, as a module; it finds modules that lie beside it.
 
     Raises
     ------
@@ -49,6 +50,8 @@ def run_file(path: Path, what: str) -> ModuleType:
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} is not a Python file: {what} ends in .py")
     module = importlib.util.module_from_spec(spec)
+    if (beside := str(path.absolute().parent)) not in sys.path:
+        sys.path.append(beside)
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever the user's program raises

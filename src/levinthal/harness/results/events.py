@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -43,6 +44,7 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._torn = False  # the last line was cut off by a full disk
         with as_write_error(path):
             self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
             self._end_torn_line()
@@ -59,9 +61,13 @@ class EventLog:
         """Write one event with the time of now."""
         record = {"time_s": round(time.time(), 6), "event": event, **_finite(fields)}
         line = json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        if self._torn:
+            line = b"\n" + line
         with as_write_error(self.path, fix=f"free some space, then levinthal resume {self.path.parent}"):
-            if os.write(self._descriptor, line) < len(line):
-                raise OSError(28, os.strerror(28))
+            written = os.write(self._descriptor, line)
+            self._torn = written < len(line)
+            if self._torn:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
         """Close the file; closing twice does no harm."""
@@ -71,7 +77,7 @@ class EventLog:
 
 
 def read_events(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the events of a journal; a line torn by a kill is passed over.
+    """Yield the events of a journal; a line torn by a kill, or that no run can have written, is passed over.
 
     Raises
     ------
@@ -88,12 +94,33 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
         raise ResultError(f"cannot read {path}: {error.strerror}: name a run folder") from None
 
 
+_LAST_S = 32503680000.0
+"""The year 3000, in seconds since 1970."""
+
+
 def _parse(line: bytes) -> dict[str, Any] | None:
+    """Return the event on a line: it has a name, a time that can be one, and no number that JSON lacks; else None."""
     try:
-        event = json.loads(line)
+        event = json.loads(line, parse_constant=_refuse, parse_float=_finite_float)
     except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        return None
+    time_s, index = event.get("time_s", 0.0), event.get("repeat", 0)
+    if isinstance(time_s, bool) or not isinstance(time_s, int | float) or not 0 <= time_s < _LAST_S:
+        return None
+    return event if type(index) is int and index >= 0 else None
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(constant)
+
+
+def _finite_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 class EventTail:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -100,6 +101,9 @@ class Axis(Record):
         return " ".join(part for part in (before, str(value), self.after) if part)
 
 
+_MOST_POINTS = 1_000_000
+
+
 class Grid(Record):
     """Axes, and which points of their product there are.
 
@@ -123,6 +127,11 @@ class Grid(Record):
             for name, values in part.items():
                 if name not in names or not set(values) <= set(self.axis(name).values):
                     raise ValueError(f"a part of the grid has {name} {', '.join(map(str, values))}, no axis does")
+        n_points = sum(
+            math.prod(len(part.get(axis.name, axis.values)) for axis in self.axes) for part in self.parts or ({},)
+        )
+        if n_points > _MOST_POINTS:
+            raise ValueError(f"the grid has {n_points:,} points, more than {_MOST_POINTS:,}")
         return self
 
     def axis(self, name: str) -> Axis:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from levinthal.errors import ResultError, UsageError
+from levinthal.files.reading import refused
 from levinthal.files.writing import as_write_error, write_whole
 from levinthal.harness.results.grid import StudyPlan
 from levinthal.harness.results.schema1 import upgrade_plan
@@ -104,10 +105,11 @@ def read_plan(folder: Path) -> Plan:
     ResultError
         There is none, or it cannot be read.
     """
-    if not (folder / PLAN_FILE).is_file():
+    with refused(ResultError, folder, "cannot be looked for", "name a run folder"):
+        there = (folder / PLAN_FILE).is_file()
+    if not there:
         raise ResultError(f"{folder} is not a run folder: it has no {PLAN_FILE}")
-    document = read_json(folder / PLAN_FILE)
-    return validated(Plan, upgrade_plan(document) if isinstance(document, dict) else document, folder / PLAN_FILE)
+    return validated(Plan, read_json(folder / PLAN_FILE), folder / PLAN_FILE, upgrade_plan)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ import pydantic_core
 from pydantic import BaseModel, ValidationError
 
 from levinthal.errors import ResultError
+from levinthal.files.reading import refused
 from levinthal.files.writing import write_whole
 from levinthal.harness.results.result import SCHEMA, Repeat, Result
 from levinthal.harness.results.schema1 import upgrade_repeat, upgrade_result
@@ -48,7 +50,7 @@ def load_result(path: str | os.PathLike[str]) -> Result:
     schema = document["schema"]
     if isinstance(schema, int) and schema > SCHEMA:
         raise ResultError(f"{file} has schema {schema}, this Levinthal reads up to {SCHEMA}: upgrade Levinthal")
-    return validated(Result, upgrade_result(document) if schema == 1 else document, file)
+    return validated(Result, document, file, upgrade_result if schema == 1 else None)
 
 
 def schema_of(path: str | os.PathLike[str]) -> int:
@@ -58,7 +60,9 @@ def schema_of(path: str | os.PathLike[str]) -> int:
 
 def _document(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Path]:
     file = Path(path)
-    if file.is_dir():
+    with refused(ResultError, file, "cannot be looked for", "name a result.json or a run folder"):
+        folder = file.is_dir()
+    if folder:
         if not (file / RESULT_FILE).exists() and (file / "plan.json").exists():
             raise ResultError(f"{file} holds an unfinished run: complete it with: levinthal resume {file}")
         file = file / RESULT_FILE
@@ -70,30 +74,46 @@ def _document(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Path]:
 
 def read_repeat(path: Path, workload: str) -> Repeat:
     """Read the record of one finished repeat of a workload, of an earlier format too; errors as for `load_result`."""
-    document = read_json(path)
-    return validated(Repeat, upgrade_repeat(document, workload) if isinstance(document, dict) else document, path)
+    return validated(Repeat, read_json(path), path, lambda document: upgrade_repeat(document, workload))
 
 
 def read_json(file: Path) -> Any:
     """Parse a JSON file; a `ResultError` says why it cannot be."""
     try:
         text = file.read_bytes()
-    except OSError as error:
-        raise ResultError(f"cannot read {file}: {error.strerror}: name a result.json or a run folder") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ResultError(f"cannot read {file}: {reason}: name a result.json or a run folder") from None
     try:
         return pydantic_core.from_json(text, allow_inf_nan=False)
     except ValueError as error:
         raise ResultError(f"{file} is not whole JSON ({error}): it was truncated or edited; run again") from None
 
 
-def validated(model: type[M], document: Any, file: Path) -> M:
-    """Return the typed form of a parsed file; a `ResultError` names the first key that is wrong."""
-    try:
-        return model.model_validate(document)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise ResultError(f"{file}: {where}: {first['msg']}: the file was not written by this Levinthal") from None
+def validated(
+    model: type[M], document: Any, file: Path, upgrade: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+) -> M:
+    """Return the typed form of a parsed file; a `ResultError` names the first key that is wrong.
+
+    Parameters
+    ----------
+    model : type of pydantic model
+    document
+        What the file holds.
+    file : Path
+        For the message.
+    upgrade : callable, optional
+        Brings a document of an earlier format to the present one.
+    """
+    with refused(ResultError, file, "is not as Levinthal writes it", "it was edited or damaged: run again"):
+        if upgrade is not None and isinstance(document, dict):
+            document = upgrade(document)
+        try:
+            return model.model_validate(document)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the document"
+            raise ResultError(f"{file}: {where}: {first['msg']}: the file was not written by this Levinthal") from None
 
 
 def write_result(result: Result, path: Path) -> None:

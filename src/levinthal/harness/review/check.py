@@ -203,13 +203,16 @@ def _artifacts(result: Result, folder: Path | None) -> Iterator[str]:
         return
     for repeat in result.repeats:
         for artifact in repeat.artifacts:
-            path = path_inside(folder, artifact.path)
-            if path is None:
-                yield f"{artifact.path} lies outside the run folder"
-            elif not path.is_file():
-                yield f"{artifact.path} is missing"
-            elif digest_of(path) != artifact.sha256:
-                yield f"{artifact.path} does not have the checksum on record"
+            try:
+                path = path_inside(folder, artifact.path)
+                if path is None:
+                    yield f"{artifact.path} lies outside the run folder"
+                elif not path.is_file():
+                    yield f"{artifact.path} is missing"
+                elif digest_of(path) != artifact.sha256:
+                    yield f"{artifact.path} does not have the checksum on record"
+            except (OSError, RuntimeError, ValueError):  # a loop of links, a name that no file can have, no permission
+                yield f"{artifact.path} cannot be read"
 
 
 def _journal(result: Result, folder: Path | None) -> Iterator[str]:
@@ -224,7 +227,12 @@ def _journal(result: Result, folder: Path | None) -> Iterator[str]:
         if event["event"] == "repeat_start":
             logged[index], warned[index] = {}, []  # a repeat tried again starts from the beginning
         elif event["event"] == "metric":
-            logged.setdefault(index, {})[event_key(event, result.workload.name)] = event.get("value")
+            try:
+                key = event_key(event, result.workload.name)
+            except (AttributeError, KeyError, TypeError, ValueError):
+                yield f"{EVENTS_FILE} has a metric of repeat {index} without a name, or with labels that are none"
+            else:
+                logged.setdefault(index, {})[key] = event.get("value")
         elif event["event"] == "warning":
             warned.setdefault(index, []).append(str(event.get("sentence")))
     for repeat in result.repeats:

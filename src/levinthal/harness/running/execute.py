@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from levinthal.errors import Interrupted, ResultError, UsageError
+from levinthal.errors import Interrupted, LevinthalError, ResultError, UsageError
 from levinthal.harness.contract.device import resolve_device
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.settings import division_of, make_settings
@@ -20,6 +20,7 @@ from levinthal.harness.results.events import EVENTS_FILE, EventLog, read_events
 from levinthal.harness.results.grid import StudyPlan
 from levinthal.harness.results.mllog import export_mlperf_log
 from levinthal.harness.results.plan import (
+    PLAN_FILE,
     Plan,
     claim,
     default_folder,
@@ -30,7 +31,8 @@ from levinthal.harness.results.plan import (
 from levinthal.harness.results.result import Dataset, Repeat, Result, WorkloadId
 from levinthal.harness.results.store import RESULT_FILE, load_result, read_repeat, write_result
 from levinthal.harness.results.summary import summarise
-from levinthal.harness.running.repeat import finished_repeats, run_repeat, utc_now
+from levinthal.harness.running.foreign import check_engine, check_links, remember_engine
+from levinthal.harness.running.repeat import anything_kept, finished_repeats, run_repeat, utc_now
 from levinthal.harness.running.watching import SilentWatcher, Watcher
 from levinthal.metrics.machine import describe_machine
 from levinthal.metrics.software import software
@@ -89,6 +91,7 @@ def start_run(
     chosen = make_settings(workload.Settings, size, settings)
     _check(repeats, seed, device, precision)
     engine = str(parse_engine(engine))
+    remember_engine(engine)
     folder = (out or default_folder(name)).absolute()
     made = not folder.exists()
     make_run_folder(folder)
@@ -109,13 +112,25 @@ def start_run(
     )
     with claim(folder) as lock:
         make_run_folder(folder)  # nobody has begun a run here meanwhile
-        write_plan(plan, folder)
-        try:
+        with _cleared_where_nothing_was_done(plan, folder, made):
+            write_plan(plan, folder)
             return _execute(plan, folder, watcher, lock)
-        except UsageError:
-            if not finished_repeats(plan, folder):  # nothing was computed: leave the user's --out free for the next try
+
+
+@contextlib.contextmanager
+def _cleared_where_nothing_was_done(plan: Plan, folder: Path, made: bool) -> Iterator[None]:
+    """Leave the user's --out free for the next try after a mistake before anything was computed."""
+    try:
+        yield
+    except LevinthalError as error:
+        if not (folder / PLAN_FILE).exists():  # a full disk: there is nothing yet that could be gone on with
+            _clear(folder, made)
+        elif not isinstance(error, ResultError):
+            if anything_kept(plan, folder):
+                error.args = (f"{error}; what was done before is kept, levinthal resume {folder} goes on",)
+            else:
                 _clear(folder, made)
-            raise
+        raise
 
 
 def _check(repeats: int, seed: int, device: str, precision: str) -> None:
@@ -134,16 +149,28 @@ def _check_device(device: str) -> None:
         resolve_device(device)
 
 
-def resume_run(folder: Path, watcher: Watcher | None = None) -> Result:
+def resume_run(folder: Path, watcher: Watcher | None = None, *, engine: str | None = None) -> Result:
     """Complete the repeats that a run lacks; a run that is complete is returned as it is.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run; it may come from elsewhere.
+    watcher : Watcher, optional
+        What shows the progress.
+    engine : str, optional
+        Where what is left runs, in place of where the run was begun. It has to be given where that is a program which
+        this user has not used yet.
 
     Raises
     ------
     ResultError
-        Not a run folder, one that is still running, or begun by another version or on another machine.
+        Not a run folder, one that is still running, begun by another version or on another machine, or one that would
+        run a program or write elsewhere.
     """
     folder = folder.absolute()
     plan = read_plan(folder)
+    check_links(folder)
     with claim(folder) as lock:
         if (folder / RESULT_FILE).exists():
             return load_result(folder)
@@ -152,6 +179,12 @@ def resume_run(folder: Path, watcher: Watcher | None = None) -> Result:
             raise ResultError(
                 f"{folder} was begun with {plan.workload} version {plan.version}, installed is {version}: run it again"
             )
+        if engine is None:
+            check_engine(plan.engine, folder)
+        else:
+            plan = plan.model_copy(update={"engine": str(parse_engine(engine))})
+            remember_engine(plan.engine)
+            write_plan(plan, folder)
         then, now = plan.machine.cpu, describe_machine().cpu
         for key in ("model", "cores", "threads"):
             if (begun := getattr(then, key)) != (here := getattr(now, key)):
@@ -195,7 +228,8 @@ def _execute(plan: Plan, folder: Path, watcher: Watcher | None, lock: int, *, re
     result = _assemble(plan, [read_repeat(path, plan.workload) for path in finished_repeats(plan, folder).values()])
     events.append("run_stop", verdict=result.verdict, status="success" if result.verdict == "passed" else "aborted")
     events.close()
-    export_mlperf_log(read_events(folder / EVENTS_FILE), folder / MLPERF_LOG)
+    timed = (event for event in read_events(folder / EVENTS_FILE) if "time_s" in event)
+    export_mlperf_log(timed, folder / MLPERF_LOG)
     write_result(result, folder / RESULT_FILE)
     watcher.run_stopped(result, folder)
     return result
@@ -230,7 +264,7 @@ def _assemble(plan: Plan, repeats: list[Repeat]) -> Result:
 
 def _clear(folder: Path, made: bool) -> None:
     for child in folder.iterdir():
-        if child.is_dir():
+        if child.is_dir() and not child.is_symlink():
             shutil.rmtree(child)
         else:
             child.unlink()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -12,14 +11,16 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from levinthal.errors import ResultError, UsageError
+from pydantic import ValidationError
+
+from levinthal.errors import ResultError, from_line
 from levinthal.files.writing import as_write_error, write_whole
-from levinthal.harness.engines.processes import END, guarded_command, lifeline
+from levinthal.harness.engines.processes import END, child_environment, guarded_command, lifeline
 from levinthal.harness.results.events import EVENTS_FILE, EventLog, EventTail, read_events
 from levinthal.harness.results.plan import KEPT_FOLDER, Plan, repeat_folder
 from levinthal.harness.results.result import Phase, Repeat
 from levinthal.harness.running.watching import Watcher
-from levinthal.harness.running.worker import REPEAT_FILE
+from levinthal.harness.running.worker import LOADING, REPEAT_FILE
 
 _POLL_S = 0.05
 _GRACE_S = 3.0
@@ -48,10 +49,10 @@ def run_repeat(plan: Plan, folder: Path, index: int, events: EventLog, watcher: 
 
     Raises
     ------
-    UsageError
+    LevinthalError
         A mistake of the user's that the repeat found.
     WriteError
-        The folder cannot be written to.
+        The folder cannot be written to: nothing is lost, the repeat is made again by `levinthal resume`.
     """
     own = repeat_folder(folder, index)
     with as_write_error(own, fix="free the space, then levinthal resume"):
@@ -66,6 +67,7 @@ def run_repeat(plan: Plan, folder: Path, index: int, events: EventLog, watcher: 
             stdout=log,
             stderr=subprocess.STDOUT,
             pass_fds=(write_end, lock, lifeline()),
+            env=child_environment(),
             start_new_session=True,
         )
         os.close(write_end)
@@ -78,9 +80,8 @@ def run_repeat(plan: Plan, folder: Path, index: int, events: EventLog, watcher: 
             _stop(child)
         _report_events(tail, watcher)
         message = pipe.read()
-    if message:
-        problem = json.loads(message)
-        raise (ResultError if problem["recoverable"] else UsageError)(problem["message"])
+    if error := from_line(message.decode()):
+        raise error
     if not (own / REPEAT_FILE).exists():
         _record_crash(plan, folder, index, child.returncode, events)
         _report_events(tail, watcher)
@@ -91,7 +92,7 @@ def _clear_repeat(own: Path) -> None:
     own.mkdir(exist_ok=True)
     for child in own.iterdir():  # no half-made file may look like this try's
         if child.name != KEPT_FOLDER:
-            shutil.rmtree(child) if child.is_dir() else child.unlink()
+            shutil.rmtree(child) if child.is_dir() and not child.is_symlink() else child.unlink()
 
 
 def _report_events(tail: EventTail, watcher: Watcher) -> None:
@@ -135,12 +136,13 @@ def _recover(folder: Path, index: int) -> tuple[str, tuple[Phase, ...]]:
     for event in read_events(folder / EVENTS_FILE):
         if event.get("repeat") != index:
             continue
-        if event["event"] == "repeat_start":
+        if event["event"] == "repeat_start" and "time_s" in event:
             started_utc = datetime.fromtimestamp(event["time_s"], UTC).isoformat(timespec="seconds")
             phases = []
         elif event["event"] == "phase_stop":
             fields = {key: event.get(key) for key in Phase.model_fields if key != "name"}
-            phases.append(Phase(name=event["phase"], **fields))
+            with contextlib.suppress(ValidationError):  # somebody edited the journal
+                phases.append(Phase(name=event.get("phase"), **fields))
     return started_utc, tuple(phases)
 
 
@@ -148,6 +150,24 @@ def finished_repeats(plan: Plan, folder: Path) -> dict[int, Path]:
     """Return the records that there are, by the repeats' numbers."""
     paths = {index: repeat_folder(folder, index) / REPEAT_FILE for index in range(len(plan.seeds))}
     return {index: path for index, path in paths.items() if path.exists()}
+
+
+def anything_kept(plan: Plan, folder: Path) -> bool:
+    """Return whether a run did what a next try would have to do again: a phase, a point, a state to go on from.
+
+    What is not known to be nothing is something.
+    """
+    try:
+        if finished_repeats(plan, folder) or any((folder / "points").glob("*.json")):
+            return True
+        if any(any(kept.iterdir()) for kept in (folder / "repeats").glob(f"*/{KEPT_FOLDER}")):
+            return True
+        return any(
+            event["event"] == "phase_stop" and not event.get("failed") and event.get("phase") != LOADING
+            for event in read_events(folder / EVENTS_FILE)
+        )
+    except (OSError, ResultError):
+        return True
 
 
 def utc_now() -> str:

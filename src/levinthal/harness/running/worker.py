@@ -6,24 +6,27 @@ full is written to the pipe DESCRIPTOR.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import signal
 import sys
 import traceback
 from pathlib import Path
 
-from levinthal.errors import DataError, LevinthalError, MissingExtraError, ResultError, UsageError
-from levinthal.files.writing import write_whole
+from levinthal.errors import DataError, LevinthalError, MissingExtraError, ResultError, UsageError, to_line
+from levinthal.files.reading import refused
+from levinthal.files.writing import write_failure, write_whole
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.run import Run
 from levinthal.harness.results.events import EVENTS_FILE, EventLog
-from levinthal.harness.results.plan import read_plan, repeat_folder
+from levinthal.harness.results.plan import PLAN_FILE, read_plan, repeat_folder
 from levinthal.harness.study.engine import run_study
 from levinthal.harness.study.kind import Bench, Terms
 from levinthal.harness.study.registry import study_of
 
 REPEAT_FILE = "repeat.json"
+LOADING = "load"
+"""The phase in which the workload is imported and its settings are read; it leaves nothing."""
 
 
 def main(folder: Path, index: int) -> None:
@@ -50,9 +53,10 @@ def main(folder: Path, index: int) -> None:
     failure: str | None = None
     events.append("repeat_start", repeat=index, seed=run.seed)
     try:
-        with run.phase("load", doing="the workload and its libraries"):
+        with run.phase(LOADING, doing="the workload and its libraries"):
             workload = load_workload(plan.workload)
-            settings = workload.Settings.model_validate(plan.settings)
+            with refused(ResultError, folder / PLAN_FILE, "holds other settings than this Levinthal's", "run again"):
+                settings = workload.Settings.model_validate(plan.settings)
         if plan.study is None:
             workload.run(run, settings)
         else:
@@ -64,7 +68,9 @@ def main(folder: Path, index: int) -> None:
     except LevinthalError as error:
         failure = str(error)
     except Exception as error:  # whatever a workload raises is its repeat's failure, never the harness's
-        traceback.print_exc()
+        mistake = write_failure(error, own)
+        with contextlib.suppress(OSError):  # the log is on the disk
+            traceback.print_exc()
         failure = f"{type(error).__name__}: {error} (the traceback is in {own / 'log.txt'})"
     finally:
         run.close()
@@ -81,6 +87,9 @@ if __name__ == "__main__":
     pipe = int(sys.argv[3])
     try:
         main(Path(sys.argv[1]), int(sys.argv[2]))
-    except LevinthalError as error:
-        os.write(pipe, json.dumps({"recoverable": isinstance(error, ResultError), "message": str(error)}).encode())
+    except Exception as error:
+        known = error if isinstance(error, LevinthalError) else write_failure(error, sys.argv[1])
+        if known is None:
+            raise
+        os.write(pipe, to_line(known).encode())
         sys.exit(2)

@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
-from levinthal.errors import LevinthalError
-from levinthal.files.writing import write_whole
+from levinthal.errors import LevinthalError, WriteError
+from levinthal.files.writing import as_write_error, write_whole
 from levinthal.harness.results.grid import Point
 from levinthal.harness.results.store import read_json, validated
 
@@ -46,7 +46,8 @@ class Kept(Generic[R]):
         file = self.files[point]
         if file.exists():
             return self.read(file)
-        file.parent.mkdir(parents=True, exist_ok=True)
+        with as_write_error(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
         record = measure(file)
         if not file.exists():
             self.write(record, file)
@@ -84,11 +85,18 @@ def measure_in_turn(
         Takes a point and returns its record, or raises a `LevinthalError`.
     on_failure : callable
         Told of each point that fails.
+
+    Raises
+    ------
+    WriteError
+        A record cannot be written; those that were are kept.
     """
     measured: Measured[R] = Measured()
     for point in points:
         try:
             measured.records[point] = obtain(point)
+        except WriteError:  # no point's doing: what is measured is kept, the rest is measured when there is space
+            raise
         except LevinthalError as error:
             measured.failures[point] = str(error)
             on_failure(point, error)

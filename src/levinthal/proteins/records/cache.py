@@ -31,6 +31,7 @@ import numpy.typing as npt
 
 from levinthal.arrays import Floats
 from levinthal.errors import DataError
+from levinthal.files.reading import refused
 from levinthal.files.writing import whole_file
 from levinthal.proteins.records.record import MAX_RESIDUES, ProteinRecord
 
@@ -198,6 +199,10 @@ class RecordCache(Sequence[ProteinRecord]):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        with refused(DataError, self.path, "is not a cache of records", "write the cache again"):
+            self._open()
+
+    def _open(self) -> None:
         try:
             self._data: npt.NDArray[np.uint8] = np.memmap(self.path, np.uint8, mode="r")
         except OSError as error:
@@ -211,10 +216,7 @@ class RecordCache(Sequence[ProteinRecord]):
         bounds = [0, *columns["name_ends"].tolist()]
         if bounds != sorted(bounds) or bounds[-1] != len(names):
             raise self._damaged()
-        try:
-            self.names = tuple(names[a:b].decode() for a, b in pairwise(bounds))
-        except UnicodeDecodeError:
-            raise self._damaged() from None
+        self.names = tuple(names[a:b].decode() for a, b in pairwise(bounds))
 
     def _index(self) -> tuple[dict[str, npt.NDArray[Any]], bytes, int]:
         """Check the index and return its columns, the names, and where it begins."""
@@ -230,11 +232,8 @@ class RecordCache(Sequence[ProteinRecord]):
         if zlib.crc32(index) != checksum:
             raise self._damaged()
         self.fingerprint = hashlib.sha256(index).hexdigest()
-        try:
-            header = json.loads(index[:n_header])
-            version, count = header["version"], header["records"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise self._damaged() from None
+        header = json.loads(index[:n_header])
+        version, count = header["version"], header["records"]
         if version != _VERSION:
             raise DataError(f"{self.path} is of version {version}, this program reads {_VERSION}: write it again")
         row = sum(np.dtype(dtype).itemsize for dtype in _COLUMNS.values())
@@ -301,6 +300,11 @@ class RecordCache(Sequence[ProteinRecord]):
         for size in sizes:
             parts.append(data[at : at + size])
             at += size
+        with refused(DataError, f"{self.path}, record {k} ({self.names[k]})", "is damaged", "write the cache again"):
+            return self._unpacked(k, parts)
+
+    def _unpacked(self, k: int, parts: Sequence[memoryview]) -> ProteinRecord:
+        length, flags = int(self.lengths[k]), int(self._flags[k])
         return ProteinRecord(
             name=self.names[k],
             sequence=bytes(parts[4]).decode(),

@@ -29,8 +29,8 @@ from levinthal.simulation.analysis.pair_bootstrap import (
 Values: TypeAlias = Sequence[float] | npt.NDArray[np.floating[Any]]
 
 CANNOT_TELL = "can't tell"
-# Of so few events a resample often has none; their interval is that of Poisson counts.
-LEAST_EVENTS = 5
+# Of fewer events resamples are too unlike: bootstrap intervals of 5 to 7 missed one ratio in twelve. Theirs is exact.
+LEAST_EVENTS = 8
 
 
 @dataclass(frozen=True)

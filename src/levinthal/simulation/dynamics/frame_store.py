@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError
+from levinthal.files.reading import read_limited, refused
 from levinthal.files.writing import as_write_error, lock, write_whole
 from levinthal.proteins.contact_maps.maps import CONTACT_CUTOFF_NM, pack_contacts, packed_size
 from levinthal.simulation.dynamics.frames import Frames
@@ -35,6 +36,7 @@ from levinthal.simulation.dynamics.frames import Frames
 FORMAT_VERSION = 1
 _FORMAT = "levinthal frame store"
 _HEADER, _ROWS = "header.json", "chunks.jsonl"
+_MOST_HEADER_BYTES, _MOST_RESIDUES, _MOST = 1_000_000, 1_000_000, 2**62
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,10 @@ def _frame_bytes(kind: tuple[np.dtype[Any], tuple[int, ...]]) -> int:
 
 def _read_header(folder: Path) -> StoreHeader:
     path = folder / _HEADER
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{folder} is not a frame store: it has no {_HEADER}") from None
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}: make it readable") from None
-    except ValueError:
-        raise DataError(f"{path} is damaged: it is not JSON; simulate again or restore the file") from None
+    with refused(DataError, path, "is damaged: it is not JSON", "simulate again or restore the file"):
+        if not path.exists():
+            raise DataError(f"{folder} is not a frame store: it has no {_HEADER}")
+        found = json.loads(read_limited(path, _MOST_HEADER_BYTES, "simulate again or restore the file"))
     if not isinstance(found, dict) or found.get("format") != _FORMAT:
         raise DataError(f"{path} does not belong to a frame store: name a folder that Levinthal wrote")
     if found.get("version") != FORMAT_VERSION:
@@ -90,7 +88,12 @@ def _read_header(folder: Path) -> StoreHeader:
             "take the release that wrote it"
         )
     residues, cutoff, system = (found.get(key) for key in ("n_residues", "cutoff_nm", "system"))
-    if type(residues) is not int or residues < 1 or not isinstance(cutoff, float) or not isinstance(system, str):
+    if (
+        type(residues) is not int
+        or not 1 <= residues <= _MOST_RESIDUES
+        or not isinstance(cutoff, float)
+        or not isinstance(system, str)
+    ):
         raise DataError(f"{path} is damaged: n_residues, cutoff_nm or system is missing or of a wrong type")
     return StoreHeader(residues, cutoff, system)
 
@@ -98,13 +101,15 @@ def _read_header(folder: Path) -> StoreHeader:
 def _parse_row(line: bytes) -> StoredChunk | None:
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     kinds = {"start": str}
     names = list(StoredChunk.__dataclass_fields__)
     if not isinstance(found, dict) or sorted(found) != sorted(names):
         return None
     if any(type(found[name]) is not kinds.get(name, int) for name in names):
+        return None
+    if any(abs(value) > _MOST for value in found.values() if type(value) is int):
         return None
     return StoredChunk(**found)
 

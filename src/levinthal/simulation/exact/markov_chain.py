@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import zipfile
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,8 @@ from scipy import sparse
 
 from levinthal.arrays import Doubles
 from levinthal.errors import DataError
+from levinthal.files.numbers import check_archive, read_array
+from levinthal.files.reading import refused
 from levinthal.kernels.choice import chosen
 from levinthal.simulation.dynamics.frames import check_chunk, frame_blocks, frame_steps
 
@@ -224,6 +225,7 @@ def markov_chain(
     >>> chain.n_states, state.step
     (2, 100)
     """
+    _check_entries(name, transition_matrix)
     matrix: Any = sparse.csr_array(cast(Any, transition_matrix))
     if matrix.ndim != 2 or matrix.shape[0] < 1 or matrix.shape[1] != matrix.shape[0]:
         raise DataError(f"the transition matrix of {name} has the shape {matrix.shape}: it must be square")
@@ -252,6 +254,20 @@ def markov_chain(
     return MarkovChain(name, row_start, column, np.asarray(matrix.data, np.float64), points, digest.hexdigest())
 
 
+def _check_entries(name: str, matrix: Any) -> None:
+    """Refuse what scipy's loops, which trust a matrix, would read beyond its arrays, and what is not real numbers."""
+    is_sparse = bool(sparse.issparse(matrix))
+    if (matrix if is_sparse else np.asarray(matrix)).dtype.kind not in "fiub":
+        raise DataError(f"the transition matrix of {name} is not of real numbers: give probabilities")
+    if not is_sparse:
+        return
+    if matrix.nnz < matrix.shape[0]:
+        raise DataError(f"the transition matrix of {name} has rows without an entry: each must sum to 1")
+    if hasattr(matrix, "check_format"):
+        with refused(DataError, f"the transition matrix of {name}", "is damaged", "write it again"):
+            matrix.check_format(full_check=True)
+
+
 def load_markov_chain(path: Path, embedding: npt.NDArray[np.floating[Any]] | None = None) -> MarkovChain:
     """Read a transition matrix that scipy.sparse.save_npz or numpy.save wrote; nothing in it is executed.
 
@@ -267,12 +283,12 @@ def load_markov_chain(path: Path, embedding: npt.NDArray[np.floating[Any]] | Non
     DataError
         The file is missing, damaged, or holds no transition matrix.
     """
-    try:
-        matrix: Any = np.load(path, allow_pickle=False) if path.suffix == ".npy" else sparse.load_npz(path)
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}: name a readable file") from None
-    except (ValueError, KeyError, NotImplementedError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{path} holds no transition matrix ({error}): write it by scipy.sparse.save_npz or numpy.save"
-        ) from None
-    return markov_chain(path.stem, matrix, embedding)
+    fix = "write it by scipy.sparse.save_npz or numpy.save"
+    if path.suffix == ".npy":
+        matrix: Any = read_array(path, fix)
+    else:
+        check_archive(path, fix)
+        with refused(DataError, path, "holds no transition matrix", fix):
+            matrix = sparse.load_npz(path)
+    with refused(DataError, path, "holds no transition matrix", fix):
+        return markov_chain(path.stem, matrix, embedding)

@@ -205,7 +205,8 @@ def _run(
     }
     (folder / reading_process.REQUEST).write_text(json.dumps(request), encoding="utf-8")
     command = [sys.executable, "-X", "faulthandler", "-m", reading_process.__name__, str(folder)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
+    paths = os.pathsep.join(filter(None, sys.path))
+    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, capture_output=True, check=False, env=environment)
 
 

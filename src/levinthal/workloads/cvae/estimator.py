@@ -15,7 +15,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError
 
 from levinthal.arrays import Singles
-from levinthal.errors import DataError, LevinthalError, UsageError
+from levinthal.errors import DataError, LevinthalError
+from levinthal.files.reading import refused
 from levinthal.files.writing import whole_path
 from levinthal.workloads.cvae.data.maps import MapSource, as_source
 from levinthal.workloads.cvae.inference import decode, encode, evaluate
@@ -197,23 +198,23 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         DataError
             The file is missing, damaged, or not a CVAE of this format.
         """
-        try:
-            with safe_open(path, framework="pt", device="cpu") as file:
-                metadata = file.metadata() or {}
-                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        except (OSError, SafetensorError) as error:
-            raise DataError(f"model {path} cannot be read: {error}") from None
+        damaged = (DataError, f"model {path}", "is damaged", "fit and save it again")
+        with refused(*damaged), safe_open(path, framework="pt", device="cpu") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         if metadata.get("format") != _FORMAT:
             raise DataError(f"model {path} is of format {metadata.get('format')!r}, expected {_FORMAT!r}")
-        try:
+        with refused(*damaged):
             parameters = json.loads(metadata["parameters"])
             for name in ("filters", "kernels", "strides"):
                 parameters[name] = tuple(parameters[name])
             estimator = cls(**{**parameters, "device": device})
-            model = CVAEModel(CVAEConfig.from_dict(json.loads(metadata["architecture"])))
+            config = CVAEConfig.from_dict(json.loads(metadata["architecture"]))
+            # before anything of the size is made that a damaged header asks for
+            if config.n_parameters != sum(tensor.numel() for tensor in state.values()):
+                raise ValueError("its weights are not those of its architecture")
+            model = CVAEModel(config)
             model.load_state_dict(state)
-        except (KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
-            raise DataError(f"model {path} is damaged: {error}") from None
         estimator.model_ = model.to(device).eval()
         estimator.n_features_in_ = model.config.size**2
         return estimator

@@ -98,7 +98,8 @@ def _fit(
 
     def tell(epoch: Epoch) -> None:
         loss = (epoch.validation or epoch.train).total
-        phase.say(f"the autoencoder, held-out loss {loss:.4g} nat/frame after {epoch.steps:,} steps")
+        ends = ", until it falls no further" if how.patience else ""
+        phase.say(f"the autoencoder, held-out loss {loss:.4g} nat/frame after {epoch.steps:,} steps{ends}")
 
     def fit(keep: Keeping | None) -> History:
         return train(

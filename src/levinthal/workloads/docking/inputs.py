@@ -31,7 +31,7 @@ from levinthal.workloads.docking.settings import DockingSettings
 
 _EMBEDDED = "t4-lysozyme-l99a-p-xylene"
 _NEAR_ANGSTROM = 6.0
-_ATOMS_OF_A_RESIDUE = 100
+_ATOMS_OF_NO_RESIDUE = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,11 +217,12 @@ def _of_receptors(receptors: Sequence[Receptor], box: Box) -> list[str]:
 
 def _without_residues(receptor: Receptor) -> list[str]:
     """Say that a file has lost the names of its residues, as some converters to PDBQT lose them."""
-    if len(set(receptor.residues)) > 1 or len(receptor.types) < _ATOMS_OF_A_RESIDUE:
+    ((label, count),) = Counter(receptor.residues).most_common(1)
+    if count < _ATOMS_OF_NO_RESIDUE:
         return []
     return [
-        f"Receptor {receptor.name}: its file names one residue alone, {receptor.residues[0]}, for all atoms: contacts "
-        "cannot be told by residue; prepare it from its PDB file."
+        f"Receptor {receptor.name}: its file calls {count} atoms {label}: contacts cannot be told by residue; prepare "
+        "it from its PDB file."
     ]
 
 

@@ -26,6 +26,7 @@ from levinthal.workloads.sampling.study.campaigns import CampaignFailure, over_w
 from levinthal.workloads.sampling.study.comparison import PolicyComparison, compare_all
 from levinthal.workloads.sampling.study.estimate import report_estimate
 from levinthal.workloads.sampling.study.evaluation import coverage_at
+from levinthal.workloads.sampling.study.given import given_reference
 from levinthal.workloads.sampling.study.guard import attempt
 from levinthal.workloads.sampling.study.outcome import Outcome
 from levinthal.workloads.sampling.study.possible import shares_of
@@ -124,6 +125,14 @@ def _check_metrics(run: Run, n_replicas: int) -> None:
 def _reference(run: Run, settings: ComparisonSettings, system: System, frame_interval: int) -> Reference | None:
     """Return what sampling is held against; one that does not hold is refused before a campaign is begun."""
     exact, n_steps = exact_reference(system), settings.reference_steps
+    if settings.reference and exact is not None:
+        run.warn(f"reference is left out: what {system.name} is held against is known exactly.")
+    elif settings.reference:
+        with run.phase("reference", doing="reading trajectories for populations to compare with"):
+            given, notes = given_reference(system, settings.reference, settings.reference_topology)
+        for note in notes:
+            run.note(note)
+        return given
     if exact is not None or not n_steps:
         return exact
     doing = "plain simulation for populations to compare with"

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from torch import Tensor, nn
 
 from levinthal.errors import DataError
+from levinthal.files.reading import refused
 from levinthal.workloads.training.tensor_file import DAMAGED, below, read_tensors, write_tensors
 
 CHECKPOINT = "training.safetensors"
@@ -109,15 +110,13 @@ def load_checkpoint(folder: Path, form: Form[P]) -> Checkpoint[P]:
     """
     path = folder / CHECKPOINT
     tensors, about = read_tensors(path, form.name)
-    try:
+    with refused(DataError, path, "lacks parts of a checkpoint", DAMAGED):
         return Checkpoint(
             dict(about["fingerprint"]),
             form.unpack(about, tensors),
             below("weights/", tensors),
             below("moments/", tensors),
         )
-    except (KeyError, TypeError, ValueError):
-        raise DataError(f"{path} lacks parts of a checkpoint: {DAMAGED}") from None
 
 
 def resume(folder: Path, form: Form[P], fingerprint: Mapping[str, Any], model: nn.Module) -> Checkpoint[P] | None:

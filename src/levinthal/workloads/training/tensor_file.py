@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from levinthal.errors import DataError
+from levinthal.files.reading import refused
 from levinthal.files.writing import as_write_error, whole_path
 
 DAMAGED = "it is damaged or not a file of Levinthal's: use another, or train again"
@@ -51,6 +52,19 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], form: str, about: M
         path.parent.mkdir(parents=True, exist_ok=True)
     with whole_path(path, SafetensorError, sole_writer=True) as draft:
         save_file(copies, draft, metadata)
+        _order_metadata(draft)
+
+
+def _order_metadata(path: Path) -> None:
+    """Sort the description in a file, so that the same tensors make the same bytes: safetensors draws its order."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) <= size:
+            file.seek(8)
+            file.write(text.ljust(size))
 
 
 def read_tensors(path: Path, form: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -61,24 +75,20 @@ def read_tensors(path: Path, form: str) -> tuple[dict[str, Tensor], dict[str, An
     DataError
         The file is missing, damaged, or of another format than `form`.
     """
-    try:
+    with refused(DataError, path, "cannot be read", DAMAGED):
+        if not path.exists():
+            raise DataError(f"{path} does not exist: name a file that training wrote")
         with safe_open(path, framework="pt", device="cpu") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist: name a file that training wrote") from None
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{path} cannot be read ({error}): {DAMAGED}") from None
-    if metadata.get("format") != form:
-        raise DataError(f"{path} is of format {metadata.get('format')!r}, expected {form!r}: {DAMAGED}")
-    if metadata.get("crc32") != _crc32(tensors):
-        raise DataError(f"{path} does not hold what was written to it: {DAMAGED}")
-    try:
+        if metadata.get("format") != form:
+            raise DataError(f"{path} is of format {metadata.get('format')!r}, expected {form!r}: {DAMAGED}")
+        if metadata.get("crc32") != _crc32(tensors):
+            raise DataError(f"{path} does not hold what was written to it: {DAMAGED}")
+    with refused(DataError, path, "has no readable description", DAMAGED):
         about = json.loads(metadata["about"])
-    except (KeyError, ValueError):
-        raise DataError(f"{path} has no readable description: {DAMAGED}") from None
-    if not isinstance(about, dict):
-        raise DataError(f"{path} has no readable description: {DAMAGED}")
+        if not isinstance(about, dict):
+            raise DataError(f"{path} has no readable description: {DAMAGED}")
     return tensors, about
 
 

@@ -8,12 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from levinthal.errors import UsageError
+from levinthal.errors import DataError, UsageError
 from levinthal.harness.contract.settings import make_settings
 from levinthal.harness.engines.built_in.inline import InlineExecutor
+from levinthal.simulation.analysis.coarse_model import coarse_model
 from levinthal.simulation.analysis.divergence import jensen_shannon_nats
 from levinthal.workloads.sampling.settings import SamplingSettings
+from levinthal.workloads.sampling.study import reference as reference_module
 from levinthal.workloads.sampling.study import walks as module
+from levinthal.workloads.sampling.study.given import given_reference
 from levinthal.workloads.sampling.study.reference import exact_reference, simulated_reference
 from levinthal.workloads.sampling.study.walks import WalkTask, content_key, make_walk, shipped_folder
 from levinthal.workloads.sampling.systems.system import make_system
@@ -138,3 +141,46 @@ def test_there_is_no_exact_event_where_none_was_declared():
     assert math.isnan(system_of(system="three-helix-bundle").event_population)
     assert exact_reference(system_of(system="three-helix-bundle")) is None
     assert module.WalkTask is WalkTask
+
+
+@pytest.fixture(scope="module")
+def bundle_trajectories(tmp_path_factory):
+    """Walks of the bundle, hot enough to go back and forth, as XTC files with their topology."""
+    import mdtraj
+
+    folder = tmp_path_factory.mktemp("own")
+    system = system_of(temperature="1.0")
+    (folder / "top.pdb").write_text(system.molecule.topology_pdb)
+    topology = mdtraj.load_pdb(str(folder / "top.pdb")).topology
+    for number in range(2):
+        dynamics = system.reference_dynamics
+        chunk = dynamics.advance(dynamics.start(number, 0), 20_000, 1, 100, 0)
+        mdtraj.Trajectory(chunk.frames, topology).save_xtc(str(folder / f"{number}.xtc"))
+    return system, [str(folder / f"{number}.xtc") for number in range(2)], str(folder / "top.pdb")
+
+
+def test_a_persons_own_trajectories_are_read_as_cells(bundle_trajectories, monkeypatch):
+    system, paths, topology = bundle_trajectories
+    with pytest.raises(UsageError, match=r"round trips .* fix: give more or longer trajectories as reference"):
+        given_reference(system, paths, topology)
+    seen = []
+    monkeypatch.setattr(reference_module, "why_not", lambda *_: "")
+    monkeypatch.setattr(
+        reference_module, "coarse_model", lambda cells, *more: seen.append(cells) or coarse_model(cells, *more)
+    )
+    found, _ = given_reference(system, paths, topology)
+    assert found.populations.sum() == pytest.approx(1.0)
+    observed = system.observables.observe(
+        system.reference_dynamics.advance(system.reference_dynamics.start(0, 0), 20_000, 1, 100, 0).frames, None
+    )
+    assert (seen[0][0] == observed.cell).mean() > 0.95  # XTC keeps thousandths of a nanometre
+
+
+def test_trajectories_of_another_protein_are_refused(bundle_trajectories):
+    _, paths, topology = bundle_trajectories
+    with pytest.raises(DataError, match=r"has 33 residues, .* has 21"):
+        given_reference(system_of(system="fs-peptide"), paths, topology)
+    with pytest.raises(DataError, match=r"not seen by CA atoms"):
+        given_reference(system_of(system="mueller-brown"), paths, topology)
+    with pytest.raises(UsageError, match=r"needs both"):
+        system_of(reference="a.xtc")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from levinthal.errors import DataError
+from levinthal.errors import DataError, from_line
+from levinthal.files.writing import as_write_error
 from levinthal.harness.contract.settings import Settings, make_settings
 from levinthal.harness.engines.ranks import end_ranks, shell_line, start_ranks, torchrun_command
 
@@ -74,20 +74,20 @@ class RankedTraining:
 
         Raises
         ------
-        DataError
-            They have not; a user's mistake is told as they told it.
+        LevinthalError
+            They have not; a user's mistake is told as they told it, and so is a full disk.
         """
-        said = out.with_suffix(".error")
-        said.unlink(missing_ok=True)
         log_file = out.with_suffix(".log")
-        with log_file.open("wb") as log:
-            words, threads = [*self.arguments(out), *more], self.threads
+        said, words, threads = "", [*self.arguments(out), *more], self.threads
+        with as_write_error(log_file):
+            log = log_file.open("wb")
+        with log:
             launcher = start_ranks(self.n_ranks, PROGRAM, words, n_nodes=self.n_nodes, threads=threads, log=log)
             try:
-                launcher.communicate()
+                said, _ = launcher.communicate()
             finally:
                 end_ranks(launcher)
         if not out.exists():
-            with suppress(OSError):
-                raise DataError(said.read_text(encoding="utf-8"))
+            for error in filter(None, map(from_line, said.splitlines())):
+                raise error
             raise DataError(f"its ranks ended with status {launcher.returncode}: see the end of {log_file}")

@@ -17,14 +17,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from levinthal.errors import LevinthalError, UsageError
+from levinthal.errors import UsageError
 from levinthal.files.writing import write_whole
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.run import Run
 from levinthal.harness.contract.settings import Settings, make_settings, parse_assignments
 from levinthal.harness.contract.trains import CHOICE, PREPARED, Chooses, Prepared, Rank, Trainer, Trains
 from levinthal.harness.engines.processes import die_with_parent
-from levinthal.harness.engines.ranks import device_of_rank, pin_rank, threads_of_rank
+from levinthal.harness.engines.ranks import device_of_rank, end_rank, pin_rank, threads_of_rank
 from levinthal.harness.results.events import EVENTS_FILE, EventLog
 from levinthal.harness.results.grid import Choice
 from levinthal.harness.results.store import read_json, validated
@@ -40,18 +40,15 @@ _PATIENCE = timedelta(hours=2)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure one point as one of its ranks; a user's mistake is one line on stderr and exit status 2."""
+    """Measure one point as one of its ranks; a user's mistake, or a full disk, is a line on stdout and status 2."""
     options = _options(arguments)
     if "RANK" not in os.environ:
         sys.exit("start this with torch.distributed.run: levinthal scale --dry-run prints whole lines")
     die_with_parent()  # where a person's own torchrun started it: under ours it does already
     try:
         _measure(options)
-    except LevinthalError as error:
-        if os.environ["RANK"] == "0":
-            write_whole(options.out.with_suffix(".error"), str(error))
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    except Exception as error:
+        end_rank(error, options.out)
 
 
 def _measure(options: argparse.Namespace) -> None:

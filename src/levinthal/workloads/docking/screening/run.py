@@ -65,7 +65,8 @@ def screen_library(run: Run, settings: DockingSettings, inputs: Inputs) -> None:
 def _report(run: Run, screening: Screening, ranked: Mapping[str, Enrichment | None], duration_s: float) -> None:
     run.metric("screening", len(screening.hits) / duration_s, unit="ligand/s", better="higher")
     run.metric("ligands that failed", len(screening.failures), unit="1", better="lower", kind="quality")
-    run.metric("conformers docked", sum(hit.n_conformers for hit in screening.hits), unit="1", better="higher")
+    n_conformers = sum(hit.n_conformers for hit in screening.hits)
+    run.metric("conformers docked", n_conformers, unit="1", better="higher", kind="quality")
     why = "the library marks no actives, or no decoys"
     for ranking, found in ranked.items():
         for name, value, labels in (

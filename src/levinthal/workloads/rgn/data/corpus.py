@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from levinthal.datasets.registry import data_folder, data_set, data_sets
 from levinthal.errors import DataError
@@ -192,8 +193,8 @@ def _cached(path: Path, split: str | None, on_fault: Literal["skip", "refuse"], 
     kept = data_folder() / "records" / f"{hashlib.sha256(identity.encode()).hexdigest()[:24]}.cache"
     counts = kept.with_suffix(".json")
     try:
-        cache, found = RecordCache(kept), LeftOut(**json.loads(counts.read_text(encoding="utf-8")))
-    except (DataError, OSError, ValueError, TypeError):  # not there, or damaged: what it is made from is
+        cache, found = RecordCache(kept), TypeAdapter(LeftOut).validate_json(counts.read_bytes())
+    except (DataError, OSError, ValueError):  # not there, or damaged: what it is made from is
         found = LeftOut()
         cache = keep_records(kept, _learnable(path, split, on_fault, found))
         write_whole(counts, json.dumps(asdict(found)))

@@ -25,10 +25,10 @@ from typing import Any
 import torch
 from torch import distributed
 
-from levinthal.errors import DataError, LevinthalError, UsageError
-from levinthal.files.writing import write_whole
+from levinthal.errors import DataError, LevinthalError, UsageError, from_line
+from levinthal.files.writing import as_write_error, write_whole
 from levinthal.harness.engines.processes import die_with_parent
-from levinthal.harness.engines.ranks import become_launcher, device_of_rank, end_ranks, start_ranks
+from levinthal.harness.engines.ranks import become_launcher, device_of_rank, end_rank, end_ranks, start_ranks
 from levinthal.proteins.records.cache import RecordCache
 from levinthal.workloads.rgn.data.proteins import MAX_LENGTH, ProteinSet
 from levinthal.workloads.rgn.model.config import RGNConfig
@@ -43,7 +43,6 @@ WEIGHTS = "weights.safetensors"
 """File in the output folder that holds the weights at the end of training."""
 
 _SUMMARY, _LOG, _CONFIG = "summary.json", "ranks.log", "config.json"
-_ERROR, _FOREIGN = "error.txt", "foreign.txt"  # the second where the checkpoint is of another training
 
 
 @dataclass(frozen=True)
@@ -124,23 +123,22 @@ def train_on_ranks(
     if n_ranks < 1:
         raise UsageError(f"ranks is {n_ranks}: it must be at least 1")
     out = training.out
-    out.mkdir(parents=True, exist_ok=True)
-    for name in (_ERROR, _FOREIGN):
-        (out / name).unlink(missing_ok=True)
-    with (out / _LOG).open("wb") as log:
+    error: LevinthalError | None = None
+    with as_write_error(out / _LOG):
+        out.mkdir(parents=True, exist_ok=True)
+        log = (out / _LOG).open("wb")
+    with log:
         launcher = start_ranks(n_ranks, __name__, training.arguments(), log=log)
         try:
             assert launcher.stdout is not None
             for line in launcher.stdout:
+                error = error or from_line(line, ForeignCheckpointError)
                 _report(line, on_step, on_validation)
             status = launcher.wait()
         finally:
             end_ranks(launcher)
     if status != 0:
-        if (out / _FOREIGN).exists():
-            raise ForeignCheckpointError((out / _FOREIGN).read_text())
-        known = (out / _ERROR).read_text() if (out / _ERROR).exists() else ""
-        raise DataError(known or f"training on {n_ranks} ranks failed: the reason is at the end of {out / _LOG}")
+        raise error or DataError(f"training on {n_ranks} ranks failed: the reason is at the end of {out / _LOG}")
     model, _ = load_weights(out / WEIGHTS)
     kept = load_checkpoint(out, FORM).progress
     summary = json.loads((out / _SUMMARY).read_text())
@@ -243,10 +241,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         _train_as_rank(options)
-    except LevinthalError as error:
-        write_whole(options.out / (_FOREIGN if isinstance(error, ForeignCheckpointError) else _ERROR), str(error))
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    except Exception as error:
+        end_rank(error, options.out)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from levinthal.errors import DataError, UsageError
+from levinthal.errors import DataError
+from levinthal.files.reading import refused
 from levinthal.workloads.rgn.model.config import RGNConfig
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.training.history import History
@@ -72,16 +73,15 @@ def load_weights(path: str | Path, *, device: str | torch.device = "cpu") -> tup
     """
     path = Path(path)
     tensors, about = read_tensors(path, _FORMAT)
-    try:
+    with refused(DataError, path, "holds no weights of the architecture it names", DAMAGED):
         config = RGNConfig.from_dict(about["architecture"])
         provenance = Provenance(**about["provenance"])
         # before anything of the size is made that a damaged header asks for
-        if config.n_parameters != sum(tensor.numel() for tensor in tensors.values()):
-            raise ValueError
+        n_numbers = sum(tensor.numel() for tensor in tensors.values())
+        if config.n_layers > len(tensors) or config.n_parameters != n_numbers:
+            raise ValueError("they are of another size")
         model = RGNModel(config)
         model.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError, UsageError):
-        raise DataError(f"{path} holds no weights of the architecture it names: {DAMAGED}") from None
     if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
         raise DataError(f"weights {path} are not finite: train again with a lower learning rate")
     return model.to(device).eval(), provenance

@@ -14,6 +14,7 @@ one cuts it off. Records of earlier versions are read as well; see `versions`.
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import warnings
 import zlib
@@ -28,6 +29,8 @@ import numpy.typing as npt
 
 from levinthal.arrays import Doubles, Integers, Singles
 from levinthal.errors import DataError
+from levinthal.files.reading import refused
+from levinthal.files.writing import write_failure
 from levinthal.workloads.sampling.record.rows import (
     FORMAT_VERSION,
     ChunkRow,
@@ -40,6 +43,7 @@ from levinthal.workloads.sampling.record.rows import (
 )
 
 DATABASE, FRAMES, STATES = "campaign.db", "frames.f32", "states.f64"
+_MOST, _LARGEST_FRAME = 2**63, 10**9
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,15 @@ def read_header(database: sqlite3.Connection, folder: Path) -> CampaignHeader:
         )
     if not isinstance(header, dict) or set(header) != {field.name for field in fields(CampaignHeader)}:
         raise DataError(f"{folder / DATABASE} is damaged: its header lacks a key; restore the file")
-    return CampaignHeader(**{**header, "frame_shape": tuple(header["frame_shape"])})
+    shape, kinds = header["frame_shape"], {"str": str, "int": int}
+    whole = isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)
+    whole = whole and math.prod(shape) < _LARGEST_FRAME
+    for field in fields(CampaignHeader) if whole else ():
+        value, kind = header[field.name], kinds.get(str(field.type), list)
+        whole = whole and type(value) is kind and not (isinstance(value, int) and not -1 < value < _MOST)
+    if not whole:
+        raise DataError(f"{folder / DATABASE} is damaged: its header has a value of another type; restore the file")
+    return CampaignHeader(**{**header, "frame_shape": tuple(shape)})
 
 
 def mapped(path: Path, dtype: str, n: int, shape: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -154,6 +166,21 @@ class CampaignRecord:
         path = self.folder / DATABASE
         if not path.is_file():
             raise DataError(f"{self.folder} has no {DATABASE}: name the folder of a sampling campaign")
+        with refused(DataError, path, "is damaged", "restore the file"):
+            self._read(path)
+        self._check_order()
+        check_whole(self.folder, self.header, len(self))
+
+    def _check_order(self) -> None:
+        """Refuse chunks that do not lie one after the other, or go on from frames to come."""
+        expected = 0
+        for chunk in self.chunks:
+            parent = chunk.parent_frame
+            if chunk.first_frame != expected or chunk.n_frames < 1 or not (parent is None or 0 <= parent < expected):
+                raise DataError(f"{self.folder / DATABASE} is damaged in chunk {chunk.number}: restore the file")
+            expected += chunk.n_frames
+
+    def _read(self, path: Path) -> None:
         try:
             with (
                 closing(sqlite3.connect(path.resolve().as_uri() + "?mode=ro", uri=True)) as file,
@@ -168,8 +195,7 @@ class CampaignRecord:
                 self.failures = select(database, FailureRow)
                 self.sessions = select(database, SessionRow)
         except sqlite3.DatabaseError as error:
-            raise DataError(f"{path} is damaged ({error}): restore the file") from None
-        check_whole(self.folder, self.header, len(self))
+            raise write_failure(error, path) or DataError(f"{path} is damaged ({error}): restore the file") from None
 
     def __len__(self) -> int:
         return self.chunks[-1].first_frame + self.chunks[-1].n_frames if self.chunks else 0

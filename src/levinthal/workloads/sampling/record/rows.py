@@ -237,10 +237,32 @@ def insert(database: sqlite3.Connection, row: Any) -> None:
 
 
 def select(database: sqlite3.Connection, row: type[Row], since: int = 0) -> Sequence[Row]:
-    """Return the rows of a table from a key on, in order."""
+    """Return the rows of a table from a key on, in order.
+
+    Raises
+    ------
+    ValueError
+        A value is not of its type: SQLite would keep a text where a number belongs.
+    """
+    kinds = [_kinds_of(str(field.type)) for field in fields(row)]
     names = [field.name for field in fields(row)]
     query = f"SELECT {', '.join(names)} FROM {_TABLES[row]} WHERE {names[0]} >= ? ORDER BY {names[0]}"  # noqa: S608
-    return [row(*values) for values in database.execute(query, (since,))]
+    found = []
+    for values in database.execute(query, (since,)):
+        for name, value, kind in zip(names, values, kinds, strict=True):
+            if not isinstance(value, kind):
+                raise ValueError(f"in {_TABLES[row]} {values[0]!r} {name} is {value!r}")
+        found.append(row(*values))
+    return found
+
+
+_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "int": (int,), "bool": (int,), "float": (float,), "str": (str,), "bytes": (bytes,), "None": (type(None),)
+}  # fmt: skip
+
+
+def _kinds_of(annotation: str) -> tuple[type, ...]:
+    return tuple(kind for name in annotation.split(" | ") for kind in _PYTHON_TYPES[name])
 
 
 FORMAT_VERSION = 2

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import DataError, UsageError, WriteError
-from levinthal.files.writing import as_write_error, lock, whole_path
+from levinthal.files.writing import as_write_error, lock, whole_path, write_failure
 from levinthal.workloads.sampling.record.reader import (
     DATABASE,
     FRAMES,
@@ -81,7 +81,8 @@ class CampaignWriter:
             self._lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
         self._open.append(self._lock)
         try:
-            self._begin(resume)
+            with as_write_error(self.folder):
+                self._begin(resume)
         except BaseException:
             self.close()
             raise
@@ -115,7 +116,7 @@ class CampaignWriter:
             self.n_failures = len(select(self._database, FailureRow))
             n_sessions = len(select(self._database, SessionRow))
         except sqlite3.DatabaseError as error:
-            raise DataError(f"{path} is damaged ({error}): restore the file") from None
+            raise write_failure(error, path) or DataError(f"{path} is damaged ({error}): restore the file") from None
         self.n_chunks, self.n_decisions = len(chunks), len(decisions)
         self.n_frames = chunks[-1].first_frame + chunks[-1].n_frames if chunks else 0
         check_whole(self.folder, self.header, self.n_frames)

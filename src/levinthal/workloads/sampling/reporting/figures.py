@@ -134,7 +134,7 @@ def free_energy_figure(panels: Mapping[str, tuple[Singles, Doubles]], labels: tu
         shown = np.ma.masked_invalid(np.minimum(energy, _KT_SHOWN).T)
         image = axes.pcolormesh(*edges, shown, cmap="viridis", vmin=0.0, vmax=_KT_SHOWN, rasterized=True)
         n_without = int((weights == 0).sum())
-        told = f"\n{n_without:,} of {len(weights):,} frames outside the model (grey)" if n_without else ""
+        told = f"\n{n_without:,} of {len(weights):,} frames outside the model" if n_without else ""
         axes.set(title=f"{title}{told}", xlabel=labels[0])
     row[0].set_ylabel(labels[1])
     if image is not None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from levinthal.errors import DataError, Interrupted, LevinthalError, SimulationError, WriteError
-from levinthal.files.writing import write_whole
+from levinthal.files.writing import write_failure, write_whole
 from levinthal.harness.engines.contract import WorkerLostError
 from levinthal.harness.study import measure_side_by_side
 from levinthal.workloads.sampling.loop.budget import own_seconds
@@ -62,6 +62,8 @@ def _begun(task: CampaignTask) -> bool:
         try:
             CampaignRecord(task.folder).verify()
             return True
+        except WriteError:  # no sign of damage: there was no space to read it in
+            raise
         except DataError:
             pass
     if task.folder.exists():
@@ -97,7 +99,9 @@ def _kept(task: CampaignTask, do: Callable[[], Path]) -> Path:
         return do()
     except (Interrupted, WriteError, WorkerLostError):
         raise
-    except Exception as error:  # a campaign's failure is its own
+    except Exception as error:  # a campaign's failure is its own, but for a full disk
+        if full := write_failure(error, task.folder):
+            raise full from None
         mistake, details = isinstance(error, LevinthalError), traceback.format_exc()
         failure = CampaignFailure(task.policy, task.replica, reason_of(error), mistake, details)
         task.folder.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ THREE = ("better", "faster", "greater")
 """What sampling is judged by; `faster` by the event and by the states."""
 RMSD, RECURRENCE_ERROR = "RMSD to native", "error of the recurrence of the event"
 _LEAST_MASS = 0.01
-_NO_REFERENCE = "there is no reference distribution: set reference_steps"
+_NO_REFERENCE = "there is no reference distribution: set reference_steps, or reference=TRAJECTORIES"
 
 Price = Callable[[Outcome], float]
 Made = Callable[[], "PolicyRatio | str"]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter
 
 from levinthal.arrays import Doubles, Integers, Mask, Singles
 from levinthal.errors import DataError
+from levinthal.files.numbers import read_arrays
+from levinthal.files.reading import refused
 from levinthal.files.writing import whole_file
 from levinthal.simulation.analysis.entropy import configurational_entropy
 from levinthal.workloads.sampling.record.reader import CampaignRecord
@@ -243,7 +247,14 @@ def outcome_of(record: CampaignRecord, system: System, policy: str, replica: int
 
 # On disk: arrays and plain numbers, nothing that is executed when it is read.
 
-_ARRAYS = ("values", "cell", "segment", "arrived", "core_s", "simulate_s", "parents")
+_ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = MappingProxyType(
+    {
+        "values": ("f4", (2,)), "cell": ("i8", ()), "segment": ("i8", ()), "arrived": ("?", ()), "core_s": ("f8", ()),
+        "simulate_s": ("f8", ()), "parents": ("i8", ()),
+    }
+)  # fmt: skip
+"""Of each array the type, and the shape of what it has of each frame; of each segment in `parents`."""
+_PLAIN = {"str": str, "int": int, "float": float}
 
 
 def save_outcome(outcome: Outcome, path: Path) -> None:
@@ -262,10 +273,26 @@ def save_outcome(outcome: Outcome, path: Path) -> None:
 
 
 def load_outcome(path: Path) -> Outcome:
-    """Read what `save_outcome` wrote."""
-    with np.load(path, allow_pickle=False) as file:
-        plain = json.loads(str(file["plain"]))
-        arrays = {name: file[name] for name in _ARRAYS}
-    spending = Spending(**plain.pop("spending"))
-    intervals: Sequence[dict[str, Any]] = plain.pop("intervals")
-    return Outcome(**plain, **arrays, spending=spending, intervals=tuple(Interval(**each) for each in intervals))
+    """Read what `save_outcome` wrote.
+
+    Raises
+    ------
+    DataError
+        It is damaged, or not an outcome.
+    """
+    fix = "delete it, and the campaign is measured again"
+    found = read_arrays(path, fix)
+    with refused(DataError, path, "is not the outcome of a campaign", fix):
+        plain = json.loads(str(found.pop("plain")))
+        n_frames = len(found["cell"])
+        for name in _ARRAYS:
+            kind, shape = _ARRAYS[name]
+            rows = len(found[name]) if name == "parents" else n_frames
+            if found[name].dtype != kind or found[name].shape != (rows, *shape):
+                raise ValueError(f"{name} is {found[name].dtype} of shape {found[name].shape}")
+        for each in fields(Outcome):
+            if each.type in _PLAIN and each.name in plain and type(plain[each.name]) is not _PLAIN[each.type]:
+                raise ValueError(f"{each.name} is {plain[each.name]!r}")
+        spending = TypeAdapter(Spending).validate_python(plain.pop("spending"))
+        intervals = TypeAdapter(tuple[Interval, ...]).validate_python(plain.pop("intervals"))
+        return Outcome(**{**plain, **found}, spending=spending, intervals=intervals)

@@ -99,19 +99,23 @@ def simulated_reference(
     return reference_of([found[k] for k in range(WALKS)], system, frame_interval, folder)
 
 
-def reference_of(walks: Sequence[Walk], system: System, frame_interval: int, folder: Path | None = None) -> Reference:
+def reference_of(
+    walks: Sequence[Walk], system: System, frame_interval: int, folder: Path | None = None, fix: str = ""
+) -> Reference:
     """Return the reference of walks; errors as for `simulated_reference`.
 
     Parameters
     ----------
     walks : sequence of Walk
-        At least two.
+        At least one.
     system : System
         With the event.
     frame_interval : int
         Steps between frames.
     folder : Path, optional
         Where the walks are kept, for the message.
+    fix : str
+        What to do where it does not hold, instead of more steps.
     """
     n_cells, declared = system.observables.n_cells, bool(system.observables.event)
 
@@ -124,11 +128,16 @@ def reference_of(walks: Sequence[Walk], system: System, frame_interval: int, fol
     try:
         model = model_of(walks)
     except DataError as error:
-        raise UsageError(f"the reference of {system.name} does not hold: {error}; raise reference_steps") from None
-    problem = why_not(model, system.observables.event, n_steps)
+        what = fix or "raise reference_steps"
+        raise UsageError(f"the reference of {system.name} does not hold: {error}; fix: {what}") from None
+    problem = why_not(model, system.observables.event, n_steps, fix)
     if problem:
         where = f" (what was simulated is kept in {folder} and gone on with)" if folder is not None else ""
         raise UsageError(f"the reference of {system.name} does not hold: {problem}{where}")
+    if len(walks) == 1:
+        cut = len(walks[0]) // 2
+        (one,) = walks
+        walks = [Walk(one.cell[part], one.arrived[part], one.state) for part in (slice(cut), slice(cut, None))]
     half = len(walks) // 2
     try:
         halves = [model_of(part).stationary for part in (walks[:half], walks[half:])]
@@ -144,8 +153,8 @@ def reference_of(walks: Sequence[Walk], system: System, frame_interval: int, fol
     return Reference(model.stationary, event, model, halves_nats)
 
 
-def why_not(model: CoarseModel, event: str, n_steps: int) -> str:
-    """Return why a reference does not hold and what to raise, nothing where it does."""
+def why_not(model: CoarseModel, event: str, n_steps: int, fix: str = "") -> str:
+    """Return why a reference does not hold and what to raise, or what else is to be done; nothing where it does."""
     wrong = []
     if model.share_of_transitions_outside > MOST_OUTSIDE:
         wrong.append(
@@ -164,6 +173,8 @@ def why_not(model: CoarseModel, event: str, n_steps: int) -> str:
         )
     if not wrong:
         return ""
+    if fix:
+        return f"{'; '.join(wrong)}; fix: {fix}, or leave it out"
     if trips >= 2:
         wanted = n_steps * max(1.5, 1.2 * LEAST_ROUND_TRIPS / trips)
         fix = f"raise reference_steps from {n_steps:,} to {wanted:,.0f}"

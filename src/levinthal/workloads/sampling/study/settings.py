@@ -90,6 +90,14 @@ class ComparisonSettings(Settings):
         description="Steps of plain simulation for reference populations, half of them from the native state; one that "
         "does not hold is refused. Exact systems need none.",
     )
+    reference: tuple[str, ...] = Field(
+        default=(),
+        description="Instead of reference_steps: trajectory files of long plain simulation of the same protein, whose "
+        "populations are what sampling is held against.",
+    )
+    reference_topology: str = Field(
+        default="", description="A file of the atoms of `reference`: PDB, mmCIF, GRO, PSF or PRMTOP."
+    )
     all_atom_step_ms: float = Field(
         default=0.0,
         ge=0.0,
@@ -112,6 +120,10 @@ class ComparisonSettings(Settings):
         for name in self.chosen_policies:
             if name not in POLICIES.names():
                 raise unknown("policy", name, POLICIES.names())
+        if bool(self.reference) != bool(self.reference_topology):
+            raise ValueError("a reference of trajectories needs both: set reference=FILE and reference_topology=FILE")
+        if self.reference and self.reference_steps:
+            raise ValueError("reference is given and reference_steps asks to simulate one: set reference_steps=0")
         if len(set(self.policies)) < len(self.policies):
             raise ValueError("a policy is named twice: keep one")
         if len(self.chosen_policies) > 1 and self.baseline not in self.policies:

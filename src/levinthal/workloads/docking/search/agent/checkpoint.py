@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from levinthal.errors import DataError, UsageError
+from levinthal.errors import DataError
+from levinthal.files.reading import refused
 from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
 from levinthal.workloads.docking.search.agent.policy import DockingPolicy, PolicySettings
 from levinthal.workloads.docking.search.agent.ppo import Iteration, PPOSettings, Training
@@ -156,11 +157,9 @@ _FORM: Form[list[Iteration]] = Form(
 
 
 def _policy(path: Path, described: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> DockingPolicy:
-    try:
+    with refused(DataError, path, "holds no weights of the architecture it names", DAMAGED):
         policy = DockingPolicy(PolicySettings.from_dict(described["architecture"]))
         policy.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError, UsageError):
-        raise DataError(f"{path} holds no weights of the architecture it names: {DAMAGED}") from None
     if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
         raise DataError(f"{path} holds weights that are not finite: train again with a lower learning rate")
     return policy

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from levinthal.errors import DataError
+from levinthal.files.numbers import read_array
 from levinthal.workloads.sampling.systems.dynamics import ChainDynamics
 from levinthal.workloads.sampling.systems.observables import MicrostateObservables
 from levinthal.workloads.sampling.systems.system import System, SystemKind, SystemRequest
@@ -19,10 +19,7 @@ def _make(request: SystemRequest) -> System:
 
     settings, embedding = request.settings, None
     if settings.embedding:
-        try:
-            embedding = np.load(settings.embedding, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise DataError(f"{settings.embedding} holds no numbers ({error}): write it by numpy.save") from None
+        embedding = read_array(settings.embedding, "write it by numpy.save")
     chain = load_markov_chain(Path(request.source), embedding)
     stationary = stationary_distribution(chain.transition_matrix)
     start = int(stationary.argmax()) if settings.chain_start < 0 else settings.chain_start
