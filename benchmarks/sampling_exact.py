@@ -259,7 +259,12 @@ def ratio_censored(seed: int) -> tuple[Estimate, float]:
     ratio = faster(
         *(np.where(t > budget, np.inf, t) for t in (drawn_times(seed, 2.0), drawn_times(seed + 10**6, 1.0))), budget
     )
-    return as_estimate(ratio), 2.0 * float(survival()[: budget // 2].sum() / survival()[:budget].sum())
+    return as_estimate(ratio), _arrival_rate(budget) / (_arrival_rate(budget // 2) / 2.0)
+
+
+def _arrival_rate(budget: int) -> float:
+    """Return the arrivals per step spent waiting, of walkers that are watched for a budget."""
+    return float((1.0 - survival()[budget]) / survival()[:budget].sum())
 
 
 def ratio_of_the_same(seed: int) -> tuple[Estimate, float]:

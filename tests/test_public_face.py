@@ -159,7 +159,7 @@ def test_every_run_that_is_printed_has_settings_that_are_accepted():
     """What it reads need not be here; keys, values, policies and searches are checked before anything is read."""
     n_checked = 0
     for path in TAUGHT:
-        for line in re.findall(r"levinthal run ((?!all)[a-z][^\n`|;]*)", path.read_text()):
+        for line in re.findall(r"levinthal run ((?!all)[a-z][^\n`|;]*)", path.read_text().replace("\\\n", " ")):
             words = iter(shlex.split(line.replace(",mine", "").replace(",furthest", ""), comments=True))
             name, size, assignments = next(words), "tiny", []
             for word in words:

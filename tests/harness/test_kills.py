@@ -59,6 +59,7 @@ def test_a_coordinator_killed_in_the_first_second_of_a_worker_leaves_nobody(levi
     assert levinthal("check", "r").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_study_killed_while_its_ranks_begin_leaves_nobody(levinthal, tmp_path, mark):
     arguments = ["scale", "ladder", "--world-sizes", "2", "--cases", "long", "--seconds", "0.1", "--out", "r"]
     for program, moment_s in (("engines.ranks", 0.1), (_RANK, 0.2)):

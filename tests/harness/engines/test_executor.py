@@ -236,4 +236,4 @@ def test_a_workload_runs_on_it_through_the_command_line(levinthal, tmp_path):
     assert refused.returncode == 2
     assert len(refused.stderr.splitlines()[-1]) < 300
     assert "return a concurrent.futures.Executor" in refused.stderr.splitlines()[-1]
-    assert not (tmp_path / "s").exists()
+    assert "levinthal resume" in refused.stderr.splitlines()[-1]  # a phase had ended before the file was opened

@@ -97,7 +97,8 @@ def test_a_second_writer_is_named(levinthal, honest, tmp_path, added, says):
     shutil.copytree(honest, tmp_path / "r")
     with (tmp_path / "r/events.jsonl").open("a") as journal:
         for event, repeat in added:
-            journal.write(json.dumps({"time_s": 1.0, "event": event, "repeat": repeat}) + "\n")
+            of = {} if repeat is None else {"repeat": repeat}
+            journal.write(json.dumps({"time_s": 1.0, "event": event, **of}) + "\n")
     said = broken(levinthal, tmp_path / "r")
     assert ("one writer" in said) == bool(says)
     assert says in said

@@ -192,6 +192,7 @@ def test_conformance_looks_at_the_cases(monkeypatch: pytest.MonkeyPatch) -> None
     assert "case b has none" in second
 
 
+@pytest.mark.slow
 def test_the_cvae_scales(levinthal, tmp_path: Path) -> None:
     done = levinthal(
         "scale", "cvae", "--world-sizes", "1,2", "--cases", "22x22", "--batch-sizes", "17", "--size", "smoke",

@@ -40,6 +40,7 @@ def run(levinthal, out, *assignments):
     return levinthal("run", "cvae", "--out", out, "--seed", "3", *settings)
 
 
+@pytest.mark.slow
 def test_maps_from_either_format_are_the_same_data_and_give_the_same_result(levinthal, tmp_path, packed):
     h5py = pytest.importorskip("h5py")
     write_contact_maps_hdf5(tmp_path / "a.h5", packed, N)
@@ -95,6 +96,7 @@ def test_the_time_lagged_model_predicts_frames_to_come(levinthal, tmp_path, pack
     )
 
 
+@pytest.mark.slow
 def test_a_large_made_up_protein_is_trained_on_in_strips(levinthal, tmp_path):
     done = levinthal(
         "run", "cvae", "--out", "r", "--set", "residues=256", "--set", "steps=200", "--set", "frame_interval=4",

@@ -125,6 +125,7 @@ def test_a_users_trajectory_is_learned_and_its_states_are_found(levinthal, tmp_p
     assert any(note.startswith("Cluster 1: ") for note in load_result(tmp_path / "r").repeats[0].notes)
 
 
+@pytest.mark.slow
 def test_real_trajectory_of_fs_peptide(levinthal, tmp_path, shared_data):
     done = levinthal(
         "run", "cvae", "--out", "r", "--set", f"trajectory={shared_data / 'md/fs-peptide_output.dcd'}",
@@ -172,6 +173,7 @@ def test_damaged_trajectories_are_named(levinthal, tmp_path, trajectory):
         assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_where_its_last_state_was_kept(levinthal, tmp_path, trajectory):
     folder, _, _ = trajectory
     command = [

@@ -26,7 +26,7 @@ def test_a_search_of_another_package_is_compared_and_reported(levinthal, tmp_pat
     (repeat,) = load_result(tmp_path / "r").repeats
     times = {each.labels["search"]: each.value for each in repeat.metrics if each.name == "docking time"}
     assert list(times) == ["random restarts", "one draw"]
-    assert any("Random restarts found the best known score" in note and "one draw" in note for note in repeat.notes)
+    assert any("Random restarts found the best known score" in each and "one draw" in each for each in repeat.findings)
     folder = tmp_path / "r/repeats/000"
     rows = list(csv.DictReader((folder / "runs.csv").open()))
     assert [(row["search"], row["evaluations"]) for row in rows][1] == ("one-draw", "20000")

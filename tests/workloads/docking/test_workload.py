@@ -93,6 +93,7 @@ def test_a_persons_own_complex_and_conformation(levinthal, tmp_path):
     assert values_of(repeat)["best known score"] == pytest.approx(-12.9, abs=0.2)
 
 
+@pytest.mark.slow
 def test_a_pose_that_cannot_be_is_not_passed_off_as_an_answer(levinthal, tmp_path):
     receptor, ligand = real_complex("t4-lysozyme-l99a-p-xylene")
     own = ("--set", f"receptor={receptor}", "--set", f"pocket={ligand}")

@@ -85,6 +85,7 @@ def test_a_study_on_the_exact_chain_with_a_plug_ins_policy(levinthal, tmp_path):
     assert "fewer</span>" in page
 
 
+@pytest.mark.slow
 def test_what_fails_costs_nothing_that_was_measured(levinthal, tmp_path):
     """A policy that breaks down in some campaigns, and a learner that breaks down when all is done."""
     done = levinthal(
@@ -204,6 +205,7 @@ def test_a_mistake_is_one_line(levinthal, tmp_path, settings, message):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_protein_of_ones_own_is_estimated_before_and_what_was_plain_simulation_is_called_so(levinthal, tmp_path):
     (tmp_path / "own.pdb").write_text(fs_peptide()[0].topology_pdb)
     done = levinthal(

@@ -127,7 +127,8 @@ def _cleared_where_nothing_was_done(plan: Plan, folder: Path, made: bool) -> Ite
             _clear(folder, made)
         elif not isinstance(error, ResultError):
             if anything_kept(plan, folder):
-                error.args = (f"{error}; what was done before is kept, levinthal resume {folder} goes on",)
+                error.whole = f"{error}; what was done before is kept, levinthal resume {folder} goes on"
+                error.args = (error.whole,)
             else:
                 _clear(folder, made)
         raise

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import distributed
 
-from levinthal.errors import DataError, UsageError
+from levinthal.errors import DataError, UsageError, from_line, to_line
 from levinthal.proteins.records import RecordCache, write_cache
 from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.network import RGNModel
@@ -124,8 +124,8 @@ def test_an_interruption_ends_the_ranks(
 def test_what_went_wrong_in_a_rank_is_said_in_one_line(
     caches: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program(tmp_path, monkeypatch, f"printf 'no GPU here' > {tmp_path}/out/error.txt", "exit 1")
-    with pytest.raises(DataError, match=r"^no GPU here$"):
+    program(tmp_path, monkeypatch, f"echo '{to_line(UsageError('no GPU here'))}'", "exit 1")
+    with pytest.raises(UsageError, match=r"^no GPU here$"):
         start(caches, tmp_path / "out")
     program(tmp_path, monkeypatch, "exit 3")
     with pytest.raises(DataError, match=r"2 ranks failed: .*ranks\.log"):
@@ -177,10 +177,9 @@ def test_a_config_that_is_none_is_refused(
     with pytest.raises(SystemExit) as ended:
         ranks.main(list(map(str, arguments)))
     assert ended.value.code == 2
-    said = capsys.readouterr().err
-    assert said.startswith("error: ")
+    sent, said = capsys.readouterr()
     assert said.count("\n") == 1
-    assert said == f"error: {(tmp_path / 'out' / 'error.txt').read_text()}\n"
+    assert said == f"error: {from_line(sent)}\n"
 
 
 def test_started_by_hand_without_ranks_it_says_how(

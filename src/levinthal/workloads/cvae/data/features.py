@@ -20,6 +20,7 @@ from levinthal.proteins.contact_maps.maps import n_pairs, pack_contacts
 from levinthal.proteins.similarity.fractions import fraction_native_contacts, radius_of_gyration, rmsd
 from levinthal.proteins.similarity.secondary_structure import helical_fraction
 from levinthal.simulation.dynamics.frame_store import FrameStore
+from levinthal.workloads.cvae.data.frames import map_size_of
 from levinthal.workloads.cvae.data.maps import LaggedMaps, MapSource, PackedMaps, SelectedMaps, lagged_pairs
 from levinthal.workloads.cvae.data.split import Split, split_by_block
 from levinthal.workloads.cvae.data.table import FrameTable
@@ -144,15 +145,6 @@ class Features:
         return SelectedMaps(self.maps, frames) if lag == 0 else LaggedMaps(self.maps, *self.pairs_in_time(frames, lag))
 
 
-def _map_size(settings: CVAESettings, n_residues: int) -> int:
-    size = settings.map_size or n_residues + n_residues % 2
-    if size < n_residues:
-        raise DataError(
-            f"map_size={size} is smaller than the protein of {n_residues} residues: set 0 or more than that"
-        )
-    return size
-
-
 def _block(lengths: Sequence[int]) -> int:
     """Return the frames of a block: short trajectories are a block each, long ones are cut."""
     long = [length for length in lengths if length >= _LEAST_FRAMES]
@@ -212,7 +204,7 @@ def features_of_trajectories(run: Run, settings: CVAESettings, trajectories: Tra
     """
     n_residues = trajectories.n_residues
     _check_clusters(settings, trajectories.n_frames)
-    size = _map_size(settings, n_residues)
+    size = map_size_of(settings, n_residues)
     with run.phase("compile", doing="the loop that makes contact maps"):
         pack_contacts(np.zeros((1, n_residues, 3), np.float32))
     store = run.folder / "frames"
@@ -269,7 +261,7 @@ def features_of_maps(run: Run, settings: CVAESettings) -> Features:
         )
     _check_clusters(settings, len(packed))
     run.dataset(path.name, version="1", sha256=read.sha256(), synthetic=False)
-    size = _map_size(settings, n_residues)
+    size = map_size_of(settings, n_residues)
     split = _split(run, [len(packed)])
     with run.phase("describe", items=len(packed), doing="a sample of pairs of residues"):
         n_contacts = np.bitwise_count(packed).sum(axis=1, dtype=np.float64)

@@ -108,6 +108,22 @@ class TrajectorySet:
                 writer.append(frames, replica=replica, start=start)
 
 
+def map_size_of(settings: CVAESettings, n_residues: int) -> int:
+    """Return the side of the contact maps: what is set, else the residues, made even.
+
+    Raises
+    ------
+    DataError
+        The protein has more residues.
+    """
+    size = settings.map_size or n_residues + n_residues % 2
+    if size < n_residues:
+        raise DataError(
+            f"map_size={size} is smaller than the protein of {n_residues} residues: set 0 or more than that"
+        )
+    return size
+
+
 def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
     """Simulate replicas from the start structures, one a worker, and report the speed.
 
@@ -125,6 +141,7 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
 
     with run.phase("prepare", doing="building the system, starting workers"):
         name, system, starts = _system(settings)
+        map_size_of(settings, len(system.ca_indices))  # a mistake is said before anything is simulated
         _say_how_prepared(run, name, system)
         wait([run.executor.submit(_import_engine) for _ in range(run.n_workers)])
     names = list(starts)
