@@ -109,7 +109,10 @@ def break_json(data: bytes, rng: random.Random) -> bytes:
         document = None
     if document is None or rng.random() < 0.33:
         return break_bytes(data, rng)
-    text = json.dumps(break_value(document, rng))
+    try:
+        text = json.dumps(break_value(document, rng))
+    except ValueError:  # what was broken holds itself
+        return break_bytes(data, rng)
     return (text.replace("1e+400", "9" * 5000) if rng.random() < 0.1 else text).encode("utf-8", "surrogatepass")
 
 

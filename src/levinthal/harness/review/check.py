@@ -228,11 +228,9 @@ def _journal(result: Result, folder: Path | None) -> Iterator[str]:
             logged[index], warned[index] = {}, []  # a repeat tried again starts from the beginning
         elif event["event"] == "metric":
             try:
-                key = event_key(event, result.workload.name)
-            except (AttributeError, KeyError, TypeError, ValueError):
+                logged.setdefault(index, {})[event_key(event, result.workload.name)] = event.get("value")
+            except (AttributeError, KeyError, TypeError, ValueError):  # a label that is a list has no hash
                 yield f"{EVENTS_FILE} has a metric of repeat {index} without a name, or with labels that are none"
-            else:
-                logged.setdefault(index, {})[key] = event.get("value")
         elif event["event"] == "warning":
             warned.setdefault(index, []).append(str(event.get("sentence")))
     for repeat in result.repeats:
