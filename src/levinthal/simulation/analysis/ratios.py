@@ -249,13 +249,13 @@ def faster(
         interval = interval_of(n)
     else:
         counts, spent = [n - each for each in missed], [float(np.minimum(each, budget).sum()) for each in (b, c)]
-        value, low, high = _ratiolog_of_rates(counts[0], counts[1], spent[0], spent[1], confidence)
+        value, low, high = _ratio_of_rates(counts[0], counts[1], spent[0], spent[1], confidence)
         interval = "exact of Poisson counts"
     method = f"arrivals per budget spent waiting, {interval} over pairs"
     return PolicyRatio(name, value, low, high, confidence, n, *missed, _judged(low, high, *words), method)
 
 
-def _ratiolog_of_rates(
+def _ratio_of_rates(
     n_baseline: int, n_candidate: int, waited_baseline: float, waited_candidate: float, confidence: float
 ) -> tuple[float, float, float]:
     """Return the ratio of two Poisson rates, candidate / baseline, and its exact interval.
