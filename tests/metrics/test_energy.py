@@ -100,3 +100,18 @@ def test_this_machine_gives_joules_or_a_reason() -> None:
     assert (meter.read_j() is None) == (meter.reason is not None)
     counters, why = nvml_counters()
     assert bool(counters) != bool(why)
+
+
+def test_a_cray_node_is_counted_whole_and_nothing_beside_it(tmp_path: Path) -> None:
+    counter = tmp_path / "energy"
+    counter.write_text("1000000 J 1700000000000000 us\n")
+    meter = EnergyMeter(tmp_path, {"gpu 0": lambda: 5.0}, cray=tmp_path)
+    counter.write_text("1000250 J 1700000001000000 us\n")
+    assert (meter.domains, meter.read_j()) == (("node",), 250.0)
+    counter.write_text("1000200 J 1700000002000000 us\n")
+    assert meter.read_j() is None
+    assert "ran backwards" in str(meter.reason)
+    counter.write_text("none\n")
+    fallen_back = EnergyMeter(tmp_path, {"gpu 0": lambda: 5.0}, cray=tmp_path)
+    assert fallen_back.domains == ("gpu 0",)
+    assert "not readable" in fallen_back.missing["node"]

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from levinthal.metrics.machine import describe_machine
     from levinthal.metrics.peaks import measure_peaks
     from levinthal.metrics.process import process_tree_usage
-    from levinthal.metrics.statistics import compare_samples, median_interval, mlperf_score
+    from levinthal.metrics.statistics import median_interval, mlperf_score
+    from levinthal.metrics.two_samples import compare_samples
 
 __all__ = [
     "EnergyMeter",

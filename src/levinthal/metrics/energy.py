@@ -1,6 +1,7 @@
-"""Energy as counters report it, in joules: RAPL of the processor packages and their memory, NVML of the GPUs.
+"""Energy as counters report it, in joules.
 
-Nothing is ever estimated from power ratings or utilisation: where no counter can be read there is a reason instead.
+Of a Cray's whole node; elsewhere RAPL of the processor packages and their memory, and NVML of the GPUs. Nothing is
+ever estimated from power ratings or utilisation: where no counter can be read there is a reason instead.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 POWERCAP = Path("/sys/class/powercap")
+CRAY = Path("/sys/cray/pm_counters")
 
 
 @dataclass
@@ -48,11 +50,14 @@ class EnergyMeter:
         Where the kernel shows the RAPL domains.
     gpu_counters : mapping of str to callable, optional
         For each GPU a function that returns its cumulative joules, or None when it cannot; by default NVML's.
+    cray : Path
+        Where a Cray EX shows its node's counters; where there is one it counts processors, memory and GPUs alike, and
+        nothing is counted beside it.
 
     Attributes
     ----------
     domains : tuple of str
-        What is counted: `package-0`, `dram of package-0`, `gpu 0`.
+        What is counted: `package-0`, `dram of package-0`, `gpu 0`, or `node` alone.
     missing : dict of str to str
         What could be there and is not counted, with the reason.
     reason : str or None
@@ -68,11 +73,18 @@ class EnergyMeter:
     """
 
     def __init__(
-        self, powercap: Path = POWERCAP, gpu_counters: Mapping[str, Callable[[], float | None]] | None = None
+        self,
+        powercap: Path = POWERCAP,
+        gpu_counters: Mapping[str, Callable[[], float | None]] | None = None,
+        cray: Path = CRAY,
     ) -> None:
         self.missing: dict[str, str] = {}
         self._counters: dict[str, _Counter] = {}
         self._broken: str | None = None
+        if (cray / "energy").exists():
+            self._add("node", lambda: _node_joules(cray / "energy"), None, "Cray's counter of the node is not readable")
+            if self._counters:
+                return
         self._add_rapl(powercap)
         if gpu_counters is None:
             gpu_counters, why = nvml_counters()
@@ -149,6 +161,12 @@ def _text(path: Path) -> str | None:
 def _joules(path: Path) -> float | None:
     text = _text(path)
     return int(text) / 1e6 if text is not None and text.isdigit() else None
+
+
+def _node_joules(path: Path) -> float | None:
+    """Read `123456 J 1700000000000000 us`, as Cray's kernel writes it."""
+    words = (_text(path) or "").split()
+    return float(words[0]) if len(words) >= 2 and words[0].isdigit() and words[1] == "J" else None
 
 
 def nvml_counters() -> tuple[dict[str, Callable[[], float | None]], str | None]:

@@ -1,0 +1,1 @@
+"""Routes of messages, a module each; see `levinthal.metrics.transfer.route`."""
