@@ -16,18 +16,17 @@ from levinthal.proteins.geometry.backbone import BOND_ANGLES_RAD, BOND_LENGTHS_N
 from levinthal.proteins.residues import AMINO_ACIDS
 from levinthal.proteins.similarity.fractions import radius_of_gyration
 from levinthal.proteins.similarity.secondary_structure import helical_residues
+from levinthal.proteins.synthetic.conformations import CONFORMATIONS
 from levinthal.proteins.synthetic.families import DIVERGENCE, ProteinFamily, make_families
+from levinthal.proteins.synthetic.fold import FLEXIBLE, LINKERS, LOOPS, draw_fold
+from levinthal.proteins.synthetic.packing import choose_folds
 from levinthal.proteins.synthetic.sequence import CONSENSUS, draw_residues, site_frequencies
 from levinthal.proteins.synthetic.structure import (
     BOND_ANGLE_WIDTHS_DEG,
     BOND_LENGTH_WIDTHS_NM,
-    CONFORMATIONS,
     LEAST_CA_DISTANCE_NM,
-    LOOPS,
     OMEGA_WIDTH_DEG,
     build_geometries,
-    choose_folds,
-    draw_fold,
     draw_geometry,
     size_and_overlaps,
 )
@@ -104,7 +103,7 @@ def test_bonds_follow_engh_and_huber(families):
 
 def test_dihedrals_have_the_stated_centres_and_widths():
     rng = np.random.default_rng(5)
-    folds = [draw_fold(rng, 60) for _ in range(150)]
+    folds = [draw_fold(rng, 60) for _ in range(500)]
     letters = np.array(list("".join(fold.letters for fold in folds)))
     dihedrals = np.concatenate([draw_geometry(rng, fold).dihedrals_rad for fold in folds])
     assert degrees_from(dihedrals[:, 0], 180).std() == pytest.approx(OMEGA_WIDTH_DEG, rel=0.05)
@@ -196,11 +195,11 @@ def test_structures_are_about_as_compact_as_globular_proteins(families):
         radius_of_gyration(resolved_nm(f.members[0])[None, :, 1])[0] / (0.22 * f.members[0].mask.sum() ** 0.38)
         for f in families
     ]
-    assert 0.95 < np.median(ratios) < 1.3
+    assert 0.95 < np.median(ratios) < 1.5  # open linkers hold pairs apart, as between the domains of real proteins
     rng = np.random.default_rng(0)
     unchosen = build_geometries([draw_geometry(rng, draw_fold(rng, 52)) for _ in range(60)])
     unchosen_ratios = [radius_of_gyration(x[None, :, 1])[0] / (0.22 * 52**0.38) for x in unchosen]
-    assert np.median(unchosen_ratios) > 1.2 * np.median(ratios)
+    assert np.median(unchosen_ratios) > 1.1 * np.median(ratios)
 
 
 def test_size_and_overlaps_against_the_plain_way():
@@ -221,13 +220,14 @@ def test_folds_are_joined_by_the_stated_loops():
     for fold in folds:
         assert 20 <= len(fold.letters) <= 100
         inner = fold.segments[:-1]
-        for before, loop, after in zip(inner[1::2], inner[2::2], inner[3::2], strict=False):
+        joints = zip(inner[1::2], inner[2::2], inner[3::2], strict=False)
+        for number, (before, joint, after) in enumerate(joints):
             junction = before[-1] + after[-1]
-            assert loop in LOOPS[junction]
-            seen.add((junction, loop))
+            assert joint in (LOOPS if number % 2 == 0 else LINKERS)[junction]
+            seen.add((junction, joint))
         for segment in inner[1::2]:
             assert segment in ("h" + "H" * (len(segment) - 1), "E" * len(segment))
-    assert len(seen) >= 12  # of 16
+    assert len(seen) >= 18  # of 24
 
 
 def test_members_share_the_fold_but_not_the_coordinates(families):
@@ -281,7 +281,8 @@ def test_site_frequencies_are_distributions_that_favour_the_right_residues(famil
         np.testing.assert_allclose(family.site_frequencies.sum(axis=1), 1)
         proline = family.site_frequencies[:, AMINO_ACIDS.index("P")]
         for letter, share in zip(family.fold.letters, proline, strict=True):
-            assert (share > 0) == (-75 <= CONFORMATIONS[letter].phi_deg <= -55 and letter != "H")
+            rigid = letter != "H" and letter not in FLEXIBLE
+            assert (share > 0) == (rigid and -75 <= CONFORMATIONS[letter].phi_deg <= -55)
     exposed, neutral, buried = (site_frequencies("E", np.array([b]))[0] for b in (-1, 0, 1))
     for oily, salty in (("V", "K"), ("I", "R"), ("L", "D")):
         oily_k, salty_k = AMINO_ACIDS.index(oily), AMINO_ACIDS.index(salty)

@@ -122,7 +122,7 @@ def fraction_native_contacts(
     cutoff_nm : float
         Contact when the CA atoms are closer than this.
     min_separation : int
-        Least distance |i - j| along the chain.
+        Least distance `abs(i - j)` along the chain.
 
     Returns
     -------

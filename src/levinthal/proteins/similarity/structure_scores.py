@@ -114,6 +114,47 @@ def gdt_ts(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> floa
     return float("nan") if len(reference) < _FEWEST else best_superpositions(predicted, reference)[1]
 
 
+def long_range_drmsd_nm(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask, separation: int = 24) -> float:
+    """Return the dRMSD over pairs of residues that are more than `separation` apart in the sequence.
+
+    Parameters
+    ----------
+    predicted_ca_nm, reference_ca_nm : ndarray, shape (n_residues, 3)
+        CA coordinates in nm; what stands at unresolved residues is not looked at.
+    mask : ndarray of bool, shape (n_residues,)
+        Residues that the reference resolves.
+    separation : int
+        In residues; half the chain's length where that is less. CASP calls contacts of 24 and more long-range.
+
+    Returns
+    -------
+    float
+        In nm; NaN where no such pair is resolved.
+
+    Raises
+    ------
+    DataError
+        Shapes that do not match; a resolved position that is not a number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> line_nm = 0.38 * np.arange(60.0)[:, None] * [1.0, 0.0, 0.0]
+    >>> from levinthal.proteins.similarity.structure_scores import long_range_drmsd_nm
+    >>> round(long_range_drmsd_nm(line_nm, 2 * line_nm, np.ones(60, bool)), 1)
+    14.4
+    """
+    predicted, reference, mask = _resolved(predicted_ca_nm, reference_ca_nm, mask)
+    places = np.flatnonzero(mask)
+    first, second = np.triu_indices(len(places), 1)
+    far = places[second] - places[first] > min(separation, len(mask) // 2)
+    if not far.any():
+        return float("nan")
+    first, second = first[far], second[far]
+    apart = (np.linalg.norm(each[first] - each[second], axis=-1) for each in (predicted, reference))
+    return float(np.sqrt(np.mean(np.subtract(*apart) ** 2)))
+
+
 def lddt_ca(predicted_ca_nm: Floats, reference_ca_nm: Floats, mask: Mask) -> float:
     """Return lDDT of the CA atoms: the share of the reference's short distances that the prediction keeps.
 

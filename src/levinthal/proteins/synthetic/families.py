@@ -5,7 +5,7 @@
     families = make_families(300, seed=426)
     families[0].members[0]            # a ProteinRecord named synthetic_0001_01, without a profile
 
-A family has a fold (`synthetic_structure`) and for each of its sites a distribution of residues (`synthetic_sequence`).
+A family has a fold (`fold`, `packing`) and for each of its sites a distribution of residues (`sequence`).
 An ancestor's sequence is drawn from these; every member keeps a site of the ancestor's, or, with the member's own
 probability, draws it again from the site's distribution. There are no insertions or deletions. So one sequence tells
 something of the structure at a site and many homologues tell more: profiles found by a search in all members' sequences
@@ -16,6 +16,7 @@ None of it is real: what is measured on such data is to be labelled synthetic.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,12 +27,12 @@ from levinthal.arrays import Doubles
 from levinthal.errors import UsageError
 from levinthal.proteins.records import ProteinRecord
 from levinthal.proteins.residues import AMINO_ACIDS
+from levinthal.proteins.synthetic.fold import Fold
+from levinthal.proteins.synthetic.packing import choose_folds, lost_contacts
 from levinthal.proteins.synthetic.sequence import draw_burial, draw_residues, site_frequencies
 from levinthal.proteins.synthetic.structure import (
-    Fold,
     Geometry,
     build_geometries,
-    choose_folds,
     draw_geometry,
     perturb_geometry,
     size_and_overlaps,
@@ -137,17 +138,19 @@ def _make_some(
 
 
 def _family_geometries(rngs: Sequence[np.random.Generator], folds: Sequence[Fold]) -> list[Geometry]:
-    """Draw several geometries of each fold and keep the most compact one without overlaps."""
+    """Draw several geometries of each fold; keep the one without overlaps with most contacts, then most compact."""
     chosen: dict[int, Geometry] = {}
     for scale in _SCALES:
         left = [k for k in range(len(folds)) if k not in chosen]
-        best = np.full(len(folds), np.inf)
+        best = dict.fromkeys(left, (math.inf, math.inf))
         for _ in range(_FAMILY_DRAWS if left else 0):
             drawn = [draw_geometry(rngs[k], folds[k], scale) for k in left]
-            radii, overlaps = size_and_overlaps(build_geometries(drawn))
-            for k, geometry, radius, overlap in zip(left, drawn, radii, overlaps, strict=True):
-                if overlap == 0 and radius < best[k]:
-                    best[k], chosen[k] = radius, geometry
+            backbones = build_geometries(drawn)
+            radii, overlaps = size_and_overlaps(backbones)
+            for k, geometry, atoms, radius, overlap in zip(left, drawn, backbones, radii, overlaps, strict=True):
+                found = (lost_contacts(folds[k], atoms[:, 1]), float(radius))
+                if overlap == 0 and found < best[k]:
+                    best[k], chosen[k] = found, geometry
     return [chosen[k] for k in range(len(folds))]
 
 

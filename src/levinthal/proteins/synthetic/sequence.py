@@ -11,7 +11,7 @@ exposed ones and 0 elsewhere. Propensities:
 - helix and strand: Chou and Fasman, Adv. Enzymol. 47:45 (1978); N1 of a helix also takes proline, glutamate and
   aspartate (Richardson and Richardson, Science 240:1648, 1988);
 - second and third residue of a turn I: Hutchinson and Thornton, Protein Sci. 3:2207 (1994), all turn types together;
-- the other conformations have a few characteristic residues, known from the works named in `synthetic_structure`; the
+- the other conformations have a few characteristic residues, known from the works named in `conformations`; the
   shares of these are of this model.
 
 Proline stands only where its ring allows phi, and not inside helices and strands. `SHARPNESS` above 1 makes a sequence
@@ -30,7 +30,8 @@ import numpy.typing as npt
 
 from levinthal.arrays import Doubles
 from levinthal.proteins.residues import AMINO_ACIDS
-from levinthal.proteins.synthetic.structure import CONFORMATIONS, Fold
+from levinthal.proteins.synthetic.conformations import CONFORMATIONS
+from levinthal.proteins.synthetic.fold import FLEXIBLE, Fold
 
 Codes: TypeAlias = npt.NDArray[np.int64]
 
@@ -56,12 +57,15 @@ CONSENSUS: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "P": {"P": 0.45, "K": 0.15, "A": 0.10, "Q": 0.10, "R": 0.10, "V": 0.10},
         "L": {"N": 0.65, "D": 0.25, "G": 0.10},
         "G": {"G": 0.80, "N": 0.15, "K": 0.05},
+        **{letter: {"G": 0.35, "S": 0.25, "N": 0.20, "D": 0.10, "T": 0.10} for letter in sorted(FLEXIBLE)},
     }
 )
-"""Characteristic residues of conformations and their shares, which are of this model."""
+"""Characteristic residues of conformations and their shares, which are of this model; one and the same for all of a
+linker's letters, so that it does not tell whether it is closed."""
 
 _PROLINE = frozenset("hPa")  # conformations that its ring allows
 _PERIOD_RAD = {"H": math.radians(100), "E": math.radians(170)}  # Eisenberg et al., PNAS 81:140 (1984)
+_LEAST_COSINES = {("H", True): -0.5, ("H", False): 0.5, ("E", True): -2.0, ("E", False): 0.0}  # of a buried site
 
 
 def _propensities() -> dict[str, Doubles]:
@@ -104,17 +108,16 @@ def draw_burial(rng: np.random.Generator, fold: Fold) -> Codes:
     """Return 1 at buried, -1 at exposed sites of helices and strands, 0 elsewhere; shape (L,).
 
     One face of each is buried: the side chains of a helix follow each other by 100 degrees, those of a strand by 170
-    (Eisenberg, Weiss and Terwilliger, Proc. Natl. Acad. Sci. 81:140, 1984). The face is drawn.
+    (Eisenberg, Weiss and Terwilliger, Proc. Natl. Acad. Sci. 81:140, 1984). The face is drawn. On a core segment it is
+    wide: two thirds of the way round a helix, and both faces of a strand; on another it is a third, or one face.
     """
-    parts = []
-    for segment in fold.segments:
-        period = _PERIOD_RAD.get(segment[-1]) if len(segment) > 1 or segment[-1] in "HE" else None
-        if period is None:
-            parts.append(np.zeros(len(segment), np.int64))
-        else:
-            angles = rng.uniform(0, 2 * math.pi) + period * np.arange(len(segment))
-            parts.append(np.where(np.cos(angles) > 0, 1, -1))
-    return np.concatenate(parts)
+    burial = np.zeros(len(fold.letters), np.int64)
+    for (start, stop), is_core in zip(fold.places, fold.cores, strict=True):
+        kind = fold.letters[stop - 1]
+        angles = rng.uniform(0, 2 * math.pi) + _PERIOD_RAD[kind] * np.arange(stop - start)
+        narrowest = _LEAST_COSINES[kind, is_core]
+        burial[start:stop] = np.where(np.cos(angles) > narrowest, 1, -1)
+    return burial
 
 
 def site_frequencies(letters: str, burial: Codes) -> Doubles:
@@ -123,7 +126,7 @@ def site_frequencies(letters: str, burial: Codes) -> Doubles:
     Parameters
     ----------
     letters : str
-        Conformations, see `synthetic_structure`.
+        See `conformations`.
     burial : ndarray of int, shape (L,)
         See `draw_burial`.
 
