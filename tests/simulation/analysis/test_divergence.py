@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.signal import lfilter
 from scipy.spatial.distance import jensenshannon
 
 from levinthal.errors import DataError
 from levinthal.simulation.analysis.divergence import jensen_shannon_nats, jensen_shannon_noise_nats
 from levinthal.simulation.analysis.effective_samples import (
+    correlation_time_of_runs_steps,
     effective_sample_size,
     integrated_autocorrelation_time_steps,
     kish_effective_sample_size,
@@ -64,6 +66,22 @@ def test_autocorrelation_time_of_a_two_state_chain(stay):
     found = integrated_autocorrelation_time_steps(frames.microstate.astype(float), lag_steps=3)
     assert found == pytest.approx(3 * expected, rel=0.1)
     assert effective_sample_size(frames.microstate.astype(float)) == pytest.approx(400_000 / (2 * expected), rel=0.1)
+
+
+def test_the_correlation_time_of_many_short_runs_is_that_of_the_process():
+    """Each run is three correlation times long: about its own mean the series would seem to forget sooner."""
+    rng = np.random.default_rng(1)
+    phi, n_frames = 0.95, 120
+    noise = rng.normal(size=(400, n_frames)) * np.sqrt(1 - phi**2)
+    noise[:, 0] /= np.sqrt(1 - phi**2)  # begins in equilibrium
+    runs = lfilter([1.0], [1.0, -phi], noise, axis=1)
+    expected = (1 + phi) / (1 - phi)
+    assert correlation_time_of_runs_steps(list(runs), lag_steps=5) == pytest.approx(5 * expected, rel=0.15)
+    alone = np.mean([2 * integrated_autocorrelation_time_steps(run) for run in runs])
+    assert alone < 0.75 * expected
+    assert correlation_time_of_runs_steps([np.full(7, 0.1), np.full(9, 0.1)]) == 0.0
+    with pytest.raises(DataError):
+        correlation_time_of_runs_steps([])
 
 
 def test_a_constant_series_is_worth_nothing():

@@ -58,7 +58,7 @@ def test_frames_counted_as_they_come_show_the_starts():
 def test_rmsd_greedy_is_fast_and_wrong():
     case = exact.landscape_case()
     campaigns = {
-        policy: [exact.campaign(case, policy, seed, 60_000) for seed in range(12)]
+        policy: [exact.campaign(case, policy, seed, 60_000) for seed in range(24)]
         for policy in ("classical", "RMSD-greedy")
     }
     plain, greedy = campaigns.values()

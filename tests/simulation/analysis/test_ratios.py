@@ -110,6 +110,17 @@ def test_intervals_hold_the_truth(budget, scale):
     assert scale != 1.0 or told <= 16
 
 
+@pytest.mark.parametrize(("shape", "share"), [(1.0, 0.75), (4.0, 0.75), (1.0, 0.9), (4.0, 0.9)])
+def test_the_same_twice_is_seldom_told_apart_where_some_never_arrive(shape, share):
+    """A studentised bootstrap told 8 in 100 apart here."""
+    rng = np.random.default_rng(int(10 * shape * share))
+    budget, apart = float(stats.gamma(shape).ppf(share)), 0
+    for _ in range(1000):
+        both = rng.gamma(shape, size=(2, 16))
+        apart += faster(*np.where(both > budget, np.inf, both), budget).verdict != "can't tell"
+    assert apart <= 65  # 50, and twice the noise
+
+
 def test_identical_pairs_are_alike():
     assert better([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]).verdict == "can't tell"
 

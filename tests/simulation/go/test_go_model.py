@@ -14,7 +14,12 @@ from carried import protein
 from levinthal.errors import DataError, UsageError
 from levinthal.simulation.dynamics.replica import advance, start_replica
 from levinthal.simulation.go.go_model import go_forces, go_model
-from levinthal.simulation.go.ideal_fold import COMMON_FOLDING_KT, three_helix_bundle, three_helix_residues
+from levinthal.simulation.go.ideal_fold import (
+    COMMON_FOLDING_KT,
+    three_helix_bundle,
+    three_helix_residues,
+    two_helix_hairpin,
+)
 from levinthal.simulation.systems.molecular_system import Residue
 
 
@@ -137,6 +142,22 @@ def test_the_model_says_what_it_is_made_of(bundle):
     spans = bundle.contacts[:, 1] - bundle.contacts[:, 0]
     assert spans.min() == 4
     assert (spans > 8).sum() >= 20, "a tertiary fold, no single helix"
+
+
+def test_the_hairpin_is_a_fold_that_is_folded_in_the_cold_and_not_in_the_heat(bundle):
+    hairpin = two_helix_hairpin()
+    assert len(hairpin.native_nm) == 21
+    np.testing.assert_array_equal(hairpin.native_nm, bundle.native_nm[:21])
+    spans = hairpin.contacts[:, 1] - hairpin.contacts[:, 0]
+    assert (spans > 8).sum() >= 5, "helices that touch, no single helix"
+    shares = []
+    for kt in (0.6, 1.4):
+        system = hairpin.at(kt).system
+        state = start_replica(system, hairpin.native_nm, 1)
+        _, frames = advance(system, state, 10_000, 2, frame_interval=100)
+        shares.append(hairpin.fraction_native_contacts(frames.coordinates_nm[50:]).mean())
+    assert shares[0] > 0.8
+    assert shares[1] < 0.4
 
 
 def test_native_contacts_are_counted(bundle):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import fft
 
-from levinthal.arrays import Floats
+from levinthal.arrays import Doubles, Floats
 from levinthal.errors import DataError
 
 
@@ -65,13 +67,68 @@ def integrated_autocorrelation_time_steps(series: Floats, lag_steps: int = 1) ->
     x = x - x.mean()
     x = np.ldexp(x, -int(np.frexp(np.abs(x).max())[1]))
     n = len(x)
-    transformed = fft.rfft(x, fft.next_fast_len(2 * n))
-    covariance = fft.irfft(np.abs(transformed) ** 2)[:n] / n
+    return float(lag_steps * max(_sum_of_correlations(_products(x) / n) - 0.5, 0.5 / n))
+
+
+def _products(x: Doubles) -> Doubles:
+    """Return the sum of x(t) x(t + k) for every k."""
+    transformed = fft.rfft(x, fft.next_fast_len(2 * len(x)))
+    return np.asarray(fft.irfft(np.abs(transformed) ** 2)[: len(x)], np.float64)
+
+
+def _sum_of_correlations(covariance: Doubles) -> float:
+    """Return the sum of the autocorrelations from lag 0 on, ended by Geyer's initial monotone sequence."""
+    n = len(covariance)
     rho = covariance / covariance[0]
     pairs = rho[0 : n - n % 2 : 2] + rho[1 : n - n % 2 : 2]
     end = int((pairs <= 0.0).argmax()) if (pairs <= 0.0).any() else len(pairs)
-    monotone = np.minimum.accumulate(pairs[:end])
-    return float(lag_steps * max(monotone.sum() - 0.5, 0.5 / n))
+    return float(np.minimum.accumulate(pairs[:end]).sum())
+
+
+def correlation_time_of_runs_steps(runs: Sequence[Floats], lag_steps: int = 1) -> float:
+    """Return 2 tau_int of an observable along several runs of one process, in steps.
+
+    Autocovariances are taken about the mean of all runs, which a single short run does not know, each lag over the
+    pairs of frames that there are. The sum ends as that of `integrated_autocorrelation_time_steps`.
+
+    Parameters
+    ----------
+    runs : sequence of ndarray, shape (n_frames,)
+        The observable along each.
+    lag_steps : int
+        Steps between frames.
+
+    Returns
+    -------
+    float
+        0 where it does not vary in any.
+
+    Raises
+    ------
+    DataError
+        No frames, or values that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.simulation.analysis.effective_samples import correlation_time_of_runs_steps
+    >>> white = np.random.default_rng(0).normal(size=(4, 500))
+    >>> bool(abs(correlation_time_of_runs_steps(np.repeat(white, 8, axis=1)) - 8) < 1)
+    True
+    """
+    series = [np.asarray(run, np.float64) for run in runs if len(run)]
+    together = np.concatenate([np.empty(0), *series])
+    if not len(together) or not np.isfinite(together).all():
+        raise DataError("a correlation time needs finite values along at least one run")
+    if np.ptp(together) == 0.0:
+        return 0.0
+    scale = float(np.abs(together - together.mean()).max())
+    total = np.zeros(max(map(len, series)))
+    frames = np.zeros(len(total))
+    for run in series:
+        total[: len(run)] += _products((run - together.mean()) / scale)
+        frames[: len(run)] += np.arange(len(run), 0, -1)
+    return float(2 * lag_steps * max(_sum_of_correlations(total / frames) - 0.5, 0.0))
 
 
 def statistical_inefficiency(series: Floats) -> float:

@@ -5,6 +5,9 @@ Markov state model is a reweighting (Wan and Voelz, J. Chem. Phys. 152:024103, 2
 those of the chain; on coarser ones, within which a run has not forgotten its start after one lag, some bias is left,
 which falls with the lag (Nueske et al., J. Chem. Phys. 146:094104, 2017, corrects it). States outside the connected
 set that was seen most have no weight: what share of the transitions those have is reported.
+
+deeptime, which brings scikit-learn, pandas, matplotlib and torch with it, is loaded by the first call: each process of
+a run imports this module.
 """
 
 from __future__ import annotations
@@ -15,10 +18,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from deeptime.covariance import Covariance
-from deeptime.decomposition import VAMP
-from deeptime.markov import TransitionCountEstimator, TransitionCountModel
-from deeptime.markov.msm import MaximumLikelihoodMSM
 from scipy import sparse, special
 from scipy.sparse import csgraph
 
@@ -95,6 +94,8 @@ def transition_counts(trajectories: Sequence[Trajectory], n_states: int, lag_fra
     if lag_frames < 1 or not any(len(run) > lag_frames for run in runs):
         raise DataError(f"no trajectory is longer than the lag of {lag_frames} frames: take a shorter lag of 1 or more")
     counted = [run for run in runs if len(run) > lag_frames]
+    from deeptime.markov import TransitionCountEstimator
+
     estimator = TransitionCountEstimator(lag_frames, "sliding", n_states=n_states, sparse=True)
     return sparse.csr_array(estimator.fit_fetch(counted).count_matrix)
 
@@ -140,6 +141,9 @@ def markov_model_of_counts(counts: Counts, lag_steps: int = 1, *, reversible: bo
     if not counts.sum() > 0:
         raise DataError("there is no transition to make a Markov state model of")
     states = connected_states(counts)
+    from deeptime.markov import TransitionCountModel
+    from deeptime.markov.msm import MaximumLikelihoodMSM
+
     # deeptime takes sparse matrices only, not sparse arrays.
     connected = TransitionCountModel(sparse.csr_matrix(counts)).submodel(states)
     matrix = sparse.csr_array(np.ones((1, 1)))
@@ -231,6 +235,9 @@ def frame_weights(trajectories: Sequence[Trajectory], stationary: Floats) -> lis
 
 
 def _koopman(features: Sequence[Floats], lag_frames: int) -> Any:
+    from deeptime.covariance import Covariance
+    from deeptime.decomposition import VAMP
+
     covariances = Covariance(lag_frames, compute_c00=True, compute_c0t=True, compute_ctt=True, remove_data_mean=True)
     long_enough = False
     for run in features:

@@ -49,10 +49,15 @@ def log_of_means(*factors: tuple[Doubles, int]) -> LogRatio:
     return log_ratio
 
 
-def bootstrap(statistic: LogRatio, n: int, confidence: float, seed: int) -> tuple[float, float, float]:
+def bootstrap(
+    statistic: LogRatio, n: int, confidence: float, seed: int, *, resampled: bool = True
+) -> tuple[float, float, float]:
     """Return a statistic and its studentised bootstrap interval over pairs (Hall, Ann. Stat. 16:927, 1988).
 
-    Of fewer than 8 pairs the interval is Student's, of fewer than 3 there is none.
+    On each side the wider of that and Student's holds: where large differences are rare on both sides, as those of a
+    policy with itself are, the bootstrap alone told 8 % of them apart; where they are rare on one, Student's alone is
+    too narrow. Of fewer than 8 pairs, or where they are not to be resampled, it is Student's; of fewer than 3 there is
+    none.
     """
 
     def with_error(pairs: Integers) -> tuple[Doubles, Doubles]:
@@ -67,11 +72,12 @@ def bootstrap(statistic: LogRatio, n: int, confidence: float, seed: int) -> tupl
             return (value,) * 3
         tail = (1.0 - confidence) / 2.0
         low, high = (-float(special.stdtrit(n - 1, 1.0 - tail)), float(special.stdtrit(n - 1, 1.0 - tail)))
-        if n >= _BOOTSTRAP_FROM_PAIRS:
+        if n >= _BOOTSTRAP_FROM_PAIRS and resampled:
             values, errors = with_error(np.random.default_rng(seed).integers(0, n, (_RESAMPLES, n)))
             usable = errors > 1e-3 * error  # a resample of equal pairs has no spread to divide by
             if usable.any():
-                low, high = np.quantile((values[usable] - value) / errors[usable], [tail, 1.0 - tail])
+                resampled_low, resampled_high = np.quantile((values[usable] - value) / errors[usable], [tail, 1 - tail])
+                low, high = min(low, float(resampled_low)), max(high, float(resampled_high))
     return value, value - float(high) * error, value - float(low) * error
 
 
@@ -83,7 +89,7 @@ def exponentials(logs: tuple[float, float, float]) -> tuple[float, float, float]
 
 def interval_of(n_pairs: int) -> str:
     """Return in words how an interval over so many pairs is found."""
-    return "studentised bootstrap" if n_pairs >= _BOOTSTRAP_FROM_PAIRS else "Student t"
+    return "the wider of studentised bootstrap and Student t" if n_pairs >= _BOOTSTRAP_FROM_PAIRS else "Student t"
 
 
 def log_of_rates(baseline: Doubles, candidate: Doubles, budget: float) -> LogRatio:

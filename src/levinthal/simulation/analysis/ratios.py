@@ -245,8 +245,10 @@ def faster(
         nothing = (math.nan,) * 3
         return PolicyRatio(name, *nothing, confidence, n, n, n, CANNOT_TELL, "no replica of either arrived")
     if n - max(missed) >= LEAST_EVENTS:
-        value, low, high = exponentials(bootstrap(log_of_rates(b, c, budget), n, confidence, seed))
-        interval = interval_of(n)
+        # where some are cut short resamples are too alike: of the same twice they told 8 % apart, Student's at most 6 %
+        rates = log_of_rates(b, c, budget)
+        value, low, high = exponentials(bootstrap(rates, n, confidence, seed, resampled=False))
+        interval = "Student t"
     else:
         counts, spent = [n - each for each in missed], [float(np.minimum(each, budget).sum()) for each in (b, c)]
         value, low, high = _ratio_of_rates(counts[0], counts[1], spent[0], spent[1], confidence)

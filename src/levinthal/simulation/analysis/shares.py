@@ -20,6 +20,9 @@ from levinthal.simulation.analysis.pair_bootstrap import (
 )
 from levinthal.simulation.analysis.ratios import LEAST_EVENTS, PolicyRatio, Values, faster, ratio_of_levels
 
+LEAST_CEILING = 1.5
+"""The lower limit of a ceiling's ratio is to be above this, by default."""
+
 
 @dataclass(frozen=True)
 class Gain:
@@ -43,7 +46,7 @@ class Gain:
 
 
 def share_of_possible(
-    gain: Gain, *, least_ceiling: float = 1.5, confidence: float = 0.95, seed: int = 0
+    gain: Gain, *, least_ceiling: float = LEAST_CEILING, confidence: float = 0.95, seed: int = 0
 ) -> tuple[Estimate, PolicyRatio | None]:
     """Return the log-gain of a policy over that of a ceiling, both over the baseline: 0 is the baseline, 1 the ceiling.
 

@@ -143,6 +143,22 @@ def kaplan_meier(waits: Durations) -> SurvivalCurve:
     )
 
 
+def band_of(curve: SurvivalCurve, confidence: float = 0.95) -> tuple[Doubles, Doubles]:
+    """Return pointwise limits of the curve at its times, by Greenwood's variance of log(-log S).
+
+    Where nobody is left waiting the variance is unknown: below the curve goes to 0, above the band before goes on.
+    """
+    z = float(special.ndtri(0.5 + confidence / 2.0))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        logs = np.log(curve.survival)
+        spread = np.exp(z * np.sqrt(curve.hazard_variance) / np.abs(logs))
+        lower, upper = np.exp(logs * spread), np.exp(logs / spread)
+    ended = curve.survival <= 0.0
+    lower[ended] = 0.0
+    upper[ended] = upper[~ended][-1] if (~ended).any() else 1.0
+    return lower, upper
+
+
 def median_duration(waits: Durations, confidence: float = 0.95) -> Estimate:
     """Return the median waiting time; infinite where more than half were cut short before an event, NaN of none.
 
@@ -153,15 +169,7 @@ def median_duration(waits: Durations, confidence: float = 0.95) -> Estimate:
     if not len(waits):
         return unknown(confidence, _NO_WAIT)
     curve = kaplan_meier(waits)
-    z = float(special.ndtri(0.5 + confidence / 2.0))
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        logs = np.log(curve.survival)
-        spread = np.exp(z * np.sqrt(curve.hazard_variance) / np.abs(logs))
-        lower, upper = np.exp(logs * spread), np.exp(logs / spread)
-    # Where nobody is left waiting Greenwood's variance is unknown: the band before it goes on.
-    ended = curve.survival <= 0.0
-    lower[ended] = 0.0
-    upper[ended] = upper[~ended][-1] if (~ended).any() else 1.0
+    lower, upper = band_of(curve, confidence)
     value, low, high = (
         _first_time(curve.steps, crossed) for crossed in (curve.survival <= 0.5 + 1e-12, lower <= 0.5, upper < 0.5)
     )

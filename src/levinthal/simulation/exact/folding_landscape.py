@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from levinthal.arrays import Doubles
 from levinthal.errors import UsageError
+from levinthal.simulation.exact.grid_walk import grid_walk
 from levinthal.simulation.exact.markov_chain import MarkovChain, markov_chain
 
 _N_DEVIATIONS, _N_TWISTS = 25, 20
@@ -67,10 +67,9 @@ class FoldingLandscape:
 def folding_landscape(depth_kt: float = 7.0) -> FoldingLandscape:
     """Return a landscape on which to measure sampling where every answer is known.
 
-    A grid of 25 deviations from the native structure by 20 values of a second coordinate; steps to the four neighbours
-    are tried with probability 1/4 each and accepted after Metropolis et al. (J. Chem. Phys. 21:1087, 1953), so the
-    chain is reversible. The landscape is made up, but for what proteins have in common: a broad unfolded basin, a
-    narrow native one and a misfolded trap of small deviation whose way to the native state leads through unfolding.
+    A grid of 25 deviations from the native structure by 20 values of a second coordinate, on which `grid_walk` steps
+    from neighbour to neighbour. The landscape is made up, but for what proteins have in common: a broad unfolded basin,
+    a narrow native one and a misfolded trap of small deviation whose way to the native state leads through unfolding.
 
     Parameters
     ----------
@@ -96,7 +95,7 @@ def folding_landscape(depth_kt: float = 7.0) -> FoldingLandscape:
         across = (twist - basin.twist) / basin.twist_width
         energy -= basin.depth_share * depth_kt * np.exp(-(along**2 + across**2) / 2.0)
     x, y, free_energy = deviation.ravel(), twist.ravel(), energy.ravel()
-    chain = markov_chain(f"folding landscape, {depth_kt:g} kT", _metropolis(energy), embedding=np.stack([x, y], axis=1))
+    chain = markov_chain(f"folding landscape, {depth_kt:g} kT", grid_walk(energy), embedding=np.stack([x, y], axis=1))
     start = np.hypot(x - _UNFOLDED.deviation_nm, y - _UNFOLDED.twist).argmin()
     return FoldingLandscape(
         chain=chain,
@@ -106,18 +105,3 @@ def folding_landscape(depth_kt: float = 7.0) -> FoldingLandscape:
         trap=np.flatnonzero((x < 0.24) & (y > 0.65)),
         unfolded_start=int(start),
     )
-
-
-def _metropolis(energy_kt: Doubles) -> sparse.csr_array:
-    """Return the transition matrix of a walk between neighbours of a grid."""
-    index = np.arange(energy_kt.size).reshape(energy_kt.shape)
-    flat = energy_kt.ravel()
-    here: list[npt.NDArray[np.int64]] = []
-    there: list[npt.NDArray[np.int64]] = []
-    for a, b in ((index[:-1], index[1:]), (index[:, :-1], index[:, 1:])):
-        here += [a.ravel(), b.ravel()]
-        there += [b.ravel(), a.ravel()]
-    rows, columns = np.concatenate(here), np.concatenate(there)
-    accepted = 0.25 * np.minimum(1.0, np.exp(flat[rows] - flat[columns]))
-    moves = sparse.csr_array((accepted, (rows, columns)), shape=(flat.size, flat.size))
-    return sparse.csr_array(moves + sparse.diags_array(1.0 - moves.sum(axis=1)))

@@ -185,6 +185,7 @@ def go_forces(
     chain_lengths: Sequence[int] | None = None,
     *,
     cutoff: bool | None = None,
+    distances_nm: Doubles | None = None,
 ) -> openmm.System:
     """Return an OpenMM System of beads of mass 1 with the forces of the model; the centre of mass is kept at rest.
 
@@ -199,6 +200,8 @@ def go_forces(
     cutoff : bool, optional
         Whether the repulsion ends at 1.1 nm, where a pair has 5e-6 kJ/mol, as SMOG's does; else all its pairs are
         written out. Without it the number of beads decides, by speed.
+    distances_nm : ndarray of float64, shape (n_contacts,), optional
+        Where contacts are at rest; without it as in the native structure.
 
     Raises
     ------
@@ -243,7 +246,8 @@ def go_forces(
         for j in range(i + 1, min(i + _BONDS_EXCLUDED + 1, n_beads))
         if chain_of[i] == chain_of[j]
     } | {(i, j) for i, j in pairs.tolist()}
-    distances_nm = np.linalg.norm(native[pairs[:, 0]] - native[pairs[:, 1]], axis=1)
+    if distances_nm is None:
+        distances_nm = np.linalg.norm(native[pairs[:, 0]] - native[pairs[:, 1]], axis=1)
     with_cutoff = n_beads >= _CUTOFF_FROM_BEADS if cutoff is None else cutoff
     repulsion = (_repulsion_with_cutoff if with_cutoff else _repulsion_written_out)(n_beads, exclusions)
     for force in (bonds, angles, dihedrals, _contact_force(pairs, distances_nm), repulsion, openmm.CMMotionRemover(1)):
@@ -279,6 +283,16 @@ def _topology(residues: Sequence[Residue]) -> app.Topology:
     return topology
 
 
+def _residues_of(
+    structure: str | Path | Sequence[Residue],
+) -> tuple[list[Residue], str, tuple[str, ...], tuple[str, ...]]:
+    """Return residues, a name, and what was left out of a file and changed in it."""
+    if isinstance(structure, str | Path):
+        residues, notes, warnings = read_heavy_atoms(structure)
+        return residues, Path(structure).stem, notes, warnings
+    return list(structure), "protein", (), ()
+
+
 def go_model(
     structure: str | Path | Sequence[Residue],
     *,
@@ -287,6 +301,7 @@ def go_model(
     friction_per_ps: float = 1.0,
     timestep_fs: float = 2.0,
     contacts: npt.NDArray[np.integer] | None = None,
+    distances_nm: Doubles | None = None,
 ) -> GoModel:
     """Make a Go model of a protein structure, which becomes its state of least energy.
 
@@ -302,6 +317,8 @@ def go_model(
         Of Langevin dynamics, in the model's reduced time.
     contacts : ndarray of int, shape (n_contacts, 2), optional
         Native contacts, the smaller index first; without it the shadow map.
+    distances_nm : ndarray of float64, shape (n_contacts,), optional
+        Of given contacts, where these are not at rest in the structure itself.
 
     Returns
     -------
@@ -323,14 +340,8 @@ def go_model(
     >>> model.system.n_atoms  # one for each residue
     9
     """
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    if isinstance(structure, str | Path):
-        residues, notes, warnings = read_heavy_atoms(structure)
-        name = name or Path(structure).stem
-    else:
-        residues = list(structure)
-    name = name or "protein"
+    residues, own_name, notes, warnings = _residues_of(structure)
+    name = name or own_name
     strange = [residue for residue in residues if "CA" not in residue.atoms or residue.name not in HEAVY_ATOMS]
     if strange or not residues:
         raise DataError(
@@ -341,10 +352,13 @@ def go_model(
         raise DataError(f"{name} has no native contact, so nothing would fold it: take a folded structure")
     native_nm = np.array([residue.atoms["CA"] for residue in residues], np.float64)
     chain_lengths = [len(list(members)) for _, members in groupby(residues, key=lambda residue: residue.chain_key)]
+    forces = go_forces(native_nm, pairs, chain_lengths, distances_nm=distances_nm)  # refuses contacts of no residue
+    if distances_nm is None:
+        distances_nm = np.linalg.norm(native_nm[pairs[:, 0]] - native_nm[pairs[:, 1]], axis=1)
     system = prepare(
         f"{name} (Go)",
         _topology(residues),
-        go_forces(native_nm, pairs, chain_lengths),
+        forces,
         native_nm,
         temperature_k=_temperature_k(kt_over_epsilon),
         friction_per_ps=friction_per_ps,
@@ -356,6 +370,6 @@ def go_model(
         system=replace(system, force_field=f"CA structure-based (SMOG2 recipe), {rule}", warnings=warnings),
         native_nm=native_nm,
         contacts=np.array(pairs),
-        contact_distances_nm=np.linalg.norm(native_nm[pairs[:, 0]] - native_nm[pairs[:, 1]], axis=1),
+        contact_distances_nm=distances_nm,
         unfolded_nm=_stretched(native_nm, chain_lengths),
     )

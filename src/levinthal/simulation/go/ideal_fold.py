@@ -1,4 +1,4 @@
-"""A small protein that everyone has: a bundle of three helices built from stated dihedrals, no real structure."""
+"""Small proteins that everyone has: bundles of three and two helices from stated dihedrals, no real structures."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ COMMON_FOLDING_KT = 1.0
 RARE_FOLDING_KT = 1.05
 """kT/epsilon at which a tenth of the time is spent folded: 1.6e5 and 1.7e4 steps (11 events each in 2e6 steps); at 1.1
 folding takes about 5e5 steps (2 events)."""
+
+HAIRPIN_RESIDUES = 21
+"""The first two helices of the bundle and their loop: as many residues as Fs-peptide."""
+HAIRPIN_FOLDING_KT = 0.95
+"""kT/epsilon at which half of the hairpin's native contacts are formed on average; it folds or unfolds some 3 times in
+1e5 steps of 2 fs (of 0.8 and 0.4 of the contacts), and a frame is forgotten after 5e3."""
 
 _HELIX_DEG = (-62.0, -42.0)
 """phi and psi of helices in proteins (Hovmoller, Zhou and Ohlson, Acta Cryst. D58:768, 2002)."""
@@ -52,3 +58,16 @@ def three_helix_bundle(kt_over_epsilon: float = COMMON_FOLDING_KT) -> GoModel:
     (33, 3)
     """
     return go_model(three_helix_residues(), name="three-helix bundle", kt_over_epsilon=kt_over_epsilon)
+
+
+def two_helix_hairpin(kt_over_epsilon: float = HAIRPIN_FOLDING_KT) -> GoModel:
+    """Return the Go model of the first two helices of the bundle; errors as for `go_model`.
+
+    Examples
+    --------
+    >>> from levinthal.simulation.go.ideal_fold import two_helix_hairpin
+    >>> two_helix_hairpin().native_nm.shape
+    (21, 3)
+    """
+    residues = three_helix_residues()[:HAIRPIN_RESIDUES]
+    return go_model(residues, name="two-helix hairpin", kt_over_epsilon=kt_over_epsilon)

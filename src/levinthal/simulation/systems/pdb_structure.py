@@ -57,8 +57,8 @@ def _named_atoms(where: str, residue: gemmi.Residue, name: str) -> dict[str, tup
     return {atom: found[atom] for atom in (*expected, "OXT") if atom in found}
 
 
-def _with_terminal_oxygen(residue: Residue) -> Residue:
-    """Add OXT: the other oxygen mirrored on the axis CA-C."""
+def with_terminal_oxygen(residue: Residue) -> Residue:
+    """Return a residue with OXT: the other oxygen mirrored on the axis CA-C."""
     alpha, carbon, oxygen = (np.array(residue.atoms[name]) for name in ("CA", "C", "O"))
     axis = (carbon - alpha) / np.linalg.norm(carbon - alpha)
     bond = oxygen - carbon
@@ -161,7 +161,7 @@ def from_pdb(
     for chain in found.chains:
         protein = _protein_of_chain(path, chain, warnings)
         if protein and protein[-1].name in HEAVY_ATOMS and "OXT" not in protein[-1].atoms:
-            protein[-1] = _with_terminal_oxygen(protein[-1])
+            protein[-1] = with_terminal_oxygen(protein[-1])
             notes.append(f"OXT added to {protein[-1]}")
         residues += protein
     topology, system, positions_nm = assemble(residues, _MINIMISE_ITERATIONS)

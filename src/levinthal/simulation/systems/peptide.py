@@ -6,16 +6,19 @@ OpenMM finds, and the starts, like those of the three-helix bundle, must be the 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import PeptideBuilder
+from openmm import app
 from PeptideBuilder import Geometry
 
-from levinthal.errors import UsageError
-from levinthal.proteins.residues import THREE_LETTER
+from levinthal.errors import DataError, UsageError
+from levinthal.proteins.residues import HEAVY_ATOMS, THREE_LETTER
 from levinthal.simulation.systems.molecular_system import MolecularSystem, Residue, assemble, prepare
+from levinthal.simulation.systems.pdb_structure import with_terminal_oxygen
 
 FS_SEQUENCE = "A" * 5 + "AAARA" * 3 + "A"
 """Ace-A5(AAARA)3A-NME (Lockhart and Kim, Science 257:947, 1992)."""
@@ -120,6 +123,42 @@ def capped_peptide(
         timestep_fs=timestep_fs,
     )
     return prepared, {start: positions for start, (_, _, positions) in built.items()}
+
+
+def extended_start(molecule: MolecularSystem) -> npt.NDArray[np.float64]:
+    """Build the positions of a protein of one chain with free ends as an open strand; of its structure nothing is used.
+
+    Parameters
+    ----------
+    molecule : MolecularSystem
+        As `from_pdb` makes it.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_atoms, 3)
+        Minimised positions in nm.
+
+    Raises
+    ------
+    DataError
+        A protein of several chains, with caps, or with other protonation than an open strand has.
+    """
+    sequence = molecule.sequence
+    built = heavy_atoms(sequence, [START_DIHEDRALS_DEG["extended"]] * len(sequence))
+    residues = []
+    for number, (code, atoms) in enumerate(zip(sequence, built, strict=True), start=1):
+        name = THREE_LETTER[code]
+        residues.append(Residue(name, "A", str(number), {each: atoms[each] for each in HEAVY_ATOMS[name]}))
+    residues[-1] = with_terminal_oxygen(residues[-1])
+    topology, _, positions_nm = assemble(residues, _MINIMISE_ITERATIONS)
+    known = app.PDBFile(io.StringIO(molecule.topology_pdb)).topology
+    names = [[(atom.residue.name, atom.name) for atom in each.atoms()] for each in (topology, known)]
+    if names[0] != names[1]:
+        raise DataError(
+            f"{molecule.name} cannot begin extended: it has {len(names[1])} atoms, an open strand of {sequence} "
+            f"with free ends {len(names[0])}, or they differ (chains, caps, protonation): give start=OTHER.pdb"
+        )
+    return positions_nm
 
 
 def fs_peptide(
