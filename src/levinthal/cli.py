@@ -19,37 +19,48 @@ from levinthal import __version__
 from levinthal.commands.data import data
 from levinthal.commands.doctor import doctor
 from levinthal.commands.ending import end, flush_output
-from levinthal.commands.listing import list_installed, settings
+from levinthal.commands.fom import fom
+from levinthal.commands.infer import infer, precision
+from levinthal.commands.listing import describe, list_installed, settings
 from levinthal.commands.new import new
+from levinthal.commands.plan import plan
 from levinthal.commands.results import check, compare, report
-from levinthal.commands.run import resume, run
+from levinthal.commands.run import WithSettings, resume, run
 from levinthal.commands.streams import endure_readers_that_go_away
-from levinthal.commands.study import scale, study
+from levinthal.commands.study import scale, study, sweep, transfer
 from levinthal.files.places import cache_variables
 
 app = typer.Typer(
     name="levinthal",
     help="How fast, how right and at what cost machine learning runs beside molecular simulation, on your machine.",
     no_args_is_help=True,
-    add_completion=False,
+    # Markup would take the brackets of `[results/...]` for its own, and drawing boxes costs half a second of each help.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 _COMMANDS: dict[str, Callable[..., None]] = {
     "run": run,
     "scale": scale,
+    "infer": infer,
+    "precision": precision,
     "study": study,
+    "sweep": sweep,
+    "transfer": transfer,
     "resume": resume,
     "list": list_installed,
     "settings": settings,
+    "describe": describe,
     "doctor": doctor,
     "compare": compare,
+    "fom": fom,
     "report": report,
     "check": check,
+    "plan": plan,
     "new": new,
 }
 for _name, _command in _COMMANDS.items():
-    app.command(_name)(_command)
+    app.command(_name, cls=WithSettings if _command is run else None)(_command)
 app.add_typer(data, name="data")
 
 

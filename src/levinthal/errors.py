@@ -93,7 +93,7 @@ _SENT = "levinthal_error"
 def to_line(error: LevinthalError) -> str:
     """Return an error as one line, for a pipe to the process that started this one."""
     names = [kind.__name__ for kind in type(error).__mro__ if issubclass(kind, LevinthalError)]
-    return json.dumps({_SENT: names, "message": error.whole})
+    return json.dumps({_SENT: names, "message": error.whole, "parts": getattr(error, "_parts", None)})
 
 
 def from_line(line: str, *kinds: type[LevinthalError]) -> LevinthalError | None:
@@ -105,6 +105,8 @@ def from_line(line: str, *kinds: type[LevinthalError]) -> LevinthalError | None:
     names = found.get(_SENT) if isinstance(found, dict) else None
     if not isinstance(names, list):
         return None
+    if names[:1] == [MissingExtraError.__name__] and found.get("parts"):
+        return MissingExtraError(*map(str, found["parts"]))
     known = {kind.__name__: kind for kind in (*_KINDS, *kinds)}
     made = next((known[name] for name in names if name in known), UsageError)
     return made(str(found.get("message")))

@@ -23,6 +23,7 @@ import math
 import pkgutil
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -72,6 +73,13 @@ def _no_problem(name: str, thing: object) -> list[str]:
     return []
 
 
+@lru_cache
+def _names_in(folders: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the built-ins in a package's folders; campaigns ask often, and an installation stays."""
+    modules = pkgutil.iter_modules(folders)
+    return tuple(sorted(each.name.replace("_", "-") for each in modules if not each.name.startswith("_")))
+
+
 @dataclasses.dataclass(frozen=True)
 class Registry:
     """All things of one kind, by name.
@@ -104,8 +112,7 @@ class Registry:
         spec = find_spec(self.package)
         assert spec is not None, self.package
         assert spec.submodule_search_locations is not None, self.package
-        modules = pkgutil.iter_modules(spec.submodule_search_locations)
-        return tuple(sorted(each.name.replace("_", "-") for each in modules if not each.name.startswith("_")))
+        return _names_in(tuple(spec.submodule_search_locations))
 
     def plug_ins(self) -> dict[str, EntryPoint]:
         """Return the entry points of the group, sorted by name.
@@ -196,6 +203,8 @@ class Registry:
         except Exception as error:
             if name in self.built_in():
                 raise
+            if settings and isinstance(error, ValueError):  # how Python says that an argument is out of range
+                raise UsageError(f"setting of {self.kind} {name}: {error}: give another value") from error
             point = self.plug_ins()[name]
             raise self._broken(point, "cannot be made", repr(error)) from error
 

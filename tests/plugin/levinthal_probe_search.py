@@ -9,7 +9,7 @@ import torch
 
 from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.search.contract import Problem, Search
-from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
+from levinthal.workloads.docking.search.outcome import SearchOutcome
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class OneDraw(Search):
     def search(self, problem: Problem, *, seed: int = 0) -> SearchOutcome:
         """Draw."""
         assert self.threads >= 1, "it declares all_cores and was not given their number"
-        recorder = TraceRecorder()
+        recorder = problem.recorder()
         poses = Poses.random(self.n_drawn, problem.grids.box, torch.Generator().manual_seed(seed), margin_angstrom=3.0)
         layers = problem.spread(self.n_drawn)
         energies = problem.energies(poses, layers)
-        recorder.note(self.n_drawn, float(energies.min()))
+        recorder.note(self.n_drawn, energies, poses)
         return problem.outcome(poses, layers, energies, recorder.finish(), self.n_poses)
 
 

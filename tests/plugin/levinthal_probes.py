@@ -12,7 +12,7 @@ from pydantic import Field
 
 from levinthal.errors import DataError
 from levinthal.harness import Rank, Run, ScalingCase, Settings
-from levinthal.harness.contract.workload import MainFigure
+from levinthal.harness.contract.workload import FigureOfMerit, MainFigure
 
 
 def square(number: int) -> tuple[int, int, tuple[int, ...]]:
@@ -42,6 +42,7 @@ class ProbeWorkload:
     name: ClassVar[str] = "probe"
     version: ClassVar[int] = 3
     Settings: ClassVar[type[Settings]] = ProbeSettings
+    figures_of_merit: ClassVar[tuple[FigureOfMerit, ...]] = (FigureOfMerit("rate", "rate"),)
     main_figures: ClassVar[tuple[MainFigure, ...]] = ("not measured by anyone", "rate", ("error", {}))
 
     def run(self, run: Run, settings: ProbeSettings) -> None:

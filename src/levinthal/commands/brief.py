@@ -73,7 +73,7 @@ def _chosen(result: Result) -> list[Summary]:
     """Return the workload's main figures, else its first; after a missed gate those that were measured come first."""
     chosen = main_figures(result) or list(result.summary)[:_FIGURES]
     marked = measured_in_failed(result)
-    if not marked:
+    if not marked and not any(each.n_failed for each in result.summary):
         return chosen
     measured = [each for each in (*chosen, *result.summary) if each.median is not None or each.key in marked]
     return list({each.key: each for each in (*measured, *chosen)}.values())[:_FIGURES]

@@ -8,7 +8,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,9 +16,10 @@ from typing import Literal
 import numpy as np
 
 from levinthal.commands.progress import shown_duration
-from levinthal.errors import LevinthalError
+from levinthal.errors import LevinthalError, MissingExtraError
 from levinthal.files.places import state_folder
 from levinthal.harness.contract.registry import WORKLOADS, load_workload
+from levinthal.harness.contract.settings import make_settings
 from levinthal.harness.engines.processes import available_cores
 from levinthal.harness.running.execute import start_run
 from levinthal.metrics.energy import EnergyMeter
@@ -34,6 +35,7 @@ _NOISE = 0.10
 _EXTRAS = {
     "pandas": ("pandas", "tables: levinthal.load_result(...).to_pandas()"),
     "pynvml": ("gpu", "energy and clocks of NVIDIA GPUs"),
+    "tblite": ("potential", "GFN2-xTB, the teacher of the workload potential"),
 }
 
 
@@ -47,8 +49,8 @@ class Finding:
     fix: str = ""
 
 
-def examine() -> Iterator[Finding]:
-    """Yield the findings as they come; the workloads' steps, which take longest, last."""
+def examine(run: Container[str]) -> Iterator[Finding]:
+    """Yield the findings as they come; the workloads, of which those to run take longest, last."""
     yield from _processor()
     yield from _memory_and_disk()
     yield from _home()
@@ -57,7 +59,7 @@ def examine() -> Iterator[Finding]:
     yield _energy()
     yield from _extras()
     for name in WORKLOADS.names():
-        yield _workload(name)
+        yield _step_of(name) if name in run else _loaded(name)
 
 
 def _processor() -> Iterator[Finding]:
@@ -169,7 +171,21 @@ def _extras() -> Iterator[Finding]:
             yield Finding("ok", f"extra {extra}", f"installed ({purpose})")
 
 
-def _workload(name: str) -> Finding:
+def _loaded(name: str) -> Finding:
+    """Load a workload and make its settings at each size, which a small step would begin with."""
+    subject = f"workload {name}"
+    try:
+        kind = load_workload(name).Settings
+        for size in kind.sizes:
+            make_settings(kind, size, {})
+    except MissingExtraError as error:
+        return Finding("note", subject, f"not loaded: {error}")
+    except LevinthalError as error:
+        return Finding("fail", subject, str(error))
+    return Finding("ok", subject, f"it loads; levinthal doctor {name} runs a small step of it")
+
+
+def _step_of(name: str) -> Finding:
     """Run the smallest thing a workload offers: its preset `smoke`, or `tiny` where it has none."""
     subject = f"workload {name}"
     start_s = time.monotonic()
@@ -177,6 +193,8 @@ def _workload(name: str) -> Finding:
         size = "smoke" if "smoke" in load_workload(name).Settings.sizes else "tiny"
         with tempfile.TemporaryDirectory(prefix="levinthal-doctor-") as scratch:
             result = start_run(name, size=size, out=Path(scratch) / name)
+    except MissingExtraError as error:
+        return Finding("note", subject, f"not run: {error}")
     except LevinthalError as error:
         return Finding("fail", subject, str(error))
     failure = result.repeats[0].error

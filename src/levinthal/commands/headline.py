@@ -80,7 +80,7 @@ def figure_lines(result: Result, chosen: Sequence[Summary]) -> list[str]:
 
 
 def measured_in_failed(result: Result) -> dict[Key, float]:
-    """Return the median of each figure that only repeats have which missed a gate; speeds are withheld there."""
+    """Return the median of each figure that only repeats which missed a gate have, where no summary has it."""
     found: dict[Key, list[float]] = {}
     for repeat in result.repeats:
         for metric in repeat.metrics:
@@ -134,7 +134,16 @@ def figure_text(summary: Summary, reason: str | None, measured: float | None = N
         withheld = bool(reason and reason.startswith("gate missed"))
         return f"{'withheld' if withheld else 'not measured'}: {reason or summary.reason or 'no repeat passed'}"
     interval = "" if summary.ci95 is None else f"  [{summary.ci95[0]:.4g}, {summary.ci95[1]:.4g}]"
-    return f"{summary.median:>10.4g}{unit}{interval}"
+    return f"{summary.median:>10.4g}{unit}{interval}{_counts(summary)}"
+
+
+def _counts(summary: Summary) -> str:
+    """Say how many of several repeats missed a gate, or did not get to what the time is measured to."""
+    if summary.n_censored:
+        return f"  (not reached in {summary.n_censored} of {summary.n + summary.n_censored} repeats)"
+    if summary.n_failed == summary.n:
+        return f"  ({MISSED_MARK})" if summary.n_failed else ""
+    return f"  ({summary.n_failed} of {summary.n} repeats missed a gate)" if summary.n_failed else ""
 
 
 def comparison_text(comparison: Comparison) -> str:

@@ -13,7 +13,7 @@ def new(
     name: Annotated[str, typer.Argument(help="The new workload's name: a Python identifier.")],
     folder: Annotated[Path | None, typer.Option(help="Where to write it [./NAME].")] = None,
 ) -> None:
-    """Write a plug-in package with a workload that runs and passes `levinthal check --workload NAME`."""
+    """Write a plug-in package with a workload that runs and passes."""
     from levinthal.commands.scaffold import write_plugin
 
     target = write_plugin(name, folder)

@@ -7,7 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-Size = Annotated[str, typer.Option("--size", help="tiny (minutes at most), small (tens of minutes), paper (a GPU).")]
+Size = Annotated[
+    str,
+    typer.Option(
+        "--size",
+        help="smoke (seconds: does it compute right?), tiny (minutes at most), small (tens of minutes), paper (a GPU).",
+    ),
+]
 Assignments = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one setting; may be repeated.")
 ]

@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from levinthal.commands.options import Assignments, Config, Out, Precision, Seed, Size, Verbose, given_settings
-from levinthal.errors import UsageError
+from levinthal.errors import MissingExtraError, UsageError
+
+
+class WithSettings(TyperCommand):
+    """A command whose help ends with the settings of the workload that stands before `--help`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Remember the words that were typed: help is shown before any of them is parsed."""
+        ctx.meta[_TYPED] = list(args)
+        return super().parse_args(ctx, args)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the settings, or how to see them."""
+        from levinthal.commands.settings_table import settings_lines
+        from levinthal.harness.contract.registry import WORKLOADS, load_workload
+
+        name = next((each for each in ctx.meta.get(_TYPED, ()) if each in WORKLOADS.names()), None)
+        formatter.write_paragraph()
+        if name is None:
+            formatter.write_text("With a workload before --help, its settings follow here.")
+        else:
+            formatter.write("\n".join(settings_lines(load_workload(name), formatter.width)) + "\n")
+
+
+_TYPED = "levinthal.typed"
 
 
 def run(
@@ -27,7 +52,7 @@ def run(
     out: Out = None,
     verbose: Verbose = False,
 ) -> None:
-    """Run a workload, or all of them, and write result.json and report.html."""
+    """Run a workload, or all of them: result.json and report.html."""
     from levinthal.commands.conclusion import conclude
     from levinthal.commands.progress import make_watcher
     from levinthal.harness.contract.registry import WORKLOADS
@@ -45,18 +70,24 @@ def run(
         raise UsageError(f"{out} exists already: choose another --out; nothing is ever overwritten")
     results = []
     for each, target in targets.items():
-        result = start_run(
-            each,
-            settings,
-            size=size,
-            repeats=repeats,
-            seed=seed,
-            device=device,
-            precision=precision,
-            engine=engine,
-            out=target,
-            watcher=make_watcher(),
-        )
+        try:
+            result = start_run(
+                each,
+                settings,
+                size=size,
+                repeats=repeats,
+                seed=seed,
+                device=device,
+                precision=precision,
+                engine=engine,
+                out=target,
+                watcher=make_watcher(),
+            )
+        except MissingExtraError as error:
+            if name != "all":
+                raise
+            print(f"{each} was not run: {error}", flush=True)
+            continue
         results.append((target, result))
     conclude(results, folder, verbose=verbose)
 

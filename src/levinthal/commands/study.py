@@ -1,4 +1,4 @@
-"""`levinthal study` and `levinthal scale`: the points of a grid, measured and compared."""
+"""`levinthal study`, `scale`, `sweep` and `transfer`: the points of a grid, measured and compared."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def study(
     out: Out = None,
     verbose: Verbose = False,
 ) -> None:
-    """Measure the points of a grid, each once a repeat, and compare them along its axes."""
+    """Measure a grid of points and compare them along its axes."""
     from levinthal.harness.contract.settings import parse_assignments
 
     settings = given_settings(config, assignments)
@@ -120,7 +120,7 @@ def scale(
     out: Out = None,
     verbose: Verbose = False,
 ) -> None:
-    """Train on more and more ranks under torchrun; write time per epoch, speed-up and parallel efficiency."""
+    """Train on more and more ranks; speed-up and parallel efficiency."""
     settings = given_settings(config, assignments)
     asked = {
         "world_sizes": world_sizes, "batch_sizes": ";".join(batch_sizes or []), "cases": cases, "mode": mode,
@@ -128,3 +128,56 @@ def scale(
     }  # fmt: skip
     how = {"size": size, "repeats": repeats, "seed": seed, "device": device, "precision": precision}
     carry_out("scaling", name, asked, settings, out, how, dry_run=dry_run, verbose=verbose)
+
+
+def sweep(
+    name: Annotated[str, typer.Argument(help="The workload that is run at each point.")],
+    over: Annotated[list[str], typer.Option(metavar="KEY=V,V,...", help="A setting and its values; may be repeated.")],
+    figures: Annotated[
+        str, typer.Option(metavar="NAME;NAME[LABEL=V];...", help="What is drawn; the first says what is best.")
+    ] = "",
+    size: Size = "tiny",
+    assignments: Assignments = None,
+    config: Config = None,
+    repeats: Measurements = 1,
+    seed: Seed = 0,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    dry_run: DryRun = False,
+    out: Out = None,
+    verbose: Verbose = False,
+) -> None:
+    """Run a workload at each combination of some settings."""
+    settings = given_settings(config, assignments)
+    how = {"size": size, "repeats": repeats, "seed": seed, "device": device, "precision": precision}
+    asked = {"over": ";".join(over), "figures": figures}
+    carry_out("sweeps", name, asked, settings, out, how, dry_run=dry_run, verbose=verbose)
+
+
+def transfer(
+    name: Annotated[str, typer.Argument(help="The workload whose frames travel.")] = "sampling",
+    routes: Annotated[str, typer.Option(metavar="NAME,...", help="Which routes [all].")] = "",
+    payloads: Annotated[str, typer.Option(metavar="NAME,...", help="Forms of the frames.")] = "",
+    beads: Annotated[str, typer.Option(metavar="N,...", help="Residues, or atoms, of a frame [28,1024].")] = "",
+    senders: Annotated[str, typer.Option(metavar="N,...", help="Simulations that send to one learner [1].")] = "",
+    frames: Annotated[int | None, typer.Option(help="Frames that are sent [10000].")] = None,
+    frames_of_message: Annotated[int | None, typer.Option(help="Frames that travel together [100].")] = None,
+    seconds: Annotated[float | None, typer.Option(help="How long each bandwidth is timed [0.5].")] = None,
+    kill: Annotated[bool, typer.Option("--kill", help="Kill each receiver too, and send again what it lost.")] = False,
+    source: Annotated[Path | None, typer.Option("--from", metavar="RUN", help="How fast the other stages are.")] = None,
+    repeats: Measurements = 1,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    out: Out = None,
+    verbose: Verbose = False,
+) -> None:
+    """Send frames from simulation to learner by each route."""
+    given = {
+        "routes": routes, "payloads": payloads, "beads": beads, "senders": senders, "frames": frames,
+        "frames_of_message": frames_of_message, "seconds": seconds, "kill": kill or None,
+        "source": source and str(source.absolute()),
+    }  # fmt: skip
+    asked = {key: value for key, value in given.items() if value}
+    how = {"size": "tiny", "repeats": repeats, "seed": seed, "device": device, "precision": "auto"}
+    carry_out("transfers", name, asked, {}, out, how, dry_run=dry_run, verbose=verbose)

@@ -20,7 +20,11 @@ _MOST_TIMES = 200
 def check_of(name: str) -> Callable[[Path], None]:
     """Return the check for files of a name; of an unknown format it sees that the file is not a page."""
     suffix = name.lower().rpartition(".")[2]
-    checks = {"zip": _zip, "gz": _gzip, "tgz": _gzip, "pdb": lambda path: _pdb(path, name.partition(".")[0])}
+    stem = name.partition(".")[0]
+    checks = {
+        "zip": _zip, "gz": _gzip, "tgz": _gzip,
+        "pdb": lambda path: _pdb(path, stem), "cif": lambda path: _cif(path, stem.rpartition("-")[2]),
+    }  # fmt: skip
     return checks.get(suffix, _no_page)
 
 
@@ -60,3 +64,14 @@ def _pdb(path: Path, entry: str) -> None:
         raise ValueError("it holds no atoms, or is cut off")
     if lines[0].startswith("HEADER") and entry.upper() not in lines[0].upper():
         raise ValueError("it is another entry of the Protein Data Bank")
+
+
+def _cif(path: Path, block: str) -> None:
+    """See that an mmCIF file is of the entry or component asked for, has atoms, and comes to its end."""
+    text = path.read_text(encoding="utf-8").rstrip()
+    if not text.lower().startswith(f"data_{block.lower()}\n"):
+        raise ValueError(f"it is not the block data_{block}")
+    if "_atom_site." not in text and "_chem_comp_atom." not in text:
+        raise ValueError("it holds no atoms")
+    if not text.endswith("#"):
+        raise ValueError("it is cut off")

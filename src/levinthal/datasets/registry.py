@@ -202,6 +202,8 @@ def _read(name: str, entry: dict[str, Any]) -> DataSet:
         )
         for file in entry.get("files", ())
     )
+    for each in entry.get("complexes", "").split():
+        downloads += complex_downloads(entry["base_url"], *each.split("_"))
     return DataSet(
         name=name,
         version=entry["version"],
@@ -210,6 +212,14 @@ def _read(name: str, entry: dict[str, Any]) -> DataSet:
         source=entry["source"],
         made_by=entry.get("made_by"),
         downloads=downloads,
+    )
+
+
+def complex_downloads(base_url: str, entry: str, component: str) -> tuple[Download, Download]:
+    """Return a crystal complex as two files: an entry of the Protein Data Bank, and the definition of its ligand."""
+    return (
+        Download(f"{base_url}download/{entry}.cif", f"{entry}.cif", FIRST_FETCH),
+        Download(f"{base_url}ligands/download/{component}.cif", f"{entry}-ligand-{component}.cif", FIRST_FETCH),
     )
 
 

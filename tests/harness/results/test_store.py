@@ -54,7 +54,7 @@ def test_a_result_survives_its_file(tmp_path):
     write_result(result, tmp_path / "result.json")
     assert load_result(tmp_path) == result
     assert levinthal.load_result(tmp_path / "result.json") == result
-    assert json.loads((tmp_path / "result.json").read_text())["schema"] == 2
+    assert json.loads((tmp_path / "result.json").read_text())["schema"] == 3
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
 
 
@@ -76,7 +76,7 @@ def test_a_truncated_file_is_one_line(tmp_path_factory, cut):
         ("null", "is not a Levinthal result"),
         ("[]", "is not a Levinthal result"),
         ("{}", "is not a Levinthal result"),
-        ('{"schema": 99}', "has schema 99, this Levinthal reads up to 2: upgrade"),
+        ('{"schema": 99}', "has schema 99, this Levinthal reads up to 3: upgrade"),
         ('{"schema": 1}', "workload"),
         ('{"schema": "one"}', "schema"),
         ("[" * 200_000, "not whole JSON"),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from levinthal.harness.results.labels import Key
 from levinthal.harness.results.result import Metric, Repeat
-from levinthal.harness.results.summary import passed_values, summarise
+from levinthal.harness.results.summary import counted_values, summarise
 
 
 def repeat(
@@ -30,14 +30,38 @@ def test_median_interval_and_score_of_passed_repeats() -> None:
     assert (summary.unit, summary.better, summary.kind, summary.reason) == ("frame/s", "higher", "speed", None)
 
 
-def test_a_failed_repeat_gives_no_figure_and_counts_as_the_worst() -> None:
+def test_a_failed_repeat_gives_no_speed_and_counts_as_the_worst_and_its_quality_is_seen() -> None:
     repeats = [repeat(0, 10.0), repeat(1, 20.0), repeat(2, 30.0), repeat(3, 1000.0, passed=False, quality=0.1)]
     summary = summarise(repeats)
     assert (summary["throughput"].n, summary["throughput"].median) == (3, 20.0)
     # The failed one is the slowest and 30 the fastest: 10 and 20 are left.
     assert summary["throughput"].score == 15.0
-    assert (summary["AUC"].n, summary["AUC"].median) == (3, 0.9)
-    assert passed_values(repeats)[Key("throughput")] == [10.0, 20.0, 30.0]
+    assert (summary["AUC"].n, summary["AUC"].n_failed) == (4, 1)
+    worse = summarise([*repeats[:1], *[repeat(k, 1.0, passed=False, quality=0.1) for k in range(1, 4)]])["AUC"]
+    assert (worse.n, worse.n_failed, worse.median) == (4, 3, 0.1)
+    assert counted_values(repeats)[Key("throughput")] == [10.0, 20.0, 30.0]
+    assert counted_values(repeats)[Key("AUC")] == [0.9, 0.9, 0.9, 0.1]
+
+
+def timed(index: int, reached: float | None, waited: float = 100.0) -> Repeat:
+    """Return a repeat that reached its target, or missed its gate because it did not."""
+    metric = Metric(
+        name="time to target", value=reached, unit="s", better="lower",
+        reason=None if reached is not None else "not reached", censored_at=None if reached is not None else waited,
+    )  # fmt: skip
+    verdict = "passed" if reached is not None else "failed"
+    return Repeat(index=index, seed=index, started_utc="2026-01-01T00:00:00+00:00", metrics=(metric,), verdict=verdict)
+
+
+def test_repeats_that_waited_in_vain_are_in_the_median() -> None:
+    summary = summarise([timed(k, reached) for k, reached in enumerate([10.0, 30.0, 20.0, None, None])])
+    (each,) = summary
+    # Without the two the median would be 20.
+    assert (each.n, each.n_censored, each.median) == (3, 2, 30.0)
+    assert "3 of 5" in each.reason
+    (each,) = summarise([timed(k, reached) for k, reached in enumerate([10.0, None, None])])
+    assert (each.n, each.n_censored, each.median, each.ci95) == (1, 2, None, None)
+    assert "1 of 3" in each.reason
 
 
 def test_two_misses_invalidate_the_score_only() -> None:

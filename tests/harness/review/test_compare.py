@@ -137,9 +137,53 @@ def test_one_or_two_repeats_never_decide(n: int) -> None:
     assert f"{7 - n} more a side needed" in metric.reason
 
 
+def many(values: list[list[float]]) -> Result:
+    """Return a result with a metric for each list, the first called throughput."""
+    names = ["throughput", *(f"rate {chr(97 + k // 26)}{chr(97 + k % 26)}" for k in range(len(values) - 1))]
+    parts = [result(each, name=name) for each, name in zip(values, names, strict=True)]
+    repeats = tuple(
+        first.model_copy(update={"metrics": tuple(part.repeats[k].metrics[0] for part in parts)})
+        for k, first in enumerate(parts[0].repeats)
+    )
+    return parts[0].model_copy(update={"repeats": repeats})
+
+
+def test_of_many_figures_one_that_differs_by_chance_is_no_verdict() -> None:
+    rng = np.random.default_rng(0)
+    noise = [[(100 + rng.normal(0, 3, 7)).tolist() for _ in range(94)] for _ in range(2)]
+    a, b = many([SLOW, *noise[0]]), many([FAST, *noise[1]])
+    alone = only(result(SLOW), result(FAST))
+    among = compare_results(a, b).metrics[0]
+    assert alone.verdict == "faster"
+    # 2 / C(14, 7) = 0.0006 is the least that seven a side can reach: times 95 it is 0.055.
+    assert among.verdict == "can't tell"
+    assert among.p_holm == pytest.approx(95 * among.p_value)
+    assert "corrected for 95 figures" in among.reason
+    first = compare_results(a, b, main={Key("throughput")})
+    assert (first.metrics[0].verdict, first.metrics[0].is_main) == ("faster", True)
+    assert "other figures:" in comparison_lines(first)
+
+
+def test_main_figures_come_first() -> None:
+    a, b = many([SLOW, SLOW, SLOW]), many([FAST, FAST, FAST])
+    names = [each.name for each in compare_results(a, b, main={Key("rate ab")}).metrics]
+    assert names == ["rate ab", "throughput", "rate aa"]
+
+
+def test_false_verdicts_of_a_whole_comparison_are_rare() -> None:
+    rng = np.random.default_rng(5)
+    wrong = 0
+    for _ in range(20):
+        sides = [many([rng.lognormal(0.0, 0.3, 8).tolist() for _ in range(20)]) for _ in range(2)]
+        wrong += any(each.verdict != "can't tell" for each in compare_results(*sides).metrics)
+    assert wrong <= 4  # one is expected at most; more than 4 have a chance of 0.003
+
+
 def test_repeats_that_failed_do_not_enter() -> None:
     metric = only(result([1e9, *SLOW], failed=1), result(FAST))
     assert (metric.n_a, metric.verdict) == (7, "faster")
+    seen = only(result(SLOW, failed=7, kind="quality"), result(FAST, kind="quality"))
+    assert (seen.n_a, seen.verdict) == (7, "better")
     nothing = only(result(SLOW, failed=7), result(FAST))
     assert (nothing.n_a, nothing.median_a, nothing.verdict, nothing.more_repeats) == (0, None, "can't tell", None)
 

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from levinthal.harness.results.grid import Axis, Grid, Point, StudyPlan
+from levinthal.harness.results.grid import Axis, Drawing, Grid, Point, StudyPlan
 from levinthal.harness.study.pairs import largest_relative_difference, pairs_along
 
 VALUES = st.one_of(st.text(min_size=1, max_size=4), st.integers(-50, 50), st.floats(-9, 9).map(lambda x: round(x, 2)))
@@ -122,3 +122,11 @@ def test_words_and_mistakes() -> None:
             Grid.model_validate(wrong)
     with pytest.raises(KeyError):
         Point((("a", 1),))["b"]
+
+
+def test_a_drawing_is_over_axes_that_figures_have() -> None:
+    axes = (Axis(name="ranks", values=(1, 2)), Axis(name="seed", values=(1, 2), repeats=True))
+    assert StudyPlan(kind="any", axes=axes, drawing=Drawing(across="ranks")).drawing.across == "ranks"
+    for drawing in (Drawing(across="rank"), Drawing(along="seed"), Drawing(along="\x1b[31m")):
+        with pytest.raises(ValidationError, match="the drawing has an axis"):
+            StudyPlan(kind="any", axes=axes, drawing=drawing)

@@ -37,6 +37,7 @@ def medians(folder: Path, case: str, batch_size: int, n_ranks: int) -> dict[str,
     return {figure: summary[figure, labels].median for figure in FIGURES}
 
 
+@pytest.mark.slow
 def test_a_study_measures_what_is_known_and_survives_kills(tmp_path: Path, levinthal) -> None:
     """A rank of one point dies, then the whole study is killed and resumed: the other points are kept as they are."""
     command = [

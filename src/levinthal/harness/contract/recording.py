@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +31,7 @@ from levinthal.harness.results.result import (
     Samples,
     Terms,
 )
+from levinthal.harness.results.scenes import Scene, ScenePart, SceneStep
 
 R = TypeVar("R", bound=Labelled)
 
@@ -56,12 +59,42 @@ class Recording:
         self._gates: dict[Key, Gate] = {}
         self._comparisons: list[Comparison] = []
         self._artifacts: dict[str, Artifact] = {}
+        self._scenes: list[Scene] = []
         self._dataset: Dataset | None = None
         self._warnings: dict[str, None] = {}
         self._estimates: list[Estimate] = []
         self._findings: list[str] = []
         self._notes: list[str] = []
         self._study: StudyPlan | None = None
+        self._labels: dict[str, Label] = {}
+
+    @contextmanager
+    def labelled(self, **labels: Label) -> Iterator[None]:
+        """Give all that is recorded meanwhile some labels more; sentences and files have their values in front.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from levinthal.harness.contract.recording import Recording
+        >>> from levinthal.harness.results.events import EventLog
+        >>> recording = Recording(folder=Path("repeat"), events=EventLog(Path("events.jsonl")), index=0)
+        >>> with recording.labelled(system="landscape"):
+        ...     recording.metric("cells seen", 12, unit="1", better="higher", labels={"policy": "plain"})
+        >>> [str(key) for key in recording._metrics]
+        ['cells seen (policy plain, system landscape)']
+        """
+        before = self._labels
+        self._labels = {**before, **labels}
+        try:
+            yield
+        finally:
+            self._labels = before
+
+    def _with(self, labels: Mapping[str, Label] | None) -> dict[str, Label]:
+        return {**(labels or {}), **self._labels}
+
+    def _said(self, sentence: str) -> str:
+        return ": ".join([", ".join(map(str, self._labels.values()))] * bool(self._labels) + [sentence])
 
     def metric(
         self,
@@ -73,6 +106,7 @@ class Recording:
         kind: Kind = "speed",
         reason: str | None = None,
         labels: Mapping[str, Label] | None = None,
+        censored_at: float | None = None,
     ) -> None:
         """Record a figure.
 
@@ -93,12 +127,17 @@ class Recording:
         labels : mapping of str to str, int or float, optional
             What it is of, where there is more than one: `{"policy": "dbscan"}`. Never part of the name: by name and
             labels results are compared and tables made.
+        censored_at : float, optional
+            Of a time to something that did not happen (`value` is null): how long it was waited for.
         """
         number = None if value is None else float(value)
         if number is not None and not math.isfinite(number):
             number, reason = None, reason or f"the value was {number}"
         why = None if number is not None else reason
-        metric = Metric(name=name, labels=labels or {}, value=number, unit=unit, better=better, kind=kind, reason=why)
+        metric = Metric(
+            name=name, labels=self._with(labels), value=number, unit=unit, better=better, kind=kind, reason=why,
+            censored_at=censored_at,
+        )  # fmt: skip
         self._keep(metric, self._metrics)
         self._event("metric", **metric.model_dump(exclude={"withheld"}))
 
@@ -108,7 +147,7 @@ class Recording:
         """Keep raw numbers, in the order they were measured; labels as for `metric`, what is drawn as for `curve`."""
         if name.startswith("curve/"):
             raise UsageError(f"samples {name!r} are drawn no longer: record the line with run.curve")
-        samples = Samples(name=name, labels=labels or {}, unit=unit, values=_numbers(values))
+        samples = Samples(name=name, labels=self._with(labels), unit=unit, values=_numbers(values))
         self._keep(samples, self._samples)
         self._event("samples", name=name, labels=samples.labels, unit=unit, n=len(samples.values))
 
@@ -140,7 +179,7 @@ class Recording:
         """
         curve = Curve(
             name=name,
-            labels=labels or {},
+            labels=self._with(labels),
             x=_numbers(x),
             y=_numbers(y),
             x_name=x_name,
@@ -185,8 +224,8 @@ class Recording:
             raise ValueError(f"gate {name!r} needs exactly one of at_most and at_least")
         passed = number is not None and (number <= limit if at_most is not None else number >= limit)
         gate = Gate(
-            name=name, labels=labels or {}, value=number, at_most=at_most, at_least=at_least, passed=passed, kind=kind,
-            advice=advice,
+            name=name, labels=self._with(labels), value=number, at_most=at_most, at_least=at_least, passed=passed,
+            kind=kind, advice=advice,
         )  # fmt: skip
         self._keep(gate, self._gates)
         self._event("gate", **gate.model_dump())
@@ -215,7 +254,7 @@ class Recording:
         low, high = (None, None) if interval is None or not all(map(math.isfinite, interval)) else map(float, interval)
         comparison = Comparison(
             name=name,
-            labels=labels or {},
+            labels=self._with(labels),
             candidate=candidate,
             baseline=baseline,
             terms=Terms.parse(terms) if isinstance(terms, str) else terms,
@@ -230,23 +269,60 @@ class Recording:
         self._comparisons.append(comparison)
         self._event("comparison", **comparison.model_dump())
 
-    def artifact(self, name: str, content: str | bytes, caption: str = "") -> Path:
-        """Leave a file in the run's folder; SVG and PNG files are shown in the report under their caption."""
+    def artifact(self, name: str, content: str | bytes, caption: str = "", *, opens: bool = False) -> Path:
+        """Leave a file in the run's folder; SVG and PNG files are shown in the report under their caption.
+
+        One that `opens` is shown before anything else is told.
+        """
+        name = self._file_name(name)
         if name in self._artifacts:
             raise ValueError(f"artifact {name!r} was recorded twice in one repeat")
         if Path(name).name != name or name.startswith("."):
             raise ValueError(f"artifact {name!r} must be a plain file name")
         data = content.encode() if isinstance(content, str) else content
-        path = self.folder / name
+        path, caption = self.folder / name, self._said(caption) if caption else ""
         write_whole(path, data)
         self._artifacts[name] = Artifact(
             name=name,
             path=f"{self.folder.parent.name}/{self.folder.name}/{name}",
             caption=caption,
             sha256=hashlib.sha256(data).hexdigest(),
+            opens=opens,
         )
         self._event("artifact", name=name)
         return path
+
+    def _file_name(self, name: str) -> str:
+        return "-".join([*(re.sub(r"[^\w.+-]+", "_", str(each)) for each in self._labels.values()), name])
+
+    def scene(
+        self, name: str, caption: str, parts: Sequence[ScenePart], steps: Sequence[SceneStep], *, plays: bool = False
+    ) -> None:
+        """Say which structures, left as artifacts before, are to be looked at together: the report turns them in 3D.
+
+        Parameters
+        ----------
+        name, caption : str
+            What it is called, and a sentence or two about it.
+        parts : sequence of ScenePart
+            Files, PDB or SDF, in one frame of reference.
+        steps : sequence of SceneStep
+            What is seen at once, one after the other.
+        plays : bool
+            Whether the steps are successive, as in a trajectory.
+
+        Raises
+        ------
+        ValueError
+            A file that was not left as an artifact, or a step that does not speak of each part.
+        """
+        named = [each.model_copy(update={"artifact": self._file_name(each.artifact)}) for each in parts]
+        missing = [each.artifact for each in named if each.artifact not in self._artifacts]
+        if missing:
+            raise ValueError(f"scene {name!r} shows {missing[0]!r}, which is not an artifact of this repeat")
+        scene = Scene(name=self._said(name), caption=caption, parts=tuple(named), steps=tuple(steps), plays=plays)
+        self._scenes.append(scene)
+        self._event("scene", name=scene.name)
 
     def dataset(self, name: str, *, version: str, sha256: str | None, synthetic: bool) -> None:
         """Say which data the repeat used; `synthetic` when the project made them."""
@@ -259,6 +335,7 @@ class Recording:
 
     def warn(self, sentence: str) -> None:
         """Say what was removed, changed or is missing in what a person brought; shown before everything else."""
+        sentence = self._said(sentence)
         if sentence not in self._warnings:
             self._warnings[sentence] = None
             self._event("warning", sentence=sentence)
@@ -266,16 +343,19 @@ class Recording:
     def estimate(self, sentence: str, *, duration_s: float | None = None) -> None:
         """Say before something long what will be done, and how long that takes here, as a short timing of it tells."""
         number = None if duration_s is None or not math.isfinite(duration_s) else float(duration_s)
+        sentence = self._said(sentence)
         self._estimates.append(Estimate(sentence=sentence, duration_s=number))
         self._event("estimate", sentence=sentence, duration_s=number)
 
     def finding(self, sentence: str) -> None:
         """Say what came out, in words; shown beside the verdict, for a run may pass and have found nothing."""
+        sentence = self._said(sentence)
         self._findings.append(sentence)
         self._event("finding", sentence=sentence)
 
     def note(self, sentence: str) -> None:
         """Say something that whoever reads the figures must know; shown in the terminal and in the report."""
+        sentence = self._said(sentence)
         self._notes.append(sentence)
         self._event("note", sentence=sentence)
 

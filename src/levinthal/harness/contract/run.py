@@ -150,7 +150,7 @@ class Run(Recording):
 
     @property
     def device(self) -> str:
-        """The device to compute on, `cpu`, `cuda` or `cuda:N`; `auto` was resolved to what is there.
+        """The device to compute on, `cpu` or `cuda` with or without a number; `auto` was resolved to what is there.
 
         Raises
         ------
@@ -328,6 +328,7 @@ class Run(Recording):
             gates=tuple(self._gates.values()),
             comparisons=tuple(self._comparisons) if passed else (),
             artifacts=tuple(self._artifacts.values()),
+            scenes=tuple(self._scenes),
             dataset=self._dataset,
             warnings=tuple(self._warnings),
             estimates=tuple(self._estimates),

@@ -189,6 +189,16 @@ def make_settings(kind: type[S], size: str, overrides: Mapping[str, Any] | None 
         raise UsageError(f"setting {'.'.join(map(str, first['loc']))}: {message}{shown}") from None
 
 
+def changed_words(settings: Settings, size: str) -> list[str]:
+    """Return the words of a command line that make these settings from the preset of a size."""
+    preset = make_settings(type(settings), size).model_dump(mode="json")
+    words: list[str] = []
+    for key, value in settings.model_dump(mode="json").items():
+        if value != preset[key]:
+            words += ["--set", f"{key}={','.join(map(str, value)) if isinstance(value, list) else value}"]
+    return words
+
+
 def division_of(settings: Settings, size: str) -> str:
     """Return `closed` when the settings are the preset's but for keys that are free, else `open`."""
     preset = make_settings(type(settings), size).model_dump()

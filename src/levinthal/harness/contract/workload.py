@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from levinthal.harness.contract.run import Run
@@ -11,6 +12,34 @@ from levinthal.harness.results.labels import Label
 
 MainFigure = str | tuple[str, Mapping[str, Label]]
 """A metric's name, or its name and labels; with fewer labels than it has, all that have these."""
+
+
+@dataclass(frozen=True)
+class FigureOfMerit:
+    """A metric by which machines are compared: `levinthal fom` prints it.
+
+    Attributes
+    ----------
+    name : str
+        What is told of the workload: `training`.
+    metric : str
+        The metric's name, and
+    labels : mapping of str to value
+        its labels, all of them.
+    weight : float
+        In the suite's geometric mean.
+
+    Examples
+    --------
+    >>> from levinthal.harness import FigureOfMerit
+    >>> FigureOfMerit("inference", "inference rate", {"batch": "batched"}).metric
+    'inference rate'
+    """
+
+    name: str
+    metric: str
+    labels: Mapping[str, Label] = field(default_factory=dict)
+    weight: float = 1.0
 
 
 @runtime_checkable
@@ -22,7 +51,8 @@ class Workload(Protocol):
 
     It may have an attribute `main_figures`, a sequence of `MainFigure`: of all that it measures, what the terminal
     prints at the end of a run and the report opens with, the most telling first. Those that a run did not measure are
-    passed over, and five are shown; without it the first five.
+    passed over, and five are shown; without it the first five. An attribute `figures_of_merit`, a sequence of
+    `FigureOfMerit`, names those by which machines are compared.
 
     Attributes
     ----------

@@ -20,7 +20,8 @@ GateKind = Literal["benchmark", "sanity"]
 class Metric(Labelled):
     """One measured figure of one repeat. `kind` says whether a missed gate hides it (speed) or not (quality).
 
-    `withheld` holds the value that was hidden so: it is kept, and counts nowhere.
+    `withheld` holds the value that was hidden so: it is kept, and counts nowhere. `censored_at` says, of a time to
+    something that did not happen, how long it was waited for: the repeat counts as one that takes longer.
     """
 
     value: Finite | None
@@ -29,6 +30,7 @@ class Metric(Labelled):
     kind: Kind = "speed"
     reason: str | None = None
     withheld: Finite | None = None
+    censored_at: Finite | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Metric:
@@ -36,6 +38,8 @@ class Metric(Labelled):
             raise ValueError(f"metric {self.name!r} is null without a reason")
         if self.value is not None and self.withheld is not None:
             raise ValueError(f"metric {self.name!r} is reported and withheld at once")
+        if self.value is not None and self.censored_at is not None:
+            raise ValueError(f"metric {self.name!r} is reported and censored at once")
         return self
 
 
@@ -149,8 +153,10 @@ class Comparison(Labelled):
 
 
 class Summary(Labelled):
-    """A metric over the repeats that passed: the median, a 95 % interval and the MLPerf-style score.
+    """A metric over the repeats: the median, a 95 % interval of it and the MLPerf-style score.
 
+    Speeds are those of repeats that passed; qualities are those of all repeats that measured them, `n_failed` of which
+    missed a gate. Of a time to something, `n_censored` repeats did not get there: the median is Kaplan and Meier's.
     `ci95` is null with a `reason` where there are too few repeats, and `ci_method` says how it was made; `score` drops
     the best and the worst repeat and averages the rest (a repeat that missed its gate counts as the worst).
     """
@@ -159,6 +165,8 @@ class Summary(Labelled):
     better: Better
     kind: Kind = "speed"
     n: Annotated[int, Field(ge=0)]
+    n_failed: Annotated[int, Field(ge=0)] = 0
+    n_censored: Annotated[int, Field(ge=0)] = 0
     median: Finite | None
     ci95: tuple[Finite, Finite] | None
     ci_method: str | None = None

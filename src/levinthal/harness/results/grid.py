@@ -286,6 +286,14 @@ class StudyPlan(Grid):
     drawing: Drawing = Drawing()
     choices: tuple[Choice, ...] = ()
 
+    @model_validator(mode="after")
+    def _can_be_drawn(self) -> StudyPlan:
+        drawn = [axis.name for axis in self.axes if not axis.repeats]
+        for name in (self.drawing.across, self.drawing.along):
+            if name and name not in drawn:
+                raise ValueError(f"the drawing has an axis {name!r}, the figures are over {', '.join(drawn) or 'none'}")
+        return self
+
     def headline_points(self) -> tuple[Point, ...]:
         """Return the points that say most: for each combination of the axes of words that with the greatest numbers."""
         best: dict[Point, Point] = {}

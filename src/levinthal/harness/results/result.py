@@ -9,6 +9,10 @@ History of the file format
   `levinthal.metrics.description`, peaks stand with the repeat alone; `study` says what any study varied, in place of
   `scaling`; gates say their kind and what to change; `warnings` of a repeat say what was changed in a person's input.
   Files of version 1 are read through `schema1`.
+- 3: the summary counts the qualities of repeats that missed a gate (`n_failed`) and the times of those that waited in
+  vain (`n_censored`, from `censored_at` of a metric), and its interval is always one of the median. Files of version 2
+  are read as they are; their summary is of the repeats that passed. `scenes` of a repeat came later; files without them
+  have none.
 
 A figure that was not measured is `None` and carries a `reason`. Environment variables are never stored.
 """
@@ -37,6 +41,7 @@ from levinthal.harness.results.figures import (
 )
 from levinthal.harness.results.grid import StudyPlan
 from levinthal.harness.results.labels import Finite, Record
+from levinthal.harness.results.scenes import Scene
 from levinthal.metrics.description import Machine, Peaks, Software
 
 if TYPE_CHECKING:
@@ -67,7 +72,7 @@ __all__ = [
     "WorkloadId",
 ]
 
-SCHEMA = 2
+SCHEMA = 3
 COLUMNS = ("workload", "size", "repeat", "seed", "metric", "value", "unit", "better", "kind", "verdict", "reason")
 
 Verdict = Literal["passed", "failed"]
@@ -107,11 +112,12 @@ class Phase(Record):
 
 
 class Artifact(Record):
-    """A file the workload left in the run folder; `path` is relative to it."""
+    """A file the workload left in the run folder; `path` is relative to it, and `opens` of a picture shown first."""
 
     name: str
     path: str
     caption: str = ""
+    opens: bool = False
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
@@ -143,6 +149,7 @@ class Repeat(Record):
     gates: tuple[Gate, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
+    scenes: tuple[Scene, ...] = ()
     dataset: Dataset | None = None
     warnings: tuple[str, ...] = ()
     estimates: tuple[Estimate, ...] = ()
@@ -183,7 +190,7 @@ class Result(Record):
     ('smoke', 1, 'frame/s')
     """
 
-    schema_: Literal[2] = Field(default=2, alias="schema")
+    schema_: Literal[2, 3] = Field(default=3, alias="schema")
     workload: WorkloadId
     dataset: Dataset
     size: str

@@ -274,7 +274,7 @@ def _one_writer(_: Result, folder: Path | None) -> Iterator[str]:
 
 RULES: tuple[Rule, ...] = (
     Rule("verdict follows gates", "the file was edited: run again", _verdict),
-    Rule("summary follows repeats", "the file was edited: run again", _summary),
+    Rule("summary follows repeats", "the file was edited: run again", _summary, 3),
     Rule(
         "gate before speed",
         "give the workload a gate, or a sanity check of the answer; a failed repeat reports no speed",

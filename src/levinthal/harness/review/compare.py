@@ -5,13 +5,18 @@ of a machine drifts between two runs by more than its scatter within one. Ranks 
 Below that asv looks whether two 99 % intervals overlap; here, from 3 repeats a side on, all values must lie apart and
 Welch's t-test on logarithms reach the same p. That assumes a normal scatter, so such a verdict is labelled. With fewer
 repeats the answer is "can't tell" and how many more are needed.
+
+Two results have dozens of figures in common, and of so many some differ by chance. So a verdict also needs a p below
+0.05 after Holm's correction for the number of figures: the chance of one false verdict or more among all is then below
+0.05. The figures that the workload calls its main ones are named beforehand: they come first and are corrected for
+their own number, all others for theirs.
 """
 
 from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
@@ -19,18 +24,16 @@ from typing import Literal
 from levinthal.errors import ResultError
 from levinthal.harness.results.labels import Key, Label, in_words
 from levinthal.harness.results.result import Better, Kind, Metric, Result
-from levinthal.harness.results.summary import passed_values
+from levinthal.harness.results.summary import counted_values
 from levinthal.harness.review.differences import differences
-from levinthal.metrics.statistics import (
-    P_THRESHOLD,
-    Interval,
-    SampleComparison,
-    compare_samples,
-    more_repeats_needed,
-)
+from levinthal.metrics.statistics import Interval
+from levinthal.metrics.two_samples import P_THRESHOLD, SampleComparison, compare_samples, holm, more_repeats_needed
 
 FACTOR = 1.1
 """How much faster B must be than A; the value is asv's."""
+
+FAMILY_P = 0.05
+"""Chance of a false verdict among all figures of a family: the main ones, or the others."""
 
 FEWEST_REPEATS = 3
 """Below this number a side, no rule is offered: two values show nothing of their scatter."""
@@ -48,8 +51,10 @@ class MetricComparison:
     ----------
     name, labels, unit, better, kind
         The metric, as in the results.
+    is_main : bool
+        Whether it is a main figure of the workload.
     n_a, n_b : int
-        Values compared: of repeats that passed.
+        Values compared: speeds of repeats that passed, qualities of all.
     median_a, median_b : float or None
         Null where there is no value.
     ratio : float or None
@@ -63,6 +68,8 @@ class MetricComparison:
         Its 95 % interval.
     p_value : float or None
         Two-sided Mann-Whitney p.
+    p_holm : float or None
+        The p that the rule looks at, corrected for the number of main figures or of others; null without one.
     verdict : str
         `faster` or `slower` for speed, `better` or `worse` for quality, or `can't tell`: what B is.
     rule : str
@@ -79,6 +86,7 @@ class MetricComparison:
     unit: str
     better: Better
     kind: Kind
+    is_main: bool
     n_a: int
     n_b: int
     median_a: float | None
@@ -88,6 +96,7 @@ class MetricComparison:
     delta: float | None
     delta_interval: tuple[float, float] | None
     p_value: float | None
+    p_holm: float | None
     verdict: ComparisonVerdict
     rule: str
     reason: str
@@ -105,7 +114,7 @@ class Comparison:
     version : int
         Its version, the same on both sides.
     metrics : tuple of MetricComparison
-        Those both results have, in A's order.
+        Those both results have: the main ones, then the others, each in A's order.
     only_in_a, only_in_b : tuple of Key
         Metrics one of them lacks.
     warnings : tuple of str
@@ -120,7 +129,7 @@ class Comparison:
     warnings: tuple[str, ...]
 
 
-def compare_results(a: Result, b: Result) -> Comparison:
+def compare_results(a: Result, b: Result, main: Collection[Key] = ()) -> Comparison:
     """Compare result B with result A.
 
     Parameters
@@ -128,6 +137,8 @@ def compare_results(a: Result, b: Result) -> Comparison:
     a, b : Result
         Runs of the same workload in the same version. Other settings, sizes and machines are allowed, for they may be
         what is studied, and listed in `warnings`.
+    main : collection of Key
+        The workload's main figures; see `levinthal.harness.contract.main_figures`.
 
     Raises
     ------
@@ -140,15 +151,18 @@ def compare_results(a: Result, b: Result) -> Comparison:
             f"{b.workload.version}: compare results of one workload and version (run the older one again)"
         )
     metrics_a, metrics_b = _metrics(a), _metrics(b)
-    values_a, values_b = passed_values(a.repeats), passed_values(b.repeats)
+    values_a, values_b = counted_values(a.repeats), counted_values(b.repeats)
+    shared = [key for key in metrics_a if key in metrics_b]
+    compared: list[MetricComparison] = []
+    for family in ([key for key in shared if key in main], [key for key in shared if key not in main]):
+        pairs = [_Pair.of(metrics_a[key], metrics_b[key], values_a[key], values_b[key]) for key in family]
+        tested = [pair for pair in pairs if pair.p_value is not None]
+        corrected = dict(zip(map(id, tested), holm([pair.p_value or 0.0 for pair in tested]), strict=True))
+        compared += [_compare_metric(pair, corrected.get(id(pair)), len(tested), main) for pair in pairs]
     return Comparison(
         workload=a.workload.name,
         version=a.workload.version,
-        metrics=tuple(
-            _compare_metric(metrics_a[key], metrics_b[key], values_a[key], values_b[key])
-            for key in metrics_a
-            if key in metrics_b
-        ),
+        metrics=tuple(compared),
         only_in_a=tuple(key for key in metrics_a if key not in metrics_b),
         only_in_b=tuple(key for key in metrics_b if key not in metrics_a),
         warnings=tuple(differences(a, b)),
@@ -163,65 +177,98 @@ def _metrics(result: Result) -> dict[Key, Metric]:
     return found
 
 
-def _compare_metric(a: Metric, b: Metric, values_a: list[float], values_b: list[float]) -> MetricComparison:
-    sign = _SIGN[a.better]
-    sample: SampleComparison | None = None
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """One metric of both sides; `sample` is null, with a reason, where they cannot be compared."""
+
+    a: Metric
+    values_a: list[float]
+    values_b: list[float]
+    sample: SampleComparison | None
+    reason: str
+
+    @classmethod
+    def of(cls, a: Metric, b: Metric, values_a: list[float], values_b: list[float]) -> _Pair:
+        if (a.unit, a.better, a.kind) != (b.unit, b.better, b.kind):
+            kinds = [f"{metric.unit or 'no unit'}, {metric.better} better, {metric.kind}" for metric in (a, b)]
+            return cls(a, values_a, values_b, None, f"A and B do not mean the same: {kinds[0]} against {kinds[1]}")
+        if not values_a or not values_b:
+            sides = " and ".join(side for side, values in (("A", values_a), ("B", values_b)) if not values)
+            return cls(a, values_a, values_b, None, f"no repeat that counts has a value in {sides}")
+        return cls(a, values_a, values_b, compare_samples(values_a, values_b), "")
+
+    @property
+    def more(self) -> int:
+        """Repeats a side that the test of ranks lacks."""
+        return more_repeats_needed(len(self.values_a), len(self.values_b))
+
+    @property
+    def p_value(self) -> float | None:
+        """The p that the rule looks at; null where there are too few repeats for any."""
+        if self.sample is None:
+            return None
+        if self.more == 0:
+            return self.sample.p_value
+        return self.sample.welch_p if min(len(self.values_a), len(self.values_b)) >= FEWEST_REPEATS else None
+
+
+def _compare_metric(pair: _Pair, p_holm: float | None, n_tested: int, main: Collection[Key]) -> MetricComparison:
+    sign = _SIGN[pair.a.better]
+    sample = pair.sample
     verdict: ComparisonVerdict = "can't tell"
-    rule, more = "none", None
-    if (a.unit, a.better, a.kind) != (b.unit, b.better, b.kind):
-        kinds = [f"{metric.unit or 'no unit'}, {metric.better} better, {metric.kind}" for metric in (a, b)]
-        reason = f"A and B do not mean the same: {kinds[0]} against {kinds[1]}"
-    elif not values_a or not values_b:
-        sides = " and ".join(side for side, values in (("A", values_a), ("B", values_b)) if not values)
-        reason = f"no repeat that passed has a value in {sides}"
-    else:
-        sample = compare_samples(values_a, values_b)
-        more = more_repeats_needed(len(values_a), len(values_b))
-        verdict, rule, reason = _decide(a, sample, len(values_a), len(values_b), more)
+    rule, reason = "none", pair.reason
+    if sample is not None:
+        verdict, rule, reason = _decide(pair, sample, p_holm, n_tested)
     return MetricComparison(
-        name=a.name,
-        labels=a.labels,
-        unit=a.unit,
-        better=a.better,
-        kind=a.kind,
-        n_a=len(values_a),
-        n_b=len(values_b),
-        median_a=_median(values_a),
-        median_b=_median(values_b),
+        name=pair.a.name,
+        labels=pair.a.labels,
+        unit=pair.a.unit,
+        better=pair.a.better,
+        kind=pair.a.kind,
+        is_main=pair.a.key in main,
+        n_a=len(pair.values_a),
+        n_b=len(pair.values_b),
+        median_a=_median(pair.values_a),
+        median_b=_median(pair.values_b),
         ratio=None if sample is None or sample.ratio is None else sample.ratio**sign,
         ratio_interval=_turned_ratio(sample.ratio_interval if sample else None, sign),
         delta=None if sample is None else sample.delta * sign + 0.0,
         delta_interval=_turned_delta(sample.delta_interval if sample else None, sign),
         p_value=None if sample is None else sample.p_value,
+        p_holm=p_holm,
         verdict=verdict,
         rule=rule,
         reason=reason,
-        more_repeats=more,
+        more_repeats=None if sample is None else pair.more,
     )
 
 
 def _decide(
-    metric: Metric, sample: SampleComparison, n_a: int, n_b: int, more: int
+    pair: _Pair, sample: SampleComparison, p_holm: float | None, n_tested: int
 ) -> tuple[ComparisonVerdict, str, str]:
     """Return verdict, rule and reason."""
-    if more == 0:
-        rule = f"Mann-Whitney p < {P_THRESHOLD}"
-        shown, reason = sample.p_value < P_THRESHOLD, f"p = {sample.p_value:.2g}"
-    elif min(n_a, n_b) >= FEWEST_REPEATS and sample.welch_p is not None:
-        rule = f"few repeats: all values apart and Welch's t p < {P_THRESHOLD}"
-        shown = sample.separated and sample.welch_p < P_THRESHOLD
-        ranges = "apart" if sample.separated else "overlap"
-        reason = f"values {ranges}, t-test p = {sample.welch_p:.2g}"
-    else:
+    metric, more = pair.a, pair.more
+    if pair.p_value is None or p_holm is None:
+        n_a, n_b = len(pair.values_a), len(pair.values_b)
         return "can't tell", "none", f"{n_a} and {n_b} repeats are too few: {more} more a side needed"
+    shown = pair.p_value < P_THRESHOLD
+    if more == 0:
+        rule, reason = f"Mann-Whitney p < {P_THRESHOLD}", f"p = {pair.p_value:.2g}"
+    else:
+        rule = f"few repeats: all values apart and Welch's t p < {P_THRESHOLD}"
+        shown = shown and sample.separated
+        reason = f"values {'apart' if sample.separated else 'overlap'}, t-test p = {pair.p_value:.2g}"
+    rule += f" and, by Holm, p < {FAMILY_P}"
+    if shown and p_holm >= FAMILY_P:
+        return "can't tell", rule, f"{reason}, but {p_holm:.2g} corrected for {n_tested} figures"
     forward = sample.delta * _SIGN[metric.better] > 0.0
     if metric.kind == "speed":
         rule += f" and a factor of {FACTOR}"
         factor = None if sample.ratio is None else max(sample.ratio, 1.0 / sample.ratio)
         if factor is None:
-            return "can't tell", rule, "a value is zero or negative, so there is no factor"
-        if shown and factor < FACTOR:
-            return "can't tell", rule, f"{reason}, but the factor {factor:.3f} is below {FACTOR}"
+            shown, more, reason = False, 0, "a value is zero or negative, so there is no factor"
+        elif shown and factor < FACTOR:
+            shown, more, reason = False, 0, f"{reason}, but the factor {factor:.3f} is below {FACTOR}"
     if not shown:
         return "can't tell", rule, f"{reason}; {more} more repeats a side needed for ranks" if more else reason
     if metric.kind == "speed":
@@ -274,7 +321,9 @@ def comparison_lines(comparison: Comparison, width: int = 80) -> list[str]:
     )
     for warning in comparison.warnings:
         lines += _wrapped(f"! {warning}", width, "  ")
-    for metric in comparison.metrics:
+    for before, metric in zip((None, *comparison.metrics), comparison.metrics, strict=False):
+        if before is not None and before.is_main and not metric.is_main:
+            lines.append("other figures:")
         unit = f" {metric.unit}" if metric.unit not in {"", "1"} else ""
         ratio = "" if metric.ratio is None else f"  {metric.ratio:.3g}x{_bracket(metric.ratio_interval)}"
         lines += _wrapped(f"{metric.verdict:<11} {in_words(metric.name, metric.labels)}{ratio}", width, " " * 12)

@@ -36,9 +36,7 @@ def differences(a: Result, b: Result) -> list[str]:
         warnings.append(f"division: {a.division} against {b.division}")
     flat_a, flat_b = _flat(a.settings), _flat(b.settings)
     warnings += [
-        f"setting {key}: {_shown(flat_a, key)} against {_shown(flat_b, key)}"
-        for key in sorted({*flat_a, *flat_b})
-        if flat_a.get(key) != flat_b.get(key)
+        f"setting {key}: {_shown(flat_a, key)} against {_shown(flat_b, key)}" for key in settings_that_differ(a, b)
     ]
     for label in ("device", "precision", "implementation"):
         used_a, used_b = ({getattr(repeat, label) for repeat in result.repeats} - {None} for result in (a, b))
@@ -46,6 +44,12 @@ def differences(a: Result, b: Result) -> list[str]:
             warnings.append(f"{label}: {', '.join(sorted(used_a))} against {', '.join(sorted(used_b))}")
     warnings += _machine_warnings(a.machine, b.machine)
     return warnings + _unlike("software", _versions(a.software), _versions(b.software))
+
+
+def settings_that_differ(a: Result, b: Result) -> list[str]:
+    """Return the keys of settings, `outer.inner` where they are nested, that have other values in two results."""
+    flat_a, flat_b = _flat(a.settings), _flat(b.settings)
+    return [key for key in sorted({*flat_a, *flat_b}) if flat_a.get(key) != flat_b.get(key)]
 
 
 def _unlike(what: str, a: Mapping[str, object], b: Mapping[str, object]) -> list[str]:

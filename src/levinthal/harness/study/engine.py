@@ -54,7 +54,9 @@ def run_study(study: Study[R], bench: Bench) -> None:
         for name, (values, unit) in study.samples(record).items():
             run.samples(name, values, unit=unit, labels=point)
     for gate in study.gates(plan, measured):
-        run.gate(gate.name, gate.value, at_most=gate.at_most, at_least=gate.at_least)
+        run.gate(
+            gate.name, gate.value, at_most=gate.at_most, at_least=gate.at_least, labels=gate.labels, advice=gate.advice
+        )
     run.study(plan.model_copy(update={"choices": tuple(chooser.choices.values())}))
 
 

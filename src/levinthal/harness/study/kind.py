@@ -34,6 +34,7 @@ from levinthal.harness.contract.run import Run
 from levinthal.harness.contract.settings import Settings
 from levinthal.harness.contract.workload import Workload
 from levinthal.harness.results.grid import Choice, Point, StudyPlan
+from levinthal.harness.results.labels import Label
 from levinthal.harness.results.result import Better, Kind, Result
 from levinthal.harness.study.kept import Measured
 
@@ -106,6 +107,8 @@ class GateValue:
     value: float | None
     at_most: float | None = None
     at_least: float | None = None
+    labels: Mapping[str, Label] | None = None
+    advice: str | None = None
 
 
 @dataclass(frozen=True)

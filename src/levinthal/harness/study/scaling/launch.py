@@ -7,7 +7,7 @@ from pathlib import Path
 
 from levinthal.errors import DataError, from_line
 from levinthal.files.writing import as_write_error
-from levinthal.harness.contract.settings import Settings, make_settings
+from levinthal.harness.contract.settings import Settings, changed_words
 from levinthal.harness.engines.ranks import end_ranks, shell_line, start_ranks, torchrun_command
 
 PROGRAM = "levinthal.harness.study.scaling.rank"
@@ -53,11 +53,7 @@ class RankedTraining:
 
     def arguments(self, out: Path) -> list[str]:
         """Return the arguments of the program that each rank runs; the first of them writes `out`."""
-        preset = make_settings(type(self.settings), self.size).model_dump(mode="json")
-        words = ["--workload", self.workload, "--size", self.size]
-        for key, value in self.settings.model_dump(mode="json").items():
-            if value != preset[key]:
-                words += ["--set", f"{key}={','.join(map(str, value)) if isinstance(value, list) else value}"]
+        words = ["--workload", self.workload, "--size", self.size, *changed_words(self.settings, self.size)]
         options = {
             "case": self.case, "batch-size": self.batch_size, "seed": self.seed, "device": self.device,
             "precision": self.precision, "threads": self.threads, "seconds": self.seconds, "folder": self.folder,

@@ -67,7 +67,8 @@ def _measure(options: argparse.Namespace) -> None:
     try:
         first = distributed.get_rank() == 0
         if first:
-            _prepare(workload, settings, options)
+            how = {"seed": options.seed, "device": options.device, "precision": options.precision}
+            prepare_case(workload, settings, options.folder, **how)
         distributed.barrier()
         sharing = pin_rank() if place.type == "cpu" else 0
         threads = options.threads or threads_of_rank(place.type, int(os.environ["LOCAL_WORLD_SIZE"]))
@@ -97,14 +98,23 @@ def _measure(options: argparse.Namespace) -> None:
         distributed.destroy_process_group()
 
 
-def _prepare(workload: Trains, settings: Settings, options: argparse.Namespace) -> None:
-    if (options.folder / PREPARED).exists():
+def prepare_case(workload: Trains, settings: Settings, folder: Path, *, seed: int, device: str, precision: str) -> None:
+    """Leave in a folder what the trainings of a case need, unless it is there already.
+
+    Parameters
+    ----------
+    workload : Trains
+    settings : Settings
+        Of the case.
+    folder : Path
+    seed, device, precision
+        As for `Run`.
+    """
+    if (folder / PREPARED).exists():
         return
-    options.folder.mkdir(parents=True, exist_ok=True)
-    events = EventLog(options.folder / EVENTS_FILE)
-    run = Run(
-        folder=options.folder, events=events, seed=options.seed, device=options.device, precision=options.precision
-    )
+    folder.mkdir(parents=True, exist_ok=True)
+    events = EventLog(folder / EVENTS_FILE)
+    run = Run(folder=folder, events=events, seed=seed, device=device, precision=precision)
     try:
         workload.prepare_training(run, settings)
     finally:
@@ -112,7 +122,7 @@ def _prepare(workload: Trains, settings: Settings, options: argparse.Namespace) 
         events.close()
     told = run.record()
     prepared = Prepared(dataset=told.dataset, warnings=told.warnings, notes=told.notes)
-    write_whole(options.folder / PREPARED, prepared.model_dump_json(indent=1) + "\n")
+    write_whole(folder / PREPARED, prepared.model_dump_json(indent=1) + "\n")
 
 
 def _with_choice(workload: Chooses, rank: Rank, settings: Settings, threads: int) -> Rank:

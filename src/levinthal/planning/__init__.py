@@ -1,0 +1,1 @@
+"""Loops of simulation and learning at sizes that are not at hand: discrete events fed with measured times."""
