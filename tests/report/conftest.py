@@ -229,3 +229,26 @@ def chromium(tmp_path: Path) -> Callable[..., str]:
         return done.stdout
 
     return load
+
+
+@pytest.fixture
+def evaluated(chromium: Callable[..., str]) -> Callable[[Path, str, str, int], str]:
+    """Return a function that evaluates an expression in a copy of a page without its policy, in a window of a width."""
+
+    def evaluate(page: Path, policy: str, expression: str, width: int = 1280) -> str:
+        source = page.read_text(encoding="utf-8")
+        assert policy.replace("'", "&#39;") in source
+        script = f"<script>addEventListener('load', () => parent.postMessage(String({expression}), '*'))</script>"
+        copy = source.replace("http-equiv", "data-none", 1).replace("</body>", f"{script}</body>")
+        (page.parent / "copy.html").write_text(copy, encoding="utf-8")
+        frame = page.parent / "frame.html"
+        # A window of headless Chromium is never narrower than 500 px, a frame can be.
+        frame.write_text(
+            "<!doctype html><script>addEventListener('message', e => document.title = 'found: ' + e.data)</script>"
+            f"<iframe src='copy.html' style='width:{width}px;height:2000px;border:0'></iframe>"
+        )
+        title = chromium(frame).partition("<title>")[2].partition("</title>")[0]
+        assert title.startswith("found: ")
+        return title.removeprefix("found: ")
+
+    return evaluate

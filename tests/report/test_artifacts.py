@@ -11,7 +11,7 @@ import pytest
 
 from levinthal.harness.results.result import Artifact
 from levinthal.report import artifacts
-from levinthal.report.artifacts import embed
+from levinthal.report.artifacts import embed, link
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle cx="5" cy="5" r="4"/></svg>'
@@ -101,3 +101,21 @@ def test_other_kinds_are_named_not_shown(
     shown = embed(artifact_in(tmp_path, path, data), tmp_path)
     assert shown.address is None
     assert problem in (shown.problem or "")
+
+
+def test_a_file_is_a_link_from_wherever_the_page_lies(tmp_path: Path, artifact_in: ArtifactIn) -> None:
+    record = artifact_in(tmp_path / "run", "a b/ä#.csv", b"1")
+    (tmp_path / "pages").mkdir()
+    assert link(record, tmp_path / "run", tmp_path / "run").address == "a%20b/%C3%A4%23.csv"
+    assert link(record, tmp_path / "run", tmp_path / "pages").address == "../run/a%20b/%C3%A4%23.csv"
+
+
+@pytest.mark.parametrize("path", ["../secret.svg", "/etc/passwd", "missing.csv", "javascript:alert(1)", "\0"])
+def test_what_is_not_a_file_of_the_run_is_named_without_a_link(
+    tmp_path: Path, artifact_in: ArtifactIn, path: str
+) -> None:
+    artifact_in(tmp_path, "secret.svg")
+    record = artifact_in(tmp_path / "run").model_copy(update={"path": path})
+    shown = link(record, tmp_path / "run", tmp_path)
+    assert (shown.path, shown.address) == (path, "")
+    assert link(record, None, tmp_path).address == ""

@@ -91,13 +91,13 @@ def test_the_listener_would_have_heard(
     assert "/image" in asked
 
 
-def test_the_picture_is_drawn(page: Path, chromium: Callable[..., str]) -> None:
+def test_the_picture_is_drawn(page: Path, evaluated: Callable[..., str]) -> None:
     probe = "[...document.images].map(i => i.complete && i.naturalWidth > 0).join()"
-    assert _probe(page, chromium, probe, 1280) == "true"
+    assert evaluated(page, POLICY, probe, 1280) == "true"
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_is_wider_than_the_window(page: Path, chromium: Callable[..., str], width: int) -> None:
+def test_nothing_is_wider_than_the_window(page: Path, evaluated: Callable[..., str], width: int) -> None:
     """Only the containers of wide tables may scroll sideways; no text is smaller than 10 px."""
     measure = """(() => {
         const root = document.documentElement;
@@ -106,7 +106,7 @@ def test_nothing_is_wider_than_the_window(page: Path, chromium: Callable[..., st
         const smallest = Math.min(...texts.map(element => parseFloat(getComputedStyle(element).fontSize)));
         return [innerWidth, root.scrollWidth - root.clientWidth, smallest].join();
     })()"""
-    window, beyond, size = _probe(page, chromium, measure, width).split(",")
+    window, beyond, size = evaluated(page, POLICY, measure, width).split(",")
     assert (window, beyond) == (str(width), "0")
     assert float(size) >= 10
 
@@ -114,21 +114,3 @@ def test_nothing_is_wider_than_the_window(page: Path, chromium: Callable[..., st
 def test_it_prints(page: Path, chromium: Callable[..., str], tmp_path: Path) -> None:
     chromium(page, f"--print-to-pdf={tmp_path / 'report.pdf'}")
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-")
-
-
-def _probe(page: Path, chromium: Callable[..., str], expression: str, width: int) -> str:
-    """Evaluate an expression in a copy of the page without its policy, in a frame of the given width."""
-    source = page.read_text(encoding="utf-8")
-    assert POLICY.replace("'", "&#39;") in source
-    script = f"<script>addEventListener('load', () => parent.postMessage(String({expression}), '*'))</script>"
-    copy = source.replace("http-equiv", "data-none", 1).replace("</body>", f"{script}</body>")
-    (page.parent / "copy.html").write_text(copy, encoding="utf-8")
-    frame = page.parent / "frame.html"
-    # A window of headless Chromium is never narrower than 500 px, a frame can be.
-    frame.write_text(
-        "<!doctype html><script>addEventListener('message', e => document.title = 'found: ' + e.data)</script>"
-        f"<iframe src='copy.html' style='width:{width}px;height:2000px;border:0'></iframe>"
-    )
-    title = chromium(frame).partition("<title>")[2].partition("</title>")[0]
-    assert title.startswith("found: ")
-    return title.removeprefix("found: ")

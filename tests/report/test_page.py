@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from html.parser import HTMLParser
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from html_pages import HOSTILE, Page
 from levinthal.errors import ResultError, UsageError
 from levinthal.harness.results.result import (
     Artifact,
@@ -34,55 +34,9 @@ from levinthal.report.view import view_of
 MakeResult = Callable[..., Result]
 MakeRepeat = Callable[..., Repeat]
 
-HOSTILE = (
-    "<script>document.title='owned'</script>",
-    '"><img src=x onerror="document.title=1">',
-    "</style><script>document.title='owned'</script>",
-    "</title></textarea></svg><svg onload=document.title=1>",
-    "javascript:document.title=1",
-    "' onmouseover='document.title=1",
-    "{{ 7 * 7 }}{% raw %}",
-    "&lt;b&gt;",
-    "\u202egnp.exe\u0000\u001b[31m",
-)
 
-
-class _Page(HTMLParser):
-    """Collects elements with their attributes, and the text that is seen."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.open: list[str] = []
-        self.feed(source)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self.open:
-            while self.open.pop() != tag:
-                pass
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-    def all(self, tag: str) -> Iterator[dict[str, str | None]]:
-        return (attributes for name, attributes in self.elements if name == tag)
-
-
-def _page(*results: Result, folder: Path | None = None) -> _Page:
-    return _Page(render([(folder, result) for result in results]))
+def _page(*results: Result, folder: Path | None = None) -> Page:
+    return Page(render([(folder, result) for result in results]))
 
 
 def _hostile_result(word: str) -> Result:
@@ -131,10 +85,15 @@ def _hostile_result(word: str) -> Result:
     )
 
 
+def _beside(word: str) -> Page:
+    columns = [(Path(word.replace("/", "")), [0]), (Path("other"), [1])]
+    return Page(render([(None, _hostile_result(word))] * 2, None, columns))
+
+
 @pytest.mark.parametrize("word", HOSTILE)
-def test_hostile_text_stays_text(word: str) -> None:
-    tame = _page(_hostile_result("tame"))
-    page = _page(_hostile_result(word))
+@pytest.mark.parametrize("made", [lambda word: _page(_hostile_result(word)), _beside], ids=["one", "side by side"])
+def test_hostile_text_stays_text(word: str, made: Callable[[str], Page]) -> None:
+    tame, page = made("tame"), made(word)
     assert [(tag, sorted(attributes)) for tag, attributes in page.elements] == [
         (tag, sorted(attributes)) for tag, attributes in tame.elements
     ], "the text changed the structure of the page"
@@ -156,7 +115,7 @@ def test_hidden_characters_are_made_visible() -> None:
 
 def test_the_policy_comes_before_anything_that_could_load(make_result: MakeResult) -> None:
     source = render([(None, make_result())])
-    page = _Page(source)
+    page = Page(source)
     assert [tag for tag, _ in page.elements[:4]] == ["html", "head", "meta", "meta"]
     assert page.elements[3][1] == {"http-equiv": "Content-Security-Policy", "content": POLICY}
     assert POLICY.startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'")
@@ -309,7 +268,7 @@ def test_comparisons_are_shown_with_their_verdicts(make_result: MakeResult, make
         )
     )
     page = render([(None, make_result(repeats=(repeat,)))])
-    words = " ".join(" ".join(_Page(page).words).split())
+    words = " ".join(" ".join(Page(page).words).split())
     assert "60 core-seconds each faster mine plain 2.5 1.4 to 4.1 16 faster" in words
     assert "1.1 0.90 to 1.3 16 can't tell" in words
     assert "not measured: <no reference>" in words

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from levinthal.files.paths import path_inside
 from levinthal.harness.results.result import Artifact
@@ -41,40 +43,77 @@ def embed(artifact: Artifact, folder: Path | None) -> Picture:
         The run folder; None where only the result was given.
     """
     try:
-        data = _read(artifact, folder)
+        data = read_artifact(artifact, folder)
         kind = _kind(artifact.path, data)
-    except _RefusedError as refusal:
+    except RefusedError as refusal:
         return Picture(artifact.name, artifact.caption, artifact.path, None, 0, str(refusal))
     address = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
     return Picture(artifact.name, artifact.caption, artifact.path, address, len(data), None)
 
 
-class _RefusedError(Exception):
+@dataclass(frozen=True)
+class FileLink:
+    """A file that a workload left: `address` leads to it from the page, empty where there is no way or no such file."""
+
+    path: str
+    caption: str
+    address: str
+
+
+def link(artifact: Artifact, folder: Path | None, beside: Path | None) -> FileLink:
+    """Return the way from a page to a file of a run folder, if the file lies there.
+
+    Parameters
+    ----------
+    artifact : Artifact
+        The record in the result file, which may come from anybody: a path that leaves the folder gets no link.
+    folder, beside : Path or None
+        The run folder, and the folder of the page.
+    """
+    address = ""
+    if folder is not None and beside is not None:
+        try:
+            file = path_inside(folder, artifact.path)
+            if file is not None and file.is_file():
+                address = quote(Path(os.path.relpath(file, beside.resolve())).as_posix())
+        except (OSError, RuntimeError, ValueError):  # a loop of links, a name that no file can have, another drive
+            address = ""
+    return FileLink(artifact.path, artifact.caption, address)
+
+
+class RefusedError(Exception):
     """Why an artifact is not shown."""
 
 
-def _read(artifact: Artifact, folder: Path | None) -> bytes:
+def read_artifact(artifact: Artifact, folder: Path | None) -> bytes:
+    """Return a file that lies in the run folder, is not too large, and is what the result says it is.
+
+    Raises
+    ------
+    RefusedError
+        It is not, with the reason.
+    """
     if folder is None:
-        raise _RefusedError("not shown: the run folder was not given")
+        raise RefusedError("not shown: the run folder was not given")
     try:
         file = path_inside(folder, artifact.path)
         if file is None:
-            raise _RefusedError("refused: its path leaves the run folder")
+            raise RefusedError("refused: its path leaves the run folder")
         status = file.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise _RefusedError("refused: it is not a regular file")
+            raise RefusedError("refused: it is not a regular file")
         if status.st_size > MAX_BYTES:
-            raise _RefusedError(
+            raise RefusedError(
                 f"too large to embed: {status.st_size / 1e6:.1f} MB, the limit is {MAX_BYTES / 1e6:.0f} MB"
             )
         data = file.read_bytes()
     except FileNotFoundError:
-        raise _RefusedError("missing: there is no such file in the run folder") from None
+        raise RefusedError("missing: there is no such file in the run folder") from None
     except (OSError, RuntimeError, ValueError):
         # RuntimeError is a loop of links, ValueError a name that no file can have.
-        raise _RefusedError("unreadable: the file could not be opened") from None
+        raise RefusedError("unreadable: the file could not be opened") from None
     if hashlib.sha256(data).hexdigest() != artifact.sha256:
-        raise _RefusedError("not shown: it was changed after the run (its SHA-256 is not the recorded one)")
+        raise RefusedError("not shown: it was changed after the run (its SHA-256 is not the recorded one)")
     return data
 
 
@@ -84,8 +123,8 @@ def _kind(path: str, data: bytes) -> str:
         return "image/png"
     if suffix == ".svg" and b"<svg" in data[:4096]:
         if b"<!ENTITY" in data:
-            raise _RefusedError("refused: an SVG that defines entities")
+            raise RefusedError("refused: an SVG that defines entities")
         return "image/svg+xml"
     if suffix in {".png", ".svg"}:
-        raise _RefusedError(f"not shown: the file is not {suffix[1:].upper()}")
-    raise _RefusedError("kept in the run folder: only SVG and PNG are shown")
+        raise RefusedError(f"not shown: the file is not {suffix[1:].upper()}")
+    raise RefusedError("kept in the run folder: only SVG and PNG are shown")

@@ -126,7 +126,7 @@ def _figure_row(source: Metric | Summary, summary: Summary | None, result: Resul
     values = [
         metric.value
         for metric, ok in zip(recorded, passed, strict=True)
-        if metric is not None and metric.value is not None and ok
+        if metric is not None and metric.value is not None and (ok or source.kind == "quality")
     ]
     support = _support(summary, values)
     shown = rounded(median, support) if median is not None else None
@@ -153,7 +153,7 @@ def _figure_row(source: Metric | Summary, summary: Summary | None, result: Resul
         method=_reason(summary) if interval else "",
         no_interval="" if interval or median is None else _reason(summary) or "no interval was recorded",
         problem="" if median is not None else _why_missing(summary, recorded, hidden),
-        note=_unsteady(values) if source.kind == "speed" else "",
+        note=_note(source, summary, values),
         dots=dots,
         strip=strip,
         repeats=cells,
@@ -218,6 +218,14 @@ def _why_missing(summary: Summary | None, recorded: Sequence[Metric | None], hid
 
 def _reason(summary: Summary | None) -> str:
     return (summary.reason or "") if summary is not None else ""
+
+
+def _note(source: Metric | Summary, summary: Summary | None, values: Sequence[float]) -> str:
+    if summary is not None and summary.n_censored:
+        return f"not reached in {summary.n_censored} of {summary.n + summary.n_censored} repeats"
+    if summary is not None and summary.n_failed:
+        return f"{summary.n_failed} of {summary.n} repeats missed a gate"
+    return _unsteady(values) if source.kind == "speed" else ""
 
 
 def _unsteady(values: Sequence[float]) -> str:

@@ -21,6 +21,7 @@ class GateRow:
     `advice` says what to change, where one missed it.
     """
 
+    measure: str
     name: str
     kind: GateKind
     advice: str
@@ -66,6 +67,7 @@ def gate_rows(result: Result) -> tuple[GateRow, ...]:
         worst = max(reached, key=_distance_beyond)
         rows.append(
             GateRow(
+                measure=named.name,
                 name=str(named),
                 kind=named.kind,
                 advice="; ".join(dict.fromkeys(gate.advice for gate in reached if gate.advice and not gate.passed)),

@@ -1,8 +1,9 @@
-"""Find the results a user means by a path, and lay them out as one HTML file that needs nothing but itself."""
+"""Lay results out as one HTML file that needs nothing but itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,54 +12,13 @@ from markupsafe import Markup
 from levinthal.errors import ResultError, UsageError
 from levinthal.files.writing import as_write_error, write_whole
 from levinthal.harness.results.result import Result
-from levinthal.harness.results.store import RESULT_FILE
+from levinthal.report.side_by_side import Group, side_by_side
 from levinthal.report.view import ResultView, view_of
-
-
-def find_results(paths: Iterable[Path]) -> list[Path]:
-    """Return the `result.json` files that the paths stand for, each once, in the order given.
-
-    Parameters
-    ----------
-    paths : iterable of Path
-        Each a result file, a run folder, or a folder of run folders (`run all` leaves `OUT/WORKLOAD/result.json`),
-        which are taken in order of their names.
-
-    Raises
-    ------
-    UsageError
-        A path that does not exist or holds no result, or no path at all.
-    """
-    found: dict[Path, Path] = {}
-    given = list(paths)
-    if not given:
-        raise UsageError("no result was named: give a result.json, a run folder or a folder of run folders")
-    for path in given:
-        for file in _results_at(path):
-            found.setdefault(file.resolve(), file)
-    return list(found.values())
-
-
-def _results_at(path: Path) -> list[Path]:
-    try:
-        if path.is_file():
-            return [path]
-        if not path.is_dir():
-            raise UsageError(f"{path} does not exist: give a result.json, a run folder or a folder of run folders")
-        if (path / RESULT_FILE).is_file():
-            return [path / RESULT_FILE]
-        files = sorted(folder / RESULT_FILE for folder in path.iterdir() if (folder / RESULT_FILE).is_file())
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}: check its permissions") from None
-    if not files and (path / "plan.json").is_file():
-        raise UsageError(f"{path} holds an unfinished run: complete it with: levinthal resume {path}")
-    if not files:
-        raise UsageError(f"{path} holds no {RESULT_FILE}, nor does a folder in it: give the folder of a finished run")
-    return files
-
+from levinthal.report.viewing import read_viewer
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""What the page may load: pictures it carries itself and its own style. No script, no network."""
+"""What a page without structures may load: pictures it carries itself and its own style. No script, no network."""
+
 
 # C0 and C1 controls, lone surrogates, and the characters that reorder or hide text, all but tab and line feed.
 _UNSEEN = dict.fromkeys(
@@ -75,7 +35,7 @@ _UNSEEN = dict.fromkeys(
 )
 
 
-def write_report(results: Sequence[tuple[Path | None, Result]], output: Path) -> None:
+def write_report(results: Sequence[tuple[Path | None, Result]], output: Path, groups: Sequence[Group] = ()) -> None:
     """Write one self-contained HTML file about one or more results.
 
     Parameters
@@ -84,6 +44,8 @@ def write_report(results: Sequence[tuple[Path | None, Result]], output: Path) ->
         Each with its run folder, from which pictures are taken; None where there is none.
     output : Path
         The file; an older report of that name is replaced, any other file is left alone.
+    groups : sequence of Group
+        Which of the results stand in one column where runs are shown side by side.
 
     Raises
     ------
@@ -94,16 +56,33 @@ def write_report(results: Sequence[tuple[Path | None, Result]], output: Path) ->
     """
     if not results:
         raise UsageError("a report needs at least one result: name a result.json or a run folder")
-    _guard(output)
-    write_whole(output, render(results))
+    refuse_other_files(output)
+    write_whole(output, render(results, output.parent, groups))
 
 
-def render(results: Sequence[tuple[Path | None, Result]]) -> str:
-    """Return the page as text; everything that comes from a result is escaped."""
+def render(
+    results: Sequence[tuple[Path | None, Result]], beside: Path | None = None, groups: Sequence[Group] = ()
+) -> str:
+    """Return the page as text; everything that comes from a result is escaped.
+
+    With the folder that it will lie in, it links to the files that the runs left.
+    """
     views: list[ResultView] = []
     for number, (folder, result) in enumerate(results, 1):
-        views.append(view_of(number, folder, result, views))
-    environment = Environment(
+        views.append(view_of(number, folder, result, views, beside))
+    environment = page_environment()
+    style = Markup(source_of(environment, "page.css"))  # noqa: S704 -- our own file, no value of a result is in it
+    beside_each_other = side_by_side(groups, views)
+    page = environment.get_template("page.html")
+    viewer = read_viewer() if any(scene.data for view in views for scene in view.scenes) else None
+    policy = POLICY if viewer is None else f"{POLICY}; {viewer.policy}"
+    return page.render(views=views, policy=policy, style=style, beside=beside_each_other, viewer=viewer)
+
+
+@cache
+def page_environment() -> Environment:
+    """Return where templates are rendered: everything is escaped, what cannot be seen is marked."""
+    return Environment(
         loader=PackageLoader("levinthal.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -111,11 +90,10 @@ def render(results: Sequence[tuple[Path | None, Result]]) -> str:
         lstrip_blocks=True,
         finalize=_visible,
     )
-    style = Markup(_source(environment, "page.css"))  # noqa: S704 -- our own file, no value of a result is in it
-    return environment.get_template("page.html").render(views=views, policy=POLICY, style=style)
 
 
-def _source(environment: Environment, name: str) -> str:
+def source_of(environment: Environment, name: str) -> str:
+    """Return the text of a file among the templates."""
     assert environment.loader is not None
     return environment.loader.get_source(environment, name)[0]
 
@@ -125,7 +103,7 @@ def _visible(value: object) -> object:
     return value.translate(_UNSEEN) if type(value) is str else value
 
 
-def _guard(output: Path) -> None:
+def refuse_other_files(output: Path) -> None:
     """Refuse to write over a file that is not HTML: a result, most likely."""
     with as_write_error(output, fix="choose a file in a folder that is yours"):
         if output.is_dir():

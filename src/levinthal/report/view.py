@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from levinthal.harness.contract.main_figures import main_figures
+from levinthal.harness.contract.meanings import meanings_of
 from levinthal.harness.results.result import Artifact, Estimate, Repeat, Result
 from levinthal.report.account import Account, StateBar, account_of, state_bars
-from levinthal.report.artifacts import Picture, embed
+from levinthal.report.artifacts import FileLink, Picture, embed, link
 from levinthal.report.axis import Tick, linear_axis
 from levinthal.report.comparisons import ComparisonGroup, Matrix, comparison_groups, matrices_of
 from levinthal.report.curves import Plot, plots_of
@@ -26,6 +27,7 @@ from levinthal.report.gates import GateRow, gate_rows, met_words, missed_gates
 from levinthal.report.machine import Group, machine_groups, machine_words, settings_groups, software_groups
 from levinthal.report.reproduce import command, settings_toml
 from levinthal.report.rounding import duration, moment
+from levinthal.report.scenes import MAX_PAGE_BYTES, SceneView, scenes_of
 from levinthal.report.shares import WallTime, wall_time
 from levinthal.report.study.view import StudyView, headline_keys, study_view
 from levinthal.report.timeline import Key, Lane, lanes_of, phase_keys
@@ -69,6 +71,7 @@ class ResultView:
 
     anchor: str
     title: str
+    folder: Path | None
     result: Result
     machine: str
     where: str
@@ -94,8 +97,11 @@ class ResultView:
     study: StudyView | None
     plots: tuple[Plot, ...]
     samples: tuple[SampleRow, ...]
+    opening: tuple[PictureSet, ...]
     pictures: tuple[PictureSet, ...]
-    files: tuple[Artifact, ...]
+    scenes: tuple[SceneView, ...]
+    files: tuple[FileLink, ...]
+    meanings: Mapping[str, str]
     machine_groups: tuple[Group, ...]
     software_groups: tuple[Group, ...]
     settings_groups: tuple[Group, ...]
@@ -105,7 +111,9 @@ class ResultView:
     settings_toml: str
 
 
-def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[ResultView]) -> ResultView:
+def view_of(
+    number: int, folder: Path | None, result: Result, earlier: Sequence[ResultView], beside: Path | None = None
+) -> ResultView:
     """Prepare one result.
 
     Parameters
@@ -118,6 +126,8 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
         The result.
     earlier : sequence of ResultView
         Those above it: a machine that was described once is referred to.
+    beside : Path, optional
+        The folder that the page will lie in, from which its links lead to files of the run.
     """
     every_row = figure_rows(result)
     study = study_view(result, every_row)
@@ -127,15 +137,12 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
     times = [wall_time(repeat) for repeat in result.repeats]
     keys = phase_keys(share.name for time in times for share in time.phases)
     axis_s = max((time.total_s for time in times), default=0.0)
-    same = next(
-        (view for view in earlier if view.result.machine == result.machine and view.result.software == result.software),
-        None,
-    )
     machine = machine_words(result.machine)
     passed = [time.total_s for time, repeat in zip(times, result.repeats, strict=True) if repeat.verdict == "passed"]
     return ResultView(
         anchor=f"result-{number}",
-        title=f"{result.workload.name}, {_what(result)}",
+        title=_title(result, earlier),
+        folder=folder,
         result=result,
         machine=machine,
         where=_where(result),
@@ -165,18 +172,46 @@ def view_of(number: int, folder: Path | None, result: Result, earlier: Sequence[
         account=account_of(result, times, keys),
         plots=plots_of(result.repeats),
         samples=sample_rows(result),
-        pictures=_pictures(result, folder),
-        files=tuple(
-            artifact for repeat in result.repeats for artifact in repeat.artifacts if not _is_picture(artifact)
+        opening=_pictures(result, folder, opens=True),
+        pictures=_pictures(result, folder, opens=False),
+        scenes=scenes_of(
+            f"result-{number}",
+            result,
+            folder,
+            beside,
+            room_bytes=MAX_PAGE_BYTES - sum(len(scene.data) for view in earlier for scene in view.scenes),
         ),
+        files=_files(result, folder, beside),
+        meanings=_meanings(result),
         machine_groups=machine_groups(result.machine, result.peaks),
         software_groups=software_groups(result.software),
         settings_groups=settings_groups(result.settings),
-        same_machine_as=same.anchor if same else "",
+        same_machine_as=_same_machine(result, earlier),
         command=command(result, config=False),
         command_with_config=command(result, config=True),
         settings_toml=settings_toml(result.settings),
     )
+
+
+def _same_machine(result: Result, earlier: Sequence[ResultView]) -> str:
+    """Return the anchor of the result above that was made on the same machine with the same software, or nothing."""
+    same = (view for view in earlier if view.result.machine == result.machine)
+    return next((view.anchor for view in same if view.result.software == result.software), "")
+
+
+def _files(result: Result, folder: Path | None, beside: Path | None) -> tuple[FileLink, ...]:
+    """Return the artifacts that the page does not show as pictures, each with the way to it."""
+    artifacts = [artifact for repeat in result.repeats for artifact in repeat.artifacts]
+    return tuple(link(artifact, folder, beside) for artifact in artifacts if not _is_picture(artifact))
+
+
+def _meanings(result: Result) -> dict[str, str]:
+    """Return what the names in a result mean, as far as its workload says so: the page's glossary."""
+    known = meanings_of(result.workload.name)
+    repeats = result.repeats
+    recorded = [[*each.metrics, *each.gates, *each.comparisons, *each.samples] for each in repeats]
+    used = {each.name for each in result.summary} | {each.name for group in recorded for each in group}
+    return {name: known[name] for name in known if name in used}
 
 
 def _expected(estimate: Estimate) -> str:
@@ -192,6 +227,13 @@ def _headline(result: Result, rows: Sequence[FigureRow]) -> tuple[FigureRow, ...
     measured = {row.key: row for row in rows if row.median is not None}
     declared = tuple(measured[each.key] for each in main_figures(result) if each.key in measured)
     return declared or headline(rows, result.verdict)
+
+
+def _title(result: Result, earlier: Sequence[ResultView]) -> str:
+    """Return what no other result on the page is called: headings and tables are found by it."""
+    title = f"{result.workload.name}, {_what(result)}"
+    same = sum(each.title == title or each.title.startswith(f"{title} (") for each in earlier)
+    return f"{title} ({same + 1})" if same else title
 
 
 def _what(result: Result) -> str:
@@ -259,12 +301,12 @@ def _is_picture(artifact: Artifact) -> bool:
     return any(Path(each).suffix.lower() in (".svg", ".png") for each in (artifact.name, artifact.path))
 
 
-def _pictures(result: Result, folder: Path | None) -> tuple[PictureSet, ...]:
-    """Group the pictures by name; those of the first repeat that passed come first."""
+def _pictures(result: Result, folder: Path | None, *, opens: bool) -> tuple[PictureSet, ...]:
+    """Group the pictures that open the report, or those that do not, by name; of the first repeat that passed first."""
     order = sorted(result.repeats, key=lambda repeat: (repeat.verdict == "failed", repeat.index))
     by_name: dict[str, list[tuple[int, Artifact]]] = {}
     for repeat in order:
-        for artifact in filter(_is_picture, repeat.artifacts):
+        for artifact in (each for each in repeat.artifacts if _is_picture(each) and each.opens == opens):
             by_name.setdefault(artifact.name, []).append((repeat.index + 1, artifact))
     sets = []
     for name, entries in by_name.items():
