@@ -105,6 +105,7 @@ def test_two_ranks_have_the_loss_curve_of_one_process(tmp_path: Path, batch_size
         torch.testing.assert_close(theirs[name], gradient, rtol=1e-4, atol=1e-5 * largest, msg=name)
 
 
+@pytest.mark.slow
 def test_two_ranks_resume_what_two_ranks_began(tmp_path: Path) -> None:
     alone = losses(fit())
     fit_on_ranks(2, tmp_path, steps=9)

@@ -35,7 +35,7 @@ def values(folder) -> dict[str, float | None]:
 
 
 def run(levinthal, out, *assignments):
-    common = ("filters=4", "epochs=30", "batch_size=16", "deterministic=true", "lag=5")
+    common = ("filters=4", "epochs=80", "batch_size=16", "deterministic=true", "lag=5")
     settings = [part for each in (*common, *assignments) for part in ("--set", each)]
     return levinthal("run", "cvae", "--out", out, "--seed", "3", *settings)
 
@@ -55,18 +55,19 @@ def test_maps_from_either_format_are_the_same_data_and_give_the_same_result(levi
     assert (h5.dataset.name, h5.dataset.synthetic) == ("a.h5", False)
     found, again = values(tmp_path / "h5"), values(tmp_path / "tfrecord")
     assert found["held-out loss"] == again["held-out loss"]
-    assert found["correlation with a property (space CVAE, property rmsd)"] == pytest.approx(
-        found["correlation with a property (space CVAE, property number of contacts)"]
+    assert found["correlation with a property (method CVAE, property rmsd)"] == pytest.approx(
+        found["correlation with a property (method CVAE, property number of contacts)"]
     )
     assert (
-        found["correlation with a property (space CVAE, property number of contacts)"]
-        == again["correlation with a property (space CVAE, property number of contacts)"]
+        found["correlation with a property (method CVAE, property number of contacts)"]
+        == again["correlation with a property (method CVAE, property number of contacts)"]
     )
-    assert found["state agreement (space CVAE)"] is None
-    assert found["VAMP-2 (space CVAE)"] > 1
+    assert found["macrostate agreement (method CVAE)"] is None  # there are no coordinates
+    assert found["VAMP-2 (method CVAE)"] > 1
     assert 0 <= found["data loading"] < 1
 
 
+@pytest.mark.slow
 def test_maps_of_ones_own_are_trained_on_until_the_held_out_loss_falls_no_further(levinthal, tmp_path, packed):
     write_contact_maps_tfrecord(tmp_path / "a.tfrecord", packed, N)
     settings = ("maps=a.tfrecord", "filters=4", "batch_size=32", "lag=5", "deterministic=true")
@@ -77,22 +78,24 @@ def test_maps_of_ones_own_are_trained_on_until_the_held_out_loss_falls_no_furthe
     assert "at the latest after" in repeat.estimates[0].sentence
     assert any(note.startswith("Training ended after") for note in repeat.notes)
     assert {(gate.kind, gate.passed) for gate in repeat.gates} == {("benchmark", True), ("sanity", True)}
+    assert sum(gate.kind == "sanity" for gate in repeat.gates) == 2  # against the mean map, and halves that are apart
     (trained,) = (len(curve.y) for curve in repeat.curves if curve.labels == {"split": "validation"})
     assert 20 < trained < 1_000
     assert "no rule is broken" in levinthal("check", "r").stdout
 
 
+@pytest.mark.slow
 def test_the_time_lagged_model_predicts_frames_to_come(levinthal, tmp_path, packed):
     write_contact_maps_tfrecord(tmp_path / "a.tfrecord", packed, N)
     done = run(levinthal, "r", f"maps={tmp_path / 'a.tfrecord'}", "encoder=time-lagged", "margin=0")
     assert done.returncode in (0, 1), done.stderr
     found = values(tmp_path / "r")
-    assert found["VAMP-2 (space time-lagged VAE)"] > 1.2
-    assert "VAMP-2 (space CVAE)" not in found
+    assert found["VAMP-2 (method time-lagged VAE)"] > 1.2
+    assert "VAMP-2 (method CVAE)" not in found
     # the state is kept over the lag more often than not, the noise is not
     assert (
-        found["held-out bits per contact (predictor time-lagged VAE)"]
-        < found["held-out bits per contact (predictor mean map)"]
+        found["held-out bits per contact (method time-lagged VAE)"]
+        < found["held-out bits per contact (method mean map)"]
     )
 
 
@@ -141,7 +144,7 @@ def test_mistakes_are_one_line(levinthal, tmp_path, assignment, says):
         ({"residues": "30", "maps": "x.h5"}, "two sources of frames"),
         ({"batch_size": "most"}, "batch_size"),
         ({"batch_size": "0"}, "batch_size"),
-        ({"encoder": "lstm"}, "encoder"),
+        ({"encoder": "transformer"}, "encoder"),
         ({"memory": "all"}, "memory"),
     ],
 )
@@ -149,4 +152,28 @@ def test_settings_that_make_no_sense(values, says):
     with pytest.raises(UsageError, match=says):
         make_settings(CVAESettings, "tiny", values)
     assert make_settings(CVAESettings, "tiny", {"batch_size": "auto"}).batch_size == "auto"
+
+
+def test_what_is_simulated_decides_how_long_and_what_it_is_held_against():
+    def made(size="tiny", **values):
+        return make_settings(CVAESettings, size, values)
+
+    hairpin, peptide, own = made(), made(system="fs-peptide"), made(system="mine.pdb")
+    assert hairpin.is_go_model
+    assert hairpin.is_two_state
+    assert peptide.steps < 0.05 * hairpin.steps  # of an all-atom step, which costs so much more
+    assert (peptide.is_own, peptide.is_go_model, peptide.margin) == (False, False, 0.05)
+    assert (own.is_own, own.simulates_own, own.margin) == (True, True, 0.02)
+    assert made(maps="x.h5").margin == 0.02
+    assert not made(maps="x.h5").decays  # nobody knows how long it will be trained
+    assert made(residues="106").is_go_model
+    assert (made(size="paper").system, made(size="paper").latent) == ("fs-peptide", 3)
+    assert (made(maps="x.h5").latent, made(maps="x.h5", latent="5").latent, made(maps="x.h5").beta) == (3, 5, 1.0)
+    assert made(system="three-helix-bundle").is_two_state
+    assert made(steps="177", system="fs-peptide").steps == 177
+    with pytest.raises(UsageError, match="residues"):
+        made(residues="many")
+
+
+def test_batch_sizes_are_numbers_or_auto():
     assert make_settings(CVAESettings, "tiny", {"batch_size": "32"}).batch_size == 32

@@ -17,7 +17,10 @@ from levinthal.proteins import pack_contacts
 from levinthal.sampling import CVAE
 from levinthal.simulation.dynamics.frame_store import FrameStore
 
-SMALL = ("--set", "steps=300", "--set", "frame_interval=3", "--set", "filters=4", "--set", "equilibration_steps=0")
+SMALL = (
+    "steps=20000", "frame_interval=100", "equilibration_steps=0", "filters=4", "replicas=4", "epochs=3",
+    "batch_size=16", "least_crossings=0", "deterministic=true",
+)  # fmt: skip
 
 
 def values(folder) -> dict[str, float | None]:
@@ -47,12 +50,12 @@ def trajectory(tmp_path_factory):
     return folder, frames, coil
 
 
+@pytest.mark.slow
 def test_simulated_frames_end_to_end_and_the_same_seed_gives_the_same_last_digit(levinthal, tmp_path):
     losses = []
     for out in ("a", "b"):
         done = levinthal(
-            "run", "cvae", "--seed", "1", "--out", out, *SMALL,
-            "--set", "replicas=2", "--set", "epochs=3", "--set", "batch_size=16", "--set", "deterministic=true",
+            "run", "cvae", "--seed", "1", "--out", out, *(part for each in SMALL for part in ("--set", each))
         )  # fmt: skip
         assert done.returncode in (0, 1), done.stderr  # so short a training may well miss its gate
         losses.append(values(tmp_path / out)["held-out loss"])
@@ -62,12 +65,26 @@ def test_simulated_frames_end_to_end_and_the_same_seed_gives_the_same_last_digit
     assert first.dataset.synthetic
     (repeat,) = first.repeats
     assert {phase.name for phase in repeat.phases if phase.lane == "main"} >= {
-        "load", "prepare", "simulate", "featurise", "calibrate", "train", "infer", "evaluate", "cluster",
+        "load", "prepare", "simulate", "featurise", "calibrate", "baselines", "train", "infer", "evaluate", "cluster",
+        "interpret",
     }  # fmt: skip
     assert {phase.lane for phase in repeat.phases if phase.name == "advance"} <= {"worker 1", "worker 2"}
     store = FrameStore(tmp_path / "a/repeats/000/frames")
-    assert len(store) == 2 * 100
+    assert len(store) == 4 * 200
     assert store.header.n_residues == 21
+    rows = list(csv.DictReader((tmp_path / "a/repeats/000/latent.csv").open()))
+    parts = {part: {row["file"] for row in rows if row["part"] == part} for part in ("train", "validation", "test")}
+    assert [len(files) for files in parts.values()] == [2, 1, 1]  # whole trajectories, each in one part
+    assert len(set.union(*parts.values())) == 4
+    gates = {str(gate): gate for gate in repeat.gates}
+    assert gates["held-out frames within a correlation time of a training frame"].passed
+    assert gates["held-out bits per contact over those of PCA with a logistic decoder"].kind == "benchmark"
+    assert {"folding and unfolding (part train)", "folding and unfolding (part test)"} < set(gates)
+    found = values(tmp_path / "a")
+    for method in ("CVAE", "PCA", "tICA", "mean map"):
+        assert 0 < found[f"held-out bits per contact (method {method})"] < 1
+    told = {metric.labels["method"] for metric in repeat.metrics if metric.name == "macrostate agreement"}
+    assert told == {"CVAE", "PCA", "tICA"}
     store.verify()
     assert {artifact.name for artifact in repeat.artifacts} == {
         "contact_map.svg", "latent.svg", "latent.csv", "clusters.csv", "cluster_1.pdb", "cluster_2.pdb",
@@ -83,7 +100,7 @@ def test_a_users_trajectory_is_learned_and_its_states_are_found(levinthal, tmp_p
     folder, frames, coil = trajectory
     done = levinthal(
         "run", "cvae", "--out", "r", "--set", f"trajectory={folder / 'chain.dcd'}",
-        "--set", f"topology={folder / 'chain.pdb'}", "--set", "filters=4", "--set", "epochs=40",
+        "--set", f"topology={folder / 'chain.pdb'}", "--set", "filters=4", "--set", "epochs=80",
         "--set", "batch_size=16", "--precision", "fp32",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
@@ -97,12 +114,11 @@ def test_a_users_trajectory_is_learned_and_its_states_are_found(levinthal, tmp_p
     assert result.division == "open"
     found = values(tmp_path / "r")
     assert "simulation rate" not in found
-    assert found["state agreement (space CVAE)"] is None
-    assert found["correlation with a property (space CVAE, property RMSD to chain)"] > 0.95
-    assert (
-        found["held-out bits per contact (predictor CVAE)"]
-        < 0.5 * found["held-out bits per contact (predictor mean map)"]
-    )
+    assert found["correlation with a property (method CVAE, property RMSD to chain)"] > 0.95
+    bits = {method: found[f"held-out bits per contact (method {method})"] for method in ("CVAE", "PCA", "mean map")}
+    assert bits["CVAE"] < 0.5 * bits["mean map"]
+    assert bits["PCA"] < bits["mean map"]
+    assert any("one trajectory" in note for note in repeat.notes)
     assert found["time to target"] > 0
     left = tmp_path / "r/repeats/000"
     rows = list(csv.DictReader((left / "latent.csv").open()))
@@ -131,11 +147,11 @@ def test_real_trajectory_of_fs_peptide(levinthal, tmp_path, shared_data):
         "run", "cvae", "--out", "r", "--set", f"trajectory={shared_data / 'md/fs-peptide_output.dcd'}",
         "--set", f"topology={shared_data / 'md/fs-peptide.pdb'}", "--precision", "fp32",
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode in (0, 1), done.stdout + done.stderr  # it may be too short for halves that are apart
     assert "no rule is broken" in levinthal("check", "r").stdout
     found = values(tmp_path / "r")
-    assert 0 < found["held-out bits per contact (predictor CVAE)"] < 1
-    assert found["held-out AUC (predictor CVAE)"] > 0.5
+    assert 0 < found["held-out bits per contact (method CVAE)"] < 1
+    assert found["held-out AUC (method CVAE)"] > 0.5
 
 
 @pytest.mark.parametrize(
@@ -147,6 +163,7 @@ def test_real_trajectory_of_fs_peptide(levinthal, tmp_path, shared_data):
         (["strides=3,1"], "strides are 1 or 2"),
         (["kernel=4"], "setting kernel"),
         (["map_size=10", "steps=100", "replicas=2", "equilibration_steps=0"], "map_size=10 is smaller"),
+        (["objective=keras"], "setting objective"),
         (["system=none.pdb"], "none.pdb"),
     ],
 )

@@ -58,9 +58,14 @@ def test_synthetic_families_end_to_end_then_the_weights_predict_a_persons_sequen
     assert [phase.name for phase in repeat.phases if phase.lane == "main"][:1] == ["load"]
     assert {phase.name for phase in repeat.phases} >= {"generate", "profile", "load", "train", "predict", "time"}
     missed = {gate.name for gate in repeat.gates if not gate.passed}
-    assert "mean dRMSD in A" in missed
+    assert "dRMSD in A, weighted by resolved residues" in missed
     assert len(find_figure(repeat.curves, "dRMSD", {"split": "held out"}).y) == 2
     assert find_figure(repeat.samples, "length of a target").values == (30.0, 60.0, 120.0)
+    stages = {each.labels["stage"] for each in repeat.samples if each.name == "prediction time"}
+    assert stages == {"total", "profile", "record", "LSTM", "angles", "geometry", "write"}
+    assert find_figure(repeat.metrics, "mean long-range dRMSD", {"predictor": "window"}).value > 0
+    assert len(find_figure(repeat.curves, "time of a training step").y) == 3
+    assert find_figure(repeat.metrics, "mean dRMSD of variants", {"change": "insertion", "predictor": "network"})
     assert (tmp_path / "a/repeats/000/prediction_time.svg").read_text().startswith("<?xml")
     weights = tmp_path / "a/repeats/000/weights.safetensors"
     model, provenance = load_weights(weights)
@@ -138,12 +143,12 @@ def test_a_mistake_is_one_line(levinthal, tmp_path, setting, message, monkeypatc
 
 def test_growth_is_fitted_and_lengths_are_binned():
     lengths = (50, 100, 101, 300, 600)
-    timings = [Timing(n, np.full((3, 4), (1e-3 + 1e-5 * n) / 4)) for n in lengths]
-    growth = fit_growth(timings)
+    timings = [Timing(n, np.full((3, 5), (1e-3 + 1e-5 * n) / 5)) for n in lengths]
+    growth = fit_growth(lengths, [1e-3 + 1e-5 * n for n in lengths])
     assert growth.fixed_s == pytest.approx(1e-3)
     assert growth.per_residue_s == pytest.approx(1e-5)
     assert 0 < growth.exponent < 1
-    assert fit_growth(timings[:2]) is None
+    assert fit_growth(lengths[:2], [1.0, 2.0]) is None
     assert {name: [t.n_residues for t in each] for name, each in length_bins(timings).items()} == {
         "1-100": [50, 100], "101-200": [101], "201-300": [300], "501-600": [600],
     }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from levinthal.harness import Run
+from levinthal.metrics.steadiness import measured_steadily
 from levinthal.workloads.cvae.model.config import CVAEConfig
 from levinthal.workloads.cvae.model.memory import MemoryPlan, plan_memory
 from levinthal.workloads.cvae.model.network import CVAEModel
@@ -47,7 +48,8 @@ def calibrate(run: Run, settings: CVAESettings, model: CVAEModel, n_frames: int)
             bf16 = run.precision == "bf16"
             execution = Execution("bf16" if bf16 else "fp32", compiled=model.can_compile and not bf16)
         else:
-            execution = choose_execution(model, run.precision, batch_size)
+            execution, why = measured_steadily(lambda: choose_execution(model, run.precision, batch_size))
+            _say_disturbed(run, "the fastest way to compute", why)
     run.use_precision(execution.precision)
     run.use_implementation("kernels" if execution.compiled else "torch")
     for name, rate in execution.measured_frames_per_s:
@@ -60,6 +62,11 @@ def calibrate(run: Run, settings: CVAESettings, model: CVAEModel, n_frames: int)
     return Calibration(execution, batch_size)
 
 
+def _say_disturbed(run: Run, what: str, why: str | None) -> None:
+    if why is not None:
+        run.note(f"The machine was disturbed while {what} was chosen, twice ({why}): another may be better.")
+
+
 def _memory_plan(settings: CVAESettings, config: CVAEConfig, batch_size: int, device: str) -> MemoryPlan:
     if settings.memory == "auto":
         return plan_memory(config, batch_size, available_bytes(device))
@@ -68,7 +75,8 @@ def _memory_plan(settings: CVAESettings, config: CVAEConfig, batch_size: int, de
 
 def _search(run: Run, model: CVAEModel, execution: Execution, n_frames: int) -> int:
     with run.phase("search batch size", doing="training steps of growing batches"):
-        found = search_batch_size(model, execution, most_frames=n_frames)
+        found, why = measured_steadily(lambda: search_batch_size(model, execution, most_frames=n_frames))
+    _say_disturbed(run, "the batch size", why)
     for trial in found.trials:
         print(f"batch of {trial.batch_size}: {trial.frames_per_s:.1f} frames/s, {trial.peak_bytes / 2**20:.0f} MiB")
     run.metric("largest batch that fits", found.largest, unit="frame", better="higher")

@@ -43,6 +43,7 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     dense : int
         Width of the dense layer.
     dropout, beta : float
+    recurrent : bool
         See `CVAEConfig`.
     size : int, optional
         Rows and columns the maps are padded to; by default those of the maps.
@@ -92,6 +93,7 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         dense: int = 128,
         dropout: float = 0.0,
         beta: float = 1.0,
+        recurrent: bool = False,
         size: int | None = None,
         n_residues: int | None = None,
         epochs: int = 20,
@@ -110,6 +112,7 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.dense = dense
         self.dropout = dropout
         self.beta = beta
+        self.recurrent = recurrent
         self.size = size
         self.n_residues = n_residues
         self.epochs = epochs
@@ -135,7 +138,15 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         source = self._source(X)
         config = CVAEConfig(
-            source.size, self.filters, self.kernels, self.strides, self.dense, self.latent, self.dropout, self.beta
+            source.size,
+            self.filters,
+            self.kernels,
+            self.strides,
+            self.dense,
+            self.latent,
+            self.dropout,
+            self.beta,
+            self.recurrent,
         )
         model = CVAEModel(config, seed=self.seed)
         self.history_: History = train(
@@ -231,6 +242,7 @@ class CVAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             dense=config.dense,
             dropout=config.dropout,
             beta=config.beta,
+            recurrent=config.recurrent,
             size=config.size,
             n_residues=n_residues,
             **parameters,

@@ -45,13 +45,14 @@ def check_frames(model: CVAEModel, source: MapSource) -> None:
 
 
 def _batches(model: CVAEModel, source: MapSource, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield maps and what they are to be decoded to, in order, on the model's device."""
+    """Yield maps and what they are to be decoded to, in order, on the model's device and in its type."""
     check_frames(model, source)
-    device = next(model.parameters()).device
+    like = next(model.parameters())
     groups = (np.arange(start, min(start + batch_size, len(source))) for start in range(0, len(source), batch_size))
-    for batch in Loader(source).batches(groups):
-        maps = torch.from_numpy(batch.maps).to(device)
-        yield maps, maps if batch.targets is batch.maps else torch.from_numpy(batch.targets).to(device)
+    # nothing is to be expanded ahead of the only batch
+    for batch in Loader(source, ahead=2 if len(source) > batch_size else 0).batches(groups):
+        maps = torch.from_numpy(batch.maps).to(like)
+        yield maps, maps if batch.targets is batch.maps else torch.from_numpy(batch.targets).to(like)
 
 
 def _execution_for(model: CVAEModel, execution: Execution | None) -> Execution:

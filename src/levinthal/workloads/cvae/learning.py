@@ -11,25 +11,31 @@ from levinthal.harness.contract.run import OpenPhase
 from levinthal.proteins.contact_maps.maps import n_pairs
 from levinthal.workloads.cvae.calibration import Calibration
 from levinthal.workloads.cvae.data.features import Features
-from levinthal.workloads.cvae.evaluation.scores import bits_per_contact, mean_map_logits
 from levinthal.workloads.cvae.model.config import SHORTEST_SAVES, flops_per_frame
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
 from levinthal.workloads.cvae.model.precision import Execution
 from levinthal.workloads.cvae.settings import CVAESettings
+from levinthal.workloads.cvae.training.computing import gradient_deviation, held_out_loss
 from levinthal.workloads.cvae.training.early_stopping import limits_of
 from levinthal.workloads.cvae.training.history import Epoch, History
 from levinthal.workloads.cvae.training.loop import train
 from levinthal.workloads.cvae.training.settings import TrainingSettings
 from levinthal.workloads.training.checkpoint import Keeping
+from levinthal.workloads.training.judging import report_fall, report_gradients
 from levinthal.workloads.training.reporting import Arithmetic, first_time, report_arithmetic, report_time_to_target
 from levinthal.workloads.training.resuming import say_where_it_went_on, train_or_go_on
 
 _LN2 = float(np.log(2.0))
 
 
-def learn(run: Run, settings: CVAESettings, model: CVAEModel, data: Features, calibration: Calibration) -> History:
-    """Train the model in phase `train`, where a killed repeat left off if there is such a state, and report it."""
+def learn(
+    run: Run, settings: CVAESettings, model: CVAEModel, data: Features, calibration: Calibration, target_bits: float
+) -> History:
+    """Train the model in phase `train`, where a killed repeat left off if there is such a state, and report it.
+
+    Training is timed to so many bits per contact on the validation frames.
+    """
     execution, batch_size = calibration
     source = data.source(data.split.train, settings.model_lag)
     batch_size = min(batch_size, len(source))
@@ -40,12 +46,16 @@ def learn(run: Run, settings: CVAESettings, model: CVAEModel, data: Features, ca
         epochs=epochs,
         patience=patience,
         batch_size=batch_size,
-        optimizer=OptimizerSettings(settings.learning_rate),
+        # where nobody knows how long training will be there is no end to fall to
+        optimizer=OptimizerSettings(
+            settings.learning_rate, decay_steps=total if settings.decays else None, warmup_steps=settings.warmup
+        ),
         seed=run.seed_for("training", bits=31),
         precision=execution.precision,
         deterministic=settings.deterministic,
         checkpoint_interval=settings.checkpoint_interval or None,
     )
+    before = _check_computing(run, settings, model, data, execution, batch_size)
     with run.phase("train", items=total * batch_size, total=total, doing="the autoencoder") as phase:
         history = _fit(run, settings, model, data, how, phase)
         phase.items = (history.epochs[-1].steps - history.resumed_at) * batch_size
@@ -54,13 +64,30 @@ def learn(run: Run, settings: CVAESettings, model: CVAEModel, data: Features, ca
         why = "its bound" if taken == epochs else f"{patience} epochs in which the held-out loss fell no further"
         run.note(f"Training ended after {taken} epochs, by {why}; the weights are of epoch {history.best_epoch}.")
     say_where_it_went_on(run, history.resumed_at, total)
-    clock_s = accumulate(epoch.train_s + epoch.validation_s for epoch in history.epochs)
+    clock_s = list(accumulate(epoch.train_s + epoch.validation_s for epoch in history.epochs))
     reconstructions = [None if each.validation is None else each.validation.reconstruction for each in history.epochs]
-    reached_s = first_time(clock_s, reconstructions, _target_nats(settings, data))
+    # A map holds each pair twice; its padding and diagonal cost next to nothing.
+    target_nats = target_bits * _LN2 * 2 * n_pairs(data.maps.n_residues)
+    reached_s = first_time(clock_s, reconstructions, target_nats)
     _report_losses(run, history)
+    if before is not None:
+        report_fall(run, before, held_out_loss(model, data, settings.model_lag, batch_size).total)
     _report_speed(run, history, flops_per_frame(model.config))
-    report_time_to_target(run, reached_s, f"not reached in {len(history.epochs)} epochs")
+    report_time_to_target(run, reached_s, f"not reached in {len(history.epochs)} epochs", waited_s=clock_s[-1])
     return history
+
+
+def _check_computing(
+    run: Run, settings: CVAESettings, model: CVAEModel, data: Features, execution: Execution, batch_size: int
+) -> float | None:
+    """Check the gradients and return the loss before training; None where the gates ask what was learned."""
+    if settings.judge == "learning":
+        return None
+    model.to(run.device)
+    source = data.source(data.split.train, settings.model_lag)
+    apart = gradient_deviation(model, source, execution, run.seed_for("gradients", bits=31))
+    report_gradients(run, apart, execution.precision)
+    return held_out_loss(model, data, settings.model_lag, batch_size).total
 
 
 def advice_after(history: History) -> str:
@@ -114,14 +141,6 @@ def _fit(
         )
 
     return train_or_go_on(run, settings.checkpoint_interval, fit)
-
-
-def _target_nats(settings: CVAESettings, data: Features) -> float:
-    """Return the reconstruction loss a frame that is as far below the mean map's as the gate asks for."""
-    contacts, split = data.pairs.contacts, data.split
-    mean_map = bits_per_contact(mean_map_logits(contacts[split.train]), contacts[split.validation])
-    # A map holds each pair twice; its padding and diagonal cost next to nothing.
-    return (1.0 - settings.margin) * mean_map * _LN2 * 2 * n_pairs(data.maps.n_residues)
 
 
 def _report_losses(run: Run, history: History) -> None:

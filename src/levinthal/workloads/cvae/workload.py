@@ -1,12 +1,13 @@
 """The workload `cvae`: contact maps of molecular dynamics, a variational autoencoder, and what it found in them.
 
-It reads from top to bottom: frames, bits, training, inference, clusters. PCA and tICA stand beside the CVAE on the same
-frames with as many dimensions.
+It reads from top to bottom: frames, bits, baselines, training, inference, clusters. PCA and tICA stand beside the CVAE
+on the same frames with as many dimensions; what is judged are whole trajectories that none of them was fitted to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -15,20 +16,27 @@ import torch
 from levinthal.arrays import Doubles
 from levinthal.errors import UsageError
 from levinthal.harness import Choice, Rank, Run, ScalingCase, Settings
-from levinthal.harness.contract.workload import MainFigure
+from levinthal.harness.contract.infers import ALL
+from levinthal.harness.contract.workload import FigureOfMerit, MainFigure
+from levinthal.harness.results.figures import Better
 from levinthal.kernels.choice import choose
+from levinthal.proteins.contact_maps.maps import pack_contacts
 from levinthal.workloads.cvae.calibration import calibrate
 from levinthal.workloads.cvae.data.features import Features, features_of_maps, features_of_trajectories
-from levinthal.workloads.cvae.data.frames import TrajectorySet, read_trajectories, simulate
-from levinthal.workloads.cvae.data.maps import SelectedMaps
-from levinthal.workloads.cvae.evaluation.answer import leave_weights
-from levinthal.workloads.cvae.evaluation.interpretation import embed_and_cluster, interpret, reconstruct_held_out
-from levinthal.workloads.cvae.inference import encode
+from levinthal.workloads.cvae.data.frames import TrajectorySet, map_size_of, read_trajectories, simulate
+from levinthal.workloads.cvae.data.holding_out import count_crossings, report_held_out
+from levinthal.workloads.cvae.data.maps import PackedMaps, SelectedMaps
+from levinthal.workloads.cvae.evaluation.answer import WEIGHTS, leave_weights
+from levinthal.workloads.cvae.evaluation.baselines import PCA, Space, fit_baselines, target_bits
+from levinthal.workloads.cvae.evaluation.interpretation import cluster_model, interpret
+from levinthal.workloads.cvae.evaluation.reconstruction import reconstruct_held_out
+from levinthal.workloads.cvae.inference import check_frames, encode
 from levinthal.workloads.cvae.learning import advice_after, learn
 from levinthal.workloads.cvae.model.config import CVAEConfig, strides_for
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
 from levinthal.workloads.cvae.model.precision import Execution
+from levinthal.workloads.cvae.serving import OUTLIERS, CVAEInference, few_frames
 from levinthal.workloads.cvae.settings import CVAESettings
 from levinthal.workloads.cvae.training.scaling import CASES, CVAETrainer, choice_of_execution, store_frames
 from levinthal.workloads.implementation import use_implementation
@@ -40,16 +48,25 @@ class CVAEWorkload:
     """Convolutional variational autoencoder on contact maps of molecular dynamics."""
 
     name: ClassVar[str] = "cvae"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Settings: ClassVar[type[Settings]] = CVAESettings
     scaling_cases: ClassVar[Mapping[str, ScalingCase]] = CASES
     item: ClassVar[str] = "frame"
+    query: ClassVar[str] = "frame"
+    latency_bound_ms: ClassVar[float] = 50.0
+    scenarios: ClassVar[tuple[str, ...]] = ("single-stream", "offline", "server")
+    precisions: ClassVar[tuple[str, ...]] = ("fp32", "fp64", "tf32", "bf16", "fp16")
+    effects: ClassVar[Mapping[str, tuple[str, Better]]] = {OUTLIERS: ("1", "higher")}
+    figures_of_merit: ClassVar[Sequence[FigureOfMerit]] = (
+        FigureOfMerit("training", "training rate"),
+        FigureOfMerit("inference", "inference rate"),
+    )
     main_figures: ClassVar[Sequence[MainFigure]] = (
         "training rate",
         "share of the measured peak",
         "time to target",
-        ("held-out bits per contact", {"predictor": "CVAE"}),
-        ("state agreement", {"space": "CVAE"}),
+        ("held-out bits per contact", {"method": "CVAE"}),
+        ("macrostate agreement", {"method": "CVAE"}),
     )
 
     def run(self, run: Run, settings: CVAESettings) -> None:
@@ -58,21 +75,47 @@ class CVAEWorkload:
         if settings.deterministic:
             torch.set_num_threads(1)
         data = _prepare(run, settings)
+        report_held_out(run, settings, data.table, data.split, data.correlation_time, data.maps.packed)
+        if settings.judge == "learning" and settings.is_two_state and data.native is not None:
+            count_crossings(run, settings, data.table, data.split, data.properties[data.native])
         model = CVAEModel(_architecture(settings, data.maps.size), seed=run.seed_for("weights", bits=31))
         model.to(run.device)
         calibration = calibrate(run, settings, model, len(data.split.train))
-        history = learn(run, settings, model, data, calibration)
+        baselines = fit_baselines(run, settings, data)
+        target = target_bits(settings, data, baselines[PCA])
+        history = learn(run, settings, model, data, calibration, target)
         batch_size = calibration.batch_size
         n_residues, epochs = data.maps.n_residues, len(history.epochs)
         leave_weights(run, settings, model, n_residues, epochs=epochs, batch_size=batch_size)
         latent = _infer(run, model, data, history.execution, batch_size)
+        spaces = {settings.model_name: Space(latent), **baselines}
         with run.phase("evaluate", items=len(data.split.test), doing="reconstructing held-out frames"):
-            reconstruct_held_out(run, settings, model, data, latent, batch_size, advice_after(history))
-        spaces = embed_and_cluster(run, settings, data, latent)
+            reconstruct_held_out(run, settings, model, data, spaces, batch_size, advice_after(history))
+        with run.phase("cluster", items=len(latent), doing="clusters, and macrostates of the reference"):
+            reference = cluster_model(run, settings, data, latent)
         with run.phase("interpret", items=len(latent), doing="what the latent space says of the molecule"):
-            interpret(run, settings, data, spaces)
+            interpret(run, settings, data, spaces, reference)
         report_peak_memory(run)
         end_training(run, settings.checkpoint_interval)
+
+    def inference_buckets(self, settings: CVAESettings) -> tuple[str, ...]:
+        """Return the one there is: maps are of one size."""
+        del settings
+        return (ALL,)
+
+    def load_inference(self, run: Run, settings: CVAESettings, source: Path | None) -> CVAEInference:
+        """Return the model of a repeat, or a new one, and a few frames of what it was trained on."""
+        choose(settings.implementation)
+        maps = _maps_to_ask_about(run, few_frames(settings))
+        if source is None:
+            run.note("The model is not trained: places in its latent space mean nothing.")
+            model = CVAEModel(_architecture(settings, maps.size), seed=run.seed_for("weights", bits=31))
+        else:
+            from levinthal.workloads.cvae.estimator import CVAE  # scikit-learn, which no other step needs
+
+            model = CVAE.load(source / WEIGHTS).model_
+            check_frames(model, maps)
+        return CVAEInference(model.to(run.device), maps, run.precision)
 
     def prepare_training(self, run: Run, settings: CVAESettings) -> None:
         """Simulate or read frames for the ranks of a scaling study."""
@@ -107,6 +150,16 @@ def _trajectories(run: Run, settings: CVAESettings) -> TrajectorySet:
     return simulate(run, settings)
 
 
+def _maps_to_ask_about(run: Run, settings: CVAESettings) -> PackedMaps:
+    """Simulate or read frames, of which nothing is held out, and return their contact maps."""
+    if settings.maps:
+        return features_of_maps(run, settings).maps
+    trajectories = _trajectories(run, settings)
+    trajectories.report_as_dataset(run)
+    packed = np.concatenate([pack_contacts(each.coordinates_nm) for each in trajectories.frames])
+    return PackedMaps(packed, trajectories.n_residues, map_size_of(settings, trajectories.n_residues))
+
+
 def _prepare(run: Run, settings: CVAESettings) -> Features:
     """Simulate or read frames and turn them into packed maps; say which data these are."""
     if settings.maps:
@@ -135,7 +188,8 @@ def _architecture(settings: CVAESettings, size: int) -> CVAEConfig:
         dense=settings.dense,
         latent=settings.latent,
         dropout=settings.dropout,
-        beta=settings.beta,
+        beta=settings.model_beta,
+        recurrent=settings.encoder == "lstm",
     )
 
 

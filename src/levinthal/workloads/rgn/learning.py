@@ -11,9 +11,12 @@ import torch
 
 from levinthal.harness import Run
 from levinthal.workloads.rgn.data.corpus import Corpus
+from levinthal.workloads.rgn.data.proteins import ProteinSet
 from levinthal.workloads.rgn.model.config import PRESETS, flops_per_residue
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.settings import RGNSettings
+from levinthal.workloads.rgn.targets import MILESTONES
+from levinthal.workloads.rgn.training.computing import drmsd_nm, gradient_deviation
 from levinthal.workloads.rgn.training.curriculum import Curriculum
 from levinthal.workloads.rgn.training.history import History, Step
 from levinthal.workloads.rgn.training.loop import train
@@ -22,12 +25,16 @@ from levinthal.workloads.rgn.training.ranks import RankedTraining, train_on_rank
 from levinthal.workloads.rgn.training.settings import TrainingSettings
 from levinthal.workloads.rgn.training.weights import Provenance, save_weights
 from levinthal.workloads.training.checkpoint import Keeping
+from levinthal.workloads.training.judging import report_fall, report_gradients
 from levinthal.workloads.training.reporting import Arithmetic, report_time_to_target
 from levinthal.workloads.training.reproducible import on_threads
 from levinthal.workloads.training.resuming import say_where_it_went_on, train_or_go_on
 
 _ANGSTROM_PER_NM = 10.0
 _FEW_UNITS = 128
+
+WEIGHTS = "weights.safetensors"
+"""The trained network in a repeat's folder."""
 
 
 class Learned(NamedTuple):
@@ -103,17 +110,57 @@ def learn(run: Run, settings: RGNSettings, corpus: Corpus) -> Learned:
         phase.items = int(history.column("residues")[history.resumed_at :].sum())
     say_where_it_went_on(run, history.resumed_at, settings.steps)
     run.use_precision(history.precision)
+    if settings.judge == "computing":
+        before = RGNModel(config, seed=weights_seed).to(run.device)
+        _check_computing(run, before, model, corpus.examples(corpus.train, settings.max_length), history.precision)
     _report_training(run, settings, history)
     provenance = Provenance.of(history, corpus.origin.label)
     if not corpus.held_out:
         provenance = replace(provenance, validation_drmsd_nm=None)
-    save_weights(run.folder / "weights.safetensors", model, provenance)
+    save_weights(run.folder / WEIGHTS, model, provenance)
     return Learned(model, provenance, history)
+
+
+def _check_computing(run: Run, before: RGNModel, after: RGNModel, train_set: ProteinSet, precision: str) -> None:
+    """Check the gradients at the weights that training began with, and that the dRMSD fell from there."""
+    with on_threads(1):
+        report_gradients(run, gradient_deviation(before, train_set, precision), precision)
+        report_fall(run, *(drmsd_nm(model, train_set) for model in (before, after)))
+
+
+def learn_window(run: Run, settings: RGNSettings, corpus: Corpus) -> RGNModel | None:
+    """Train networks that see a window of the sequence alone, as hard as the network; return the best on validation.
+
+    They have the layers' width, the loss, the curriculum, the optimiser and the steps of the preset `fast` and look at
+    the same features; None where the settings name no window. Phase `train controls`.
+    """
+    best: tuple[float, RGNModel] | None = None
+    how = replace(
+        training_settings(settings, seed=run.seed_for("training", bits=31), precision="fp32"),
+        optimiser=OPTIMISERS["fast"],
+        curriculum=Curriculum(),
+        validation_interval=max(1, settings.steps),
+        checkpoint_interval=None,
+    )
+    total = settings.steps * len(settings.windows)
+    with run.phase("train controls", total=total, doing="networks that see a window alone") as phase, on_threads(1):
+        for reach in settings.windows:
+            model = RGNModel(replace(PRESETS["fast"], reach=reach), seed=run.seed_for("weights", bits=31))
+            train_set, held_out = (
+                corpus.examples(each, settings.max_length) for each in (corpus.train, corpus.validation)
+            )
+            history = train(model, train_set, how, validation=held_out, on_step=lambda _: phase.advance())
+            loss_nm = history.validations[-1].loss_nm
+            if best is None or loss_nm < best[0]:
+                best = loss_nm, model
+    return None if best is None else best[1].to(run.device)
 
 
 def _report_training(run: Run, settings: RGNSettings, history: History) -> None:
     reached_s = history.time_to_s(settings.target_drmsd / _ANGSTROM_PER_NM)
-    report_time_to_target(run, reached_s, f"{settings.target_drmsd:g} A not reached in {settings.steps} steps")
+    report_time_to_target(
+        run, reached_s, f"{settings.target_drmsd:g} A not reached in {settings.steps} steps", waited_s=history.elapsed_s
+    )
     rate = history.residues_per_s
     run.metric("training rate", rate, unit="residue/s", better="higher")
     for percentile in (50, 90):
@@ -128,9 +175,26 @@ def _report_training(run: Run, settings: RGNSettings, history: History) -> None:
     for group in validations[-1].drmsd_nm_by_group:
         values = [_ANGSTROM_PER_NM * each.drmsd_nm_by_group[group] for each in validations]
         lines.append(({"split": "held out", "class": group}, values))
+    if settings.preset != "fast":
+        _report_milestones(run, history)
     steps = [validation.step for validation in validations]
     for labels, values in lines:
         run.curve("dRMSD", steps, values, x_name="training step", x_unit="1", unit="A", labels=labels)
+
+
+def _report_milestones(run: Run, history: History) -> None:
+    """Say where training stood at the milestones of the original's configuration, and which it missed."""
+    for step, milestone in MILESTONES.items():
+        if len(history.steps) < step or (least_nm := history.least_loss_nm(step)) is None:
+            continue
+        least = _ANGSTROM_PER_NM * least_nm
+        labels = {"step": step}
+        run.metric("dRMSD at a milestone", least, unit="A", better="lower", kind="quality", labels=labels)
+        if least > milestone:
+            run.finding(
+                f"The original's milestone of step {step:,} is missed: {least:.3g} A, to be {milestone} A; its authors "
+                "begin such a training again from another seed."
+            )
 
 
 def training_arithmetic(settings: RGNSettings, history: History) -> Arithmetic:

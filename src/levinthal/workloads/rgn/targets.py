@@ -1,11 +1,13 @@
 """The 39 targets of CASP12 (Moult et al., Proteins 86:7, 2018) that ProteinNet tests on.
 
-Their sequences come from the user's files; where there are none, random sequences of the same lengths serve for timing.
+Their sequences come from the user's files; where there are none, random sequences of the same lengths serve for timing,
+with relatives to find, so that their profiles are searched as those of real ones are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -46,8 +48,34 @@ CASP12_TARGETS: tuple[Target, ...] = tuple(
 """In order of length."""
 
 
+MILESTONES: Mapping[int, float] = MappingProxyType({1000: 13.5, 5000: 12.6, 20_000: 12.2, 50_000: 11.4, 100_000: 10.6})
+"""Validation dRMSD in A, weighted by resolved residues, the least so far, by training step: what the original's CASP12
+configuration asks of a run, which is begun again from another seed where it misses one."""
+
+
 def random_sequences(lengths: Sequence[int], seed: int) -> tuple[str, ...]:
     """Return random sequences, every amino acid as likely, of the given lengths: for timing only."""
     rng = np.random.default_rng(seed)
     letters = np.array(list(AMINO_ACIDS))
     return tuple("".join(rng.choice(letters, length)) for length in lengths)
+
+
+def random_relatives(sequences: Sequence[str], n: int, seed: int) -> list[tuple[str, str]]:
+    """Return relatives of each sequence, half of whose residues are drawn again, as names and sequences.
+
+    Parameters
+    ----------
+    sequences : sequence of str
+    n : int
+        Relatives of each.
+    seed : int
+    """
+    rng = np.random.default_rng(seed)
+    letters = np.array(list(AMINO_ACIDS))
+    found = []
+    for k, sequence in enumerate(sequences):
+        mine = np.array(list(sequence))
+        for number in range(n):
+            drawn = np.where(rng.random(len(mine)) < 0.5, rng.choice(letters, len(mine)), mine)
+            found.append((f"relative_{k + 1}_{number + 1}", "".join(drawn)))
+    return found

@@ -1,7 +1,7 @@
 """The workload `rgn`: sequences and their profiles, a recurrent geometric network, and the structures it predicts.
 
 It reads from top to bottom: profiles, records, training, prediction against known structures, prediction against the
-clock, files. Predictors that know nothing of the sequence stand beside the network.
+clock, files. Beside the network stand one that sees a window of the sequence, and predictors that see nothing of it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,18 @@ import torch
 from levinthal.files.checksums import digest_of
 from levinthal.harness import Choice, Rank, Run, ScalingCase, Settings
 from levinthal.harness.contract.seeds import low_bits
-from levinthal.harness.contract.workload import MainFigure
+from levinthal.harness.contract.workload import FigureOfMerit, MainFigure
+from levinthal.harness.results.figures import Better
 from levinthal.kernels.choice import choose
+from levinthal.proteins.sequences.fasta import read_fasta
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.rgn.data.corpus import Corpus, read_corpus
+from levinthal.workloads.rgn.data.features import features_of
 from levinthal.workloads.rgn.learning import (
+    WEIGHTS,
     Learned,
     learn,
+    learn_window,
     report_updates,
     training_arithmetic,
     training_folder,
@@ -31,10 +36,14 @@ from levinthal.workloads.rgn.model.config import PRESETS
 from levinthal.workloads.rgn.model.network import RGNModel
 from levinthal.workloads.rgn.prediction.quality import measure_quality
 from levinthal.workloads.rgn.prediction.requests import read_requests, warning_of, write_predictions
-from levinthal.workloads.rgn.prediction.timing import measure_time, targets_of
+from levinthal.workloads.rgn.prediction.serving import DRMSD, RGNInference, bucket_of
+from levinthal.workloads.rgn.prediction.timing import measure_time, targets_of, timed_model
+from levinthal.workloads.rgn.prediction.training_time import report_training_time
+from levinthal.workloads.rgn.prediction.variants import report_variants
 from levinthal.workloads.rgn.settings import RGNSettings
+from levinthal.workloads.rgn.targets import random_sequences
 from levinthal.workloads.rgn.training.scaling import CASES, RGNTrainer, choice_of_execution, store_records
-from levinthal.workloads.rgn.training.weights import load_weights
+from levinthal.workloads.rgn.training.weights import Provenance, load_weights
 from levinthal.workloads.training.reporting import report_arithmetic, report_peak_memory
 from levinthal.workloads.training.resuming import end_training
 
@@ -43,16 +52,25 @@ class RGNWorkload:
     """Recurrent geometric network: from sequence and profile to backbone structure."""
 
     name: ClassVar[str] = "rgn"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Settings: ClassVar[type[Settings]] = RGNSettings
     scaling_cases: ClassVar[Mapping[str, ScalingCase]] = CASES
     item: ClassVar[str] = "protein"
+    query: ClassVar[str] = "protein"
+    latency_bound_ms: ClassVar[float] = 200.0
+    scenarios: ClassVar[tuple[str, ...]] = ("single-stream", "offline")
+    precisions: ClassVar[tuple[str, ...]] = ("fp32", "fp64", "tf32", "bf16", "int16")
+    effects: ClassVar[Mapping[str, tuple[str, Better]]] = {DRMSD: ("A", "lower")}
+    figures_of_merit: ClassVar[Sequence[FigureOfMerit]] = (
+        FigureOfMerit("training", "training rate"),
+        FigureOfMerit("inference", "inference rate", {"batch": "batched"}),
+    )
     main_figures: ClassVar[Sequence[MainFigure]] = (
         "training rate",
         "time to target",
         ("inference rate", {"batch": "batched"}),
         ("mean dRMSD", {"predictor": "network"}),
-        ("median TM-score", {"split": "test"}),
+        ("mean long-range dRMSD", {"predictor": "network"}),
     )
 
     def run(self, run: Run, settings: RGNSettings) -> None:
@@ -75,13 +93,19 @@ class RGNWorkload:
         say = run.warn if requests and not provenance.is_real else run.note
         say(warning_of(provenance))
         if corpus is not None:
-            measure_quality(run, settings, model, corpus, trained=provenance.steps > 0)
+            trained = provenance.steps > 0
+            window = learn_window(run, settings, corpus) if trained else None
+            measure_quality(run, settings, model, corpus, window=window, trained=trained)
+            report_variants(run, model, corpus.variants)
             _report_profiles(run, corpus)
         else:
             fasta = Path(settings.fasta)
             run.dataset(fasta.name, version="1", sha256=digest_of(fasta), synthetic=False)
-        targets = targets_of(settings, requests, corpus, run.seed_for("targets", bits=31))
-        inference = measure_time(run, settings, model, targets)
+        targets = targets_of(run, settings, requests, corpus)
+        timed = timed_model(run, settings, model, requests)
+        inference = measure_time(run, settings, timed, targets)
+        if not requests:
+            report_training_time(run, timed, settings.max_length)
         training = () if history is None else (training_arithmetic(settings, history),)
         report_arithmetic(run, (*training, inference))
         if requests:
@@ -90,6 +114,34 @@ class RGNWorkload:
             report_updates(run, history)
         report_peak_memory(run)
         end_training(run, settings.checkpoint_interval, into=training_folder(run))
+
+    def inference_buckets(self, settings: RGNSettings) -> tuple[str, ...]:
+        """Return the hundreds of residues that the proteins fall into."""
+        if settings.fasta:
+            lengths = [len(each.sequence) for each in read_fasta(settings.fasta)]
+        else:
+            lengths = list(settings.target_lengths)
+        return tuple(dict.fromkeys(bucket_of(length) for length in sorted(lengths)))
+
+    def load_inference(self, run: Run, settings: RGNSettings, source: Path | None) -> RGNInference:
+        """Return the network of a repeat, or a new one, and the proteins that it is asked about."""
+        choose(settings.implementation)
+        if source is None:
+            model, provenance = RGNModel(PRESETS[settings.preset], seed=run.seed_for("weights", bits=31)), Provenance()
+        else:
+            model, provenance = load_weights(source / WEIGHTS)
+        run.note(warning_of(provenance))
+        requests = read_requests(run, settings.fasta, settings.database) if settings.fasta else ()
+        digest = digest_of(Path(settings.fasta)) if requests else None
+        run.dataset(
+            "the sequences given" if requests else "random sequences", version="1", sha256=digest,
+            synthetic=not requests,
+        )  # fmt: skip
+        features = [each.features for each in requests]
+        if not requests:  # a profile changes no time
+            sequences = random_sequences(settings.target_lengths, run.seed_for("targets", bits=31))
+            features = [features_of(each, None) for each in sequences]
+        return RGNInference(model.to(run.device), features, run.precision)
 
     def prepare_training(self, run: Run, settings: RGNSettings) -> None:
         """Make or read the records for the ranks of a scaling study."""

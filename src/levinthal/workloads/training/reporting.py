@@ -19,10 +19,13 @@ def first_time(times_s: Iterable[float], values: Iterable[float | None], target:
     return next(reached, None)
 
 
-def report_time_to_target(run: Run, reached_s: float | None, why: str) -> None:
-    """Report how long training took to a target, or why it did not get there."""
-    reason = None if reached_s is not None else why
-    run.metric("time to target", reached_s, unit="s", better="lower", reason=reason)
+def report_time_to_target(run: Run, reached_s: float | None, why: str, *, waited_s: float) -> None:
+    """Report how long training took to a target, or why it did not get there in the time that it took in all."""
+    missed = reached_s is None
+    run.metric(
+        "time to target", reached_s, unit="s", better="lower", reason=why if missed else None,
+        censored_at=waited_s if missed else None,
+    )  # fmt: skip
 
 
 class Arithmetic(NamedTuple):

@@ -11,10 +11,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from levinthal.errors import UsageError
+from levinthal.harness.contract.settings import make_settings
 from levinthal.kernels.threads import compute_threads
 from levinthal.workloads.cvae.model.config import PRESETS, CVAEConfig, flops_per_frame
 from levinthal.workloads.cvae.model.network import CVAEModel, Output, evidence_loss
 from levinthal.workloads.cvae.model.precision import Execution, candidates, choose_execution, execution_context
+from levinthal.workloads.cvae.settings import CVAESettings
 
 _PLAIN = runpy.run_path(str(Path(__file__).parents[4] / "benchmarks" / "plain_cvae.py"))
 PlainCVAE, convert_weights = _PLAIN["PlainCVAE"], _PLAIN["convert_weights"]
@@ -136,6 +138,45 @@ def test_counts_equal_torch_s(config: CVAEConfig) -> None:
         assert counter.get_total_flops() == len(maps) * flops_per_frame(config, training=False)
         loss.backward()
     assert counter.get_total_flops() == len(maps) * flops_per_frame(config)
+
+
+def test_lstm_layers_read_the_rows_in_order_and_everything_is_drawn_from_the_seed() -> None:
+    config = CVAEConfig(size=13, filters=(16, 16), kernels=(3, 3), strides=(1, 2), dense=24, recurrent=True)
+    model = CVAEModel(config, seed=1)
+    assert config.n_parameters == sum(p.numel() for p in model.parameters())
+    assert not model.can_compile
+    assert candidates(model, "fp32") == [Execution("fp32")]
+    maps, noise = (t.float() for t in batch(config))
+    again = CVAEModel(config, seed=1)
+    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), again.parameters(), strict=True))
+    # a peer layer by layer: the state after the last row of the second LSTM is what is encoded
+    rows = maps
+    for layer in range(2):
+        own = {name[:-1] + "0": p for name, p in model.encoder_rows.named_parameters() if name.endswith(str(layer))}
+        peer = torch.nn.LSTM(rows.shape[2], 24, batch_first=True)
+        peer.load_state_dict(own)
+        rows = peer(rows)[0]
+    mean = model.z_mean(torch.relu(model.encoder_dense(rows[:, -1])))
+    torch.testing.assert_close(model.encode(maps)[0], mean, rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(model.encode(maps)[0], model.encode(maps.flip(1))[0])
+    evidence_loss(model(maps, noise), maps).total.backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+    # its products: the gates of 13 rows, the dense layer, mean and log-variance; the decoder is that of any model
+    gates = 13 * 4 * 24 * (13 + 24 + 24 + 24)
+    other = CVAEConfig(size=13, filters=(16, 16), kernels=(3, 3), strides=(1, 2), dense=24)
+    convolutions = 13**2 * 9 * 16 + 7**2 * 9 * 256
+    apart = gates + 24 * 24 - convolutions - other.flat * 24
+    assert flops_per_frame(config, training=False) - flops_per_frame(other, training=False) == 2 * apart
+
+
+def test_the_published_objective_is_the_mean_over_latent_dimensions() -> None:
+    settings = make_settings(CVAESettings, "tiny", {"objective": "published", "latent": 5})
+    mean, log_var = torch.randn(4, 5), torch.randn(4, 5)
+    maps = torch.zeros(4, 3, 3)
+    loss = evidence_loss(Output(torch.zeros(4, 3, 3), mean, log_var), maps, settings.model_beta)
+    keras = -0.5 * (1 + log_var - mean.square() - log_var.exp()).mean(dim=1)  # K.mean(..., axis=-1) of the lineage
+    assert float(loss.total - loss.reconstruction) == pytest.approx(float(keras.mean()), rel=1e-5)
+    assert make_settings(CVAESettings, "tiny", {"latent": 5, "beta": 0.7}).model_beta == 0.7
 
 
 @pytest.mark.parametrize(

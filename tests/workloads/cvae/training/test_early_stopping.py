@@ -93,11 +93,12 @@ def test_only_frames_of_a_persons_own_decide_the_length_and_only_where_nobody_di
     def epochs(**values):
         return make_settings(CVAESettings, "tiny", values).epochs
 
-    assert epochs() == 20
+    assert epochs() == CVAESettings.model_fields["epochs"].default
+    assert epochs(system="fs-peptide") == 20
     assert epochs(trajectory="a.dcd", topology="a.pdb") == epochs(maps="a.h5") == epochs(epochs="auto") == "auto"
     assert epochs(trajectory="a.dcd", topology="a.pdb", epochs="7") == 7
     assert make_settings(CVAESettings, "paper", {"maps": "a.h5"}).epochs == 10
     assert make_settings(CVAESettings, "tiny", {"maps": "a.h5", "margin": "0.3"}).margin == 0.3
-    assert make_settings(CVAESettings, "tiny").margin == 0.1
+    assert make_settings(CVAESettings, "tiny").margin == 0.05
     saved = make_settings(CVAESettings, "tiny", {"maps": "a.h5"}).model_dump(mode="json")
     assert CVAESettings.model_validate(saved).epochs == "auto"

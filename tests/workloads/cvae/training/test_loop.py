@@ -81,22 +81,31 @@ def test_kernels_train_as_torch_does(sources: tuple[DenseMaps, DenseMaps], monke
     assert losses[0] == pytest.approx(losses[1], rel=0.01)
 
 
-@pytest.mark.parametrize("clip", [None, 0.05])
-def test_optimiser_equals_torch_s(clip: float | None) -> None:
+@pytest.mark.parametrize(
+    ("clip", "decay_steps", "warmup"), [(None, None, 0), (0.05, None, 0), (None, 5, 0), (None, 5, 2)]
+)
+def test_optimiser_equals_torch_s(clip: float | None, decay_steps: int | None, warmup: int) -> None:
     generator = torch.Generator().manual_seed(0)
     start = [torch.randn(shape, generator=generator) for shape in ((300, 500), (7,), (16, 4, 3, 3))]
     start[2] = start[2].contiguous(memory_format=torch.channels_last)
     ours, theirs = ([p.clone().requires_grad_() for p in start] for _ in range(2))
-    settings = OptimizerSettings(learning_rate=0.01, rho=0.9, epsilon=1e-6, clip_norm=clip)
+    settings = OptimizerSettings(0.01, epsilon=1e-6, clip_norm=clip, decay_steps=decay_steps, warmup_steps=warmup)
     mine, reference = RMSprop(ours, settings), torch.optim.RMSprop(theirs, lr=0.01, alpha=0.9, eps=1e-6)
-    for _ in range(4):
+    schedules = torch.optim.lr_scheduler
+    falling = schedules.CosineAnnealingLR(reference, (decay_steps or 5) - warmup)
+    if warmup:
+        rising = schedules.LambdaLR(reference, lambda taken: (taken + 1) / warmup)
+        falling = schedules.SequentialLR(reference, [rising, falling], [warmup])
+    for taken in range(4):
         for a, b in zip(ours, theirs, strict=True):
             b.grad = torch.randn(b.shape, generator=generator)
             a.grad = b.grad.clone()
         if clip:
             torch.nn.utils.clip_grad_norm_(theirs, clip)
-        mine.step()
+        mine.step(taken)
         reference.step()
+        if decay_steps:
+            falling.step()
     for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
@@ -137,7 +146,7 @@ def test_mistakes(sources: tuple[DenseMaps, DenseMaps]) -> None:
         train(CVAEModel(CONFIG), DenseMaps(np.zeros((3, 5, 5)), 5), TrainingSettings(steps=1))
     with pytest.raises(DataError, match="no frames"):
         train(CVAEModel(CONFIG), DenseMaps(np.zeros((0, 14, 14)), 14), TrainingSettings(steps=1))
-    for settings in ({"learning_rate": 0.0}, {"rho": 1.0}, {"epsilon": 0.0}, {"clip_norm": -1.0}):
+    for settings in ({"learning_rate": 0.0}, {"rho": 1.0}, {"epsilon": 0.0}, {"clip_norm": -1.0}, {"warmup_steps": -1}):
         with pytest.raises(UsageError):
             OptimizerSettings(**settings)
 

@@ -6,7 +6,7 @@ scores; the maps themselves stay bits in a memory-mapped file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +21,9 @@ from levinthal.proteins.similarity.fractions import fraction_native_contacts, ra
 from levinthal.proteins.similarity.secondary_structure import helical_fraction
 from levinthal.simulation.dynamics.frame_store import FrameStore
 from levinthal.workloads.cvae.data.frames import map_size_of
+from levinthal.workloads.cvae.data.holding_out import correlation_time_of, hold_out
 from levinthal.workloads.cvae.data.maps import LaggedMaps, MapSource, PackedMaps, SelectedMaps, lagged_pairs
-from levinthal.workloads.cvae.data.split import Split, split_by_block
+from levinthal.workloads.cvae.data.split import Split
 from levinthal.workloads.cvae.data.table import FrameTable
 
 if TYPE_CHECKING:
@@ -33,10 +34,8 @@ if TYPE_CHECKING:
 MOST_PAIRS = 6_000
 _SAMPLED_PAIRS = 2_000
 
-_BLOCKS = 10
-_HELD_OUT = 0.15
-_HELIX = 0.5
 _RESIDUES_OF_A_HELIX = 5
+_CONTACTS_OF = "contacts of "
 _LEAST_FRAMES = 40
 _UNPACKED_BYTES_AT_ONCE = 1 << 27
 
@@ -117,9 +116,10 @@ class Features:
     pairs : PairSample
     properties : mapping of str to ndarray of float64, shape (n_frames,)
         What the latent space should reflect, lengths in nm; the first colours its picture.
-    helical : ndarray of bool, shape (n_frames,), or None
-        Whether at least half of the residues are helix; None where these are not the states that the molecule is known
-        to have.
+    correlation_time : float
+        Of the slowest property, in frames.
+    native : str or None
+        The property that says how native a frame is; None where nobody knows.
     structures : Structures or None
         None where there are no coordinates.
     """
@@ -129,7 +129,8 @@ class Features:
     split: Split
     pairs: PairSample
     properties: Mapping[str, Doubles]
-    helical: Mask | None
+    correlation_time: float
+    native: str | None
     structures: Structures | None
 
     def stretches(self, frames: Integers) -> list[Integers]:
@@ -143,26 +144,6 @@ class Features:
     def source(self, frames: Integers, lag: int) -> MapSource:
         """Return what a model learns from, or is evaluated on; errors as for `lagged_pairs`."""
         return SelectedMaps(self.maps, frames) if lag == 0 else LaggedMaps(self.maps, *self.pairs_in_time(frames, lag))
-
-
-def _block(lengths: Sequence[int]) -> int:
-    """Return the frames of a block: short trajectories are a block each, long ones are cut."""
-    long = [length for length in lengths if length >= _LEAST_FRAMES]
-    if long:
-        return max(2, min(long) // _BLOCKS)
-    return max(2, min(max(lengths), sum(lengths) // _BLOCKS))
-
-
-def _split(run: Run, lengths: Sequence[int]) -> Split:
-    block = _block(lengths)
-    return split_by_block(
-        lengths,
-        block=block,
-        gap=block // 10,
-        validation=_HELD_OUT,
-        test=_HELD_OUT,
-        seed=run.seed_for("split", bits=31),
-    )
 
 
 def _pairs(run: Run, packed: Packed, n_residues: int) -> PairSample:
@@ -180,7 +161,7 @@ def _properties(run: Run, coordinates: Singles, references: Mapping[str, Floats]
     properties = {f"RMSD to {name}": rmsd(coordinates, each) for name, each in references.items()}
     (native, reference), *_ = references.items()
     try:
-        properties[f"contacts of {native}"] = fraction_native_contacts(coordinates, reference)
+        properties[f"{_CONTACTS_OF}{native}"] = fraction_native_contacts(coordinates, reference)
     except DataError as error:
         run.note(f"The contacts of {native} are not followed: {error}.")
     properties["radius of gyration"] = radius_of_gyration(coordinates)
@@ -212,19 +193,19 @@ def features_of_trajectories(run: Run, settings: CVAESettings, trajectories: Tra
         trajectories.store(store)
     stored = FrameStore(store)
     packed = stored.contacts
-    lengths = tuple(len(each) for each in trajectories.frames)
-    split = _split(run, lengths)
+    table = trajectories.table
     with run.phase("describe", items=trajectories.n_frames, doing="RMSD, contacts and helix of the frames"):
         coordinates = np.asarray(stored.coordinates_nm)
         properties = _properties(run, coordinates, trajectories.references)
-        helical = properties["helical fraction"] >= _HELIX if trajectories.folds_as_helix else None
+        correlation_time = correlation_time_of(properties, table)
         return Features(
             maps=PackedMaps(packed, n_residues, size),
-            table=trajectories.table,
-            split=split,
+            table=table,
+            split=hold_out(run, table, trajectories.starts, correlation_time),
             pairs=_pairs(run, packed, n_residues),
             properties=properties,
-            helical=helical,
+            correlation_time=correlation_time,
+            native=next((each for each in properties if each.startswith(_CONTACTS_OF)), None),
             structures=Structures(stored.coordinates_nm, trajectories.ca_records, trajectories.files),
         )
 
@@ -262,16 +243,19 @@ def features_of_maps(run: Run, settings: CVAESettings) -> Features:
     _check_clusters(settings, len(packed))
     run.dataset(path.name, version="1", sha256=read.sha256(), synthetic=False)
     size = map_size_of(settings, n_residues)
-    split = _split(run, [len(packed)])
+    table = FrameTable((path.name,), (len(packed),), (None,))
     with run.phase("describe", items=len(packed), doing="a sample of pairs of residues"):
         n_contacts = np.bitwise_count(packed).sum(axis=1, dtype=np.float64)
         finite = {name: values for name, values in scalars.items() if np.isfinite(values).all()}
+        properties = {**finite, "number of contacts": n_contacts}
+        correlation_time = correlation_time_of(properties, table)
         return Features(
             maps=PackedMaps(packed, n_residues, size),
-            table=FrameTable((path.name,), (len(packed),), (None,)),
-            split=split,
+            table=table,
+            split=hold_out(run, table, ("",), correlation_time),
             pairs=_pairs(run, packed, n_residues),
-            properties={**finite, "number of contacts": n_contacts},
-            helical=None,
+            properties=properties,
+            correlation_time=correlation_time,
+            native=None,
             structures=None,
         )

@@ -18,14 +18,13 @@ from levinthal.errors import DataError
 from levinthal.simulation.dynamics.frame_store import FrameWriter, StoreHeader
 from levinthal.simulation.dynamics.frames import Frames
 from levinthal.workloads.cvae.data.table import FrameTable
+from levinthal.workloads.cvae.settings import BUNDLE, FS_PEPTIDE, HAIRPIN, CVAESettings
 from levinthal.workloads.pace import units_per_second
 
 if TYPE_CHECKING:
     from levinthal.harness import Run
     from levinthal.simulation.systems.molecular_system import MolecularSystem
-    from levinthal.workloads.cvae.settings import CVAESettings
 
-FS_PEPTIDE = "fs-peptide"
 _LEAST_FRAMES = 40
 _FS_PER_PS = 1e3
 _FEMTOSECONDS_PER_NANOSECOND = 1e6
@@ -47,8 +46,10 @@ class TrajectorySet:
         Whether the project made it.
     frames : tuple of Frames
         Of each trajectory, in order of time.
+    sources : tuple of str
+        Which trajectory each is: its file, or which replica and what it began from.
     starts : tuple of str
-        What each trajectory began from.
+        Name of the structure that each began from; empty where nobody knows.
     references : mapping of str to ndarray, shape (n_residues, 3)
         Named structures to measure distances from; the first is the one native contacts are taken of.
     time_ps : tuple of ndarray of float64 or None
@@ -57,8 +58,6 @@ class TrajectorySet:
         The PDB record of each residue's CA atom, wherever it may be.
     files : tuple, or None
         Paths of the trajectories, and of their topology, where they are a person's.
-    folds_as_helix : bool
-        Whether helix and coil are the states that the molecule is known to have.
     notes : tuple of str
         What was changed in a person's files, left out or taken for granted: sentences.
     """
@@ -67,12 +66,12 @@ class TrajectorySet:
     version: str
     synthetic: bool
     frames: tuple[Frames, ...]
+    sources: tuple[str, ...]
     starts: tuple[str, ...]
     references: Mapping[str, npt.NDArray[np.floating]]
     time_ps: tuple[Doubles | None, ...]
     ca_records: tuple[str, ...]
     files: tuple[tuple[str, ...], str] | None = None
-    folds_as_helix: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -88,7 +87,7 @@ class TrajectorySet:
     @property
     def table(self) -> FrameTable:
         """Which frame is which."""
-        return FrameTable(self.starts, tuple(map(len, self.frames)), self.time_ps)
+        return FrameTable(self.sources, tuple(map(len, self.frames)), self.time_ps)
 
     def sha256(self) -> str:
         """Return the digest of all coordinates, in order."""
@@ -104,8 +103,8 @@ class TrajectorySet:
     def store(self, folder: Path) -> None:
         """Write all frames with their packed contact maps; errors as for `FrameWriter`."""
         with FrameWriter(folder, StoreHeader(self.n_residues, system=self.name)) as writer:
-            for replica, (frames, start) in enumerate(zip(self.frames, self.starts, strict=True)):
-                writer.append(frames, replica=replica, start=start)
+            for replica, (frames, source) in enumerate(zip(self.frames, self.sources, strict=True)):
+                writer.append(frames, replica=replica, start=source)
 
 
 def map_size_of(settings: CVAESettings, n_residues: int) -> int:
@@ -146,7 +145,7 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
         wait([run.executor.submit(_import_engine) for _ in range(run.n_workers)])
     names = list(starts)
     chosen = [Start(name, starts[name]) for name in (names[k % len(names)] for k in range(settings.replicas))]
-    if not settings.residues and settings.system != FS_PEPTIDE:
+    if settings.simulates_own:
         _report_estimate(run, settings, system, chosen[0].positions_nm)
     n_chunks = settings.replicas * -(-settings.steps // settings.chunk_steps)
     with run.phase(
@@ -185,7 +184,7 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
     simulated_ns = settings.replicas * settings.steps * system.timestep_fs / _FEMTOSECONDS_PER_NANOSECOND
     run.metric(
         "simulation rate",
-        None if settings.residues else simulated_ns / duration_s * _SECONDS_PER_DAY,
+        None if settings.is_go_model else simulated_ns / duration_s * _SECONDS_PER_DAY,
         unit="ns/day",
         better="higher",
         reason="the time of a Go model is in reduced units",
@@ -195,14 +194,14 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
         version="1",
         synthetic=True,
         frames=tuple(each.frames for each in trajectories),
-        starts=tuple(f"replica {k} from {each.start}" for k, each in enumerate(trajectories)),
+        sources=tuple(f"replica {k} from {each.start}" for k, each in enumerate(trajectories)),
+        starts=tuple(each.start for each in trajectories),
         references={name: np.asarray(starts[name])[list(system.ca_indices)] for name in names},
         time_ps=tuple(
-            None if settings.residues else each.frames.step.astype(np.float64) * (system.timestep_fs / _FS_PER_PS)
+            None if settings.is_go_model else each.frames.step.astype(np.float64) * (system.timestep_fs / _FS_PER_PS)
             for each in trajectories
         ),
         ca_records=_ca_records(system),
-        folds_as_helix=not settings.residues and settings.system == FS_PEPTIDE,
     )
 
 
@@ -257,6 +256,11 @@ def _system(settings: CVAESettings) -> tuple[str, MolecularSystem, Mapping[str, 
         model = repeat_protein(settings.residues, _GO_KT_OVER_EPSILON)
         # Folded starts alone: the stretched chain would need far longer to fold than anybody simulates here.
         return f"repeat-protein-{settings.residues}", model.system, {"native": model.native_nm}
+    if settings.is_two_state:
+        from levinthal.simulation.go.ideal_fold import three_helix_bundle, two_helix_hairpin
+
+        fold = {HAIRPIN: two_helix_hairpin, BUNDLE: three_helix_bundle}[settings.system]()
+        return settings.system, fold.system, fold.starts
     if settings.system == FS_PEPTIDE:
         from levinthal.simulation.systems.peptide import fs_peptide
 
@@ -301,7 +305,8 @@ def read_trajectories(paths: Sequence[str], topology: str) -> TrajectorySet:
         version="1",
         synthetic=False,
         frames=tuple(Frames(each.ca_nm, np.arange(len(each.ca_nm))) for each in found.trajectories),
-        starts=tuple(names if len(set(names)) == len(names) else paths),
+        sources=tuple(names if len(set(names)) == len(names) else paths),
+        starts=("",) * len(paths),
         references={Path(topology).stem: found.reference_nm},
         time_ps=tuple(each.time_ps for each in found.trajectories),
         ca_records=found.ca_records,

@@ -19,7 +19,6 @@ from levinthal.errors import DataError
 from levinthal.harness import Run
 from levinthal.simulation.trajectories.reader import read_structures
 from levinthal.workloads.cvae.data.features import Features, Structures
-from levinthal.workloads.cvae.estimator import CVAE
 from levinthal.workloads.cvae.evaluation.clusters import Cluster, by_population, describe_clusters
 from levinthal.workloads.cvae.evaluation.scores import scaled
 from levinthal.workloads.cvae.model.network import CVAEModel
@@ -37,6 +36,8 @@ def leave_weights(
     run: Run, settings: CVAESettings, model: CVAEModel, n_residues: int, *, epochs: int, batch_size: int
 ) -> None:
     """Leave the model, trained for so many epochs, as a file that `levinthal.sampling.CVAE.load` reads."""
+    from levinthal.workloads.cvae.estimator import CVAE
+
     trained = CVAE.of_model(
         model,
         n_residues=n_residues,

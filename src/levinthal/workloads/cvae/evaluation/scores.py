@@ -1,6 +1,6 @@
-"""How good a model of contact maps is: reconstruction of held-out frames, and what its latent space has found.
+"""How good a model of contact maps is: bits of held-out frames with intervals, clusters, what can be read linearly.
 
-Pure functions of arrays; PCA and tICA stand beside the CVAE as baselines with as many dimensions and the same frames.
+Pure functions of arrays.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from levinthal.arrays import Doubles, Floats, Mask
+from levinthal.arrays import Doubles, Floats, Integers, Mask
+from levinthal.simulation.analysis.intervals import Estimate
+from levinthal.simulation.analysis.pair_bootstrap import bootstrap, exponentials, interval_of, log_of_means
 
-_SILHOUETTE_FRAMES = 2000
 _LN2 = float(np.log(2.0))
+_TIMES_A_BLOCK = 4
 
 
-def bits_per_contact(logits: Floats, truth: Mask) -> float:
-    """Return the mean negative log-likelihood of contacts under independent Bernoulli logits, in bits a pair.
+def frame_bits(logits: Floats, truth: Mask) -> Doubles:
+    """Return the negative log-likelihood of each frame's contacts under independent Bernoulli logits, in bits a pair.
 
     Parameters
     ----------
@@ -28,13 +30,52 @@ def bits_per_contact(logits: Floats, truth: Mask) -> float:
 
     Returns
     -------
-    float
+    ndarray of float64, shape (n_frames,)
         0 for certainty that is always right, 1 for a coin.
     """
     odds = np.asarray(logits, np.float64)
     # log(1 + e^x) - t x, written so that neither sign of x overflows
     losses = np.logaddexp(0.0, odds) - np.where(truth, odds, 0.0)
-    return float(losses.mean() / _LN2)
+    return np.asarray(losses.mean(axis=1) / _LN2, np.float64)
+
+
+def ratio_of_bits(
+    candidate: Doubles, baseline: Doubles, blocks: Sequence[Integers], *, seed: int = 0, confidence: float = 0.95
+) -> Estimate:
+    """Return the bits of one model over those of another on the same frames, with an interval.
+
+    Frames of a trajectory are no independent witnesses: what is drawn again are blocks of them, longer than the frames
+    remember (Kuensch, Ann. Stat. 17:1217, 1989; the studentised bootstrap of `pair_bootstrap`, Student's interval where
+    there are fewer than 8 blocks, none below 3).
+
+    Parameters
+    ----------
+    candidate, baseline : ndarray, shape (n_frames,)
+        From `frame_bits`.
+    blocks : sequence of ndarray of int64
+        Which frames each block holds; see `blocks_of`.
+    seed : int
+        Of the bootstrap.
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    Estimate
+        NaN limits where there are too few blocks.
+    """
+    sums = [np.array([bits[block].sum() for block in blocks]) for bits in (candidate, baseline)]
+    logs = bootstrap(log_of_means((sums[0], 1), (sums[1], -1)), len(blocks), confidence, seed)
+    return Estimate(*exponentials(logs), confidence, f"{interval_of(len(blocks))} over {len(blocks)} blocks of frames")
+
+
+def blocks_of(stretches: Sequence[Integers], correlation_time: float) -> list[Integers]:
+    """Cut stretches of frames into equal blocks of at least four correlation times; a shorter stretch is a block.
+
+    Blocks of one correlation time still remember each other: an interval of 95 % held the truth 85 times of 100.
+    """
+    length = _TIMES_A_BLOCK * max(1.0, correlation_time)
+    return [part for each in stretches for part in np.array_split(each, max(1, int(len(each) / length)))]
 
 
 def mean_map_logits(truth: Mask) -> Doubles:
@@ -94,15 +135,26 @@ def linear_correlation(
     return float(np.corrcoef(predicted, test_values)[0, 1])
 
 
-def cluster_labels(latent: Floats, n_clusters: int, seed: int) -> npt.NDArray[np.int32]:
-    """Return k-means labels of embeddings, each axis scaled to unit variance first."""
+def cluster_labels(points: Floats, fit: Integers, n_clusters: int, seed: int) -> npt.NDArray[np.int32]:
+    """Return k-means labels of all frames, the means fitted to some; each axis has unit variance on these.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n_frames, n_latent)
+        Embeddings.
+    fit : ndarray of int64
+        Which frames to fit to.
+    n_clusters, seed : int
+    """
     from sklearn.cluster import KMeans
 
-    return np.asarray(KMeans(n_clusters, n_init=10, random_state=seed).fit_predict(scaled(latent)), np.int32)
+    on_scale = scaled(points, fit)
+    found = KMeans(n_clusters, n_init=10, random_state=seed).fit(on_scale[fit])
+    return np.asarray(found.predict(on_scale), np.int32)
 
 
 def state_agreement(labels: npt.NDArray[np.integer], states: npt.NDArray[np.integer]) -> float | None:
-    """Return the adjusted mutual information of clusters and known states; null where there is one state only.
+    """Return the adjusted mutual information of clusters and states; null where there is one state only.
 
     0 is what chance gives, 1 perfect agreement (Vinh, Epps and Bailey, J. Mach. Learn. Res. 11:2837, 2010).
     """
@@ -113,106 +165,8 @@ def state_agreement(labels: npt.NDArray[np.integer], states: npt.NDArray[np.inte
     return float(adjusted_mutual_info_score(states, labels))
 
 
-def silhouette(latent: Floats, labels: npt.NDArray[np.integer], seed: int) -> float | None:
-    """Return the mean silhouette of clusters (Rousseeuw 1987) on at most 2,000 frames; null for a single cluster."""
-    from sklearn.metrics import silhouette_score
-
-    n_labels = len(np.unique(labels))
-    if n_labels < 2 or n_labels >= len(labels):
-        return None
-    size = min(_SILHOUETTE_FRAMES, len(labels))
-    return float(silhouette_score(scaled(latent), labels, sample_size=size, random_state=seed))
-
-
-def pca_embedding(train: Mask, frames: Mask, n_latent: int, seed: int) -> Doubles:
-    """Return the principal components of contacts, fitted on the training frames.
-
-    Parameters
-    ----------
-    train, frames : ndarray of bool, shape (n_frames, n_pairs)
-        What to fit on and what to embed.
-    n_latent : int
-        How many components; fewer where there are fewer frames or pairs, filled up with zeros.
-    seed : int
-        Of the randomised solver.
-
-    Returns
-    -------
-    ndarray of float64, shape (len(frames), n_latent)
-    """
-    from sklearn.decomposition import PCA
-
-    n_components = min(n_latent, *train.shape)
-    model = PCA(n_components, random_state=seed).fit(train.astype(np.float64))
-    components = np.asarray(model.transform(frames.astype(np.float64)), np.float64)
-    return np.pad(components, ((0, 0), (0, n_latent - n_components)))
-
-
-def tica_embedding(train_blocks: Sequence[Mask], frames: Mask, n_latent: int, lag: int) -> Doubles | None:
-    """Return time-lagged independent components of contacts, fitted on contiguous blocks of training frames.
-
-    Parameters
-    ----------
-    train_blocks : sequence of ndarray of bool, shape (n_frames, n_pairs)
-        Blocks within which frames follow each other; those not longer than the lag are left out.
-    frames : ndarray of bool, shape (n_frames, n_pairs)
-        What to embed.
-    n_latent : int
-        How many components; fewer where the data have fewer, filled up with zeros.
-    lag : int
-        In frames.
-
-    Returns
-    -------
-    ndarray of float64, shape (len(frames), n_latent), or None
-        Null where no block is longer than the lag, or no contact varies.
-    """
-    from deeptime.decomposition import TICA
-    from deeptime.numeric import ZeroRankError
-
-    long_enough = [block.astype(np.float64) for block in train_blocks if len(block) > lag + 1]
-    if not long_enough:
-        return None
-    estimator = TICA(lagtime=lag, dim=n_latent, epsilon=1e-4)
-    for block in long_enough:
-        estimator.partial_fit((block[:-lag], block[lag:]))
-    try:
-        components = np.asarray(estimator.fetch_model().transform(frames.astype(np.float64)), np.float64)
-    except ZeroRankError:
-        return None
-    return np.pad(components, ((0, 0), (0, n_latent - components.shape[1])))
-
-
-def vamp2_held_out(fitted: Sequence[Floats], scored: Sequence[Floats], lag: int) -> float | None:
-    """Return the VAMP-2 score of an embedding, fitted on some stretches of frames and scored on others.
-
-    Parameters
-    ----------
-    fitted, scored : sequence of ndarray, shape (n_frames, n_latent)
-        Stretches within which frames follow each other; those not longer than the lag are left out.
-    lag : int
-        In frames.
-
-    Returns
-    -------
-    float or None
-        At least 1 (the constant function) but for noise; null where either part has no stretch longer than the lag, or
-        does not vary.
-    """
-    from deeptime.numeric import ZeroRankError
-
-    from levinthal.simulation.analysis.markov import held_out_vamp2
-
-    usable = [[stretch for stretch in part if len(stretch) > lag] for part in (fitted, scored)]
-    if not all(usable):
-        return None
-    try:
-        return held_out_vamp2(usable[0], usable[1], lag)
-    except ZeroRankError:
-        return None
-
-
-def scaled(latent: Floats) -> Doubles:
-    """Return embeddings with each axis centred and of unit variance; one that does not vary stays at 0."""
-    spread = latent.std(axis=0)
-    return np.asarray((latent - latent.mean(axis=0)) / np.where(spread > 0, spread, 1.0), np.float64)
+def scaled(points: Floats, fit: Integers | None = None) -> Doubles:
+    """Return embeddings, each axis centred and of unit variance on some frames (all); one that is constant is 0."""
+    some = points if fit is None else points[fit]
+    spread = some.std(axis=0)
+    return np.asarray((points - some.mean(axis=0)) / np.where(spread > 0, spread, 1.0), np.float64)

@@ -31,6 +31,9 @@ class CVAEConfig(PlainData):
         Probability of dropping a feature between the last convolution and the dense layer, in training.
     beta : float
         Weight of the Kullback-Leibler term (Higgins et al. 2017); 1 is the evidence lower bound.
+    recurrent : bool
+        Encode by two LSTM layers of width `dense` that read the rows of the map one after the other, in place of the
+        convolutions; the decoder is the same.
     """
 
     described = "CVAE architecture"
@@ -43,6 +46,7 @@ class CVAEConfig(PlainData):
     latent: int = 3
     dropout: float = 0.0
     beta: float = 1.0
+    recurrent: bool = False
 
     def __post_init__(self) -> None:
         for name in ("filters", "kernels", "strides"):
@@ -84,13 +88,21 @@ class CVAEConfig(PlainData):
         return self.sizes[-1] ** 2 * self.filters[-1]
 
     @property
+    def encoded(self) -> int:
+        """Features that the encoder's dense layer takes."""
+        return self.dense if self.recurrent else self.flat
+
+    @property
     def n_parameters(self) -> int:
         """Weights and biases of encoder and decoder."""
         channels = (1, *self.filters)
         total = 0
         for i, kernel in enumerate(self.kernels):
-            total += 2 * kernel**2 * channels[i] * channels[i + 1] + channels[i + 1] + channels[i]
-        dense = (self.flat + 1) * self.dense + 2 * (self.dense + 1) * self.latent
+            weights = kernel**2 * channels[i] * channels[i + 1]
+            total += weights + channels[i] + (0 if self.recurrent else weights + channels[i + 1])
+        if self.recurrent:
+            total += sum(4 * self.dense * (read + self.dense + 2) for read in (self.size, self.dense))
+        dense = (self.encoded + 1) * self.dense + 2 * (self.dense + 1) * self.latent
         return total + dense + (self.latent + 1) * self.dense + (self.dense + 1) * self.flat
 
 
@@ -116,8 +128,8 @@ SHORTEST_SAVES = (3 * 6 / 8) ** 2
 def flops_per_frame(config: CVAEConfig, *, training: bool = True) -> int:
     """Return floating-point operations a frame: two for each multiplication of the direct algorithm.
 
-    Counted are convolutions and dense layers. Training adds the gradients of weights and of inputs, without that of
-    the map itself, which nobody needs; nothing is recomputed. Algorithms that multiply less (Winograd's) are counted
+    Counted are convolutions, LSTM and dense layers. Training adds the gradients of weights and of inputs, without that
+    of the map itself, which nobody needs; nothing is recomputed. Algorithms that multiply less (Winograd's) are counted
     as if they did not: a rate is then comparable between them.
 
     Parameters
@@ -130,10 +142,15 @@ def flops_per_frame(config: CVAEConfig, *, training: bool = True) -> int:
     convolutions = [
         2 * kernel**2 * channels[i] * channels[i + 1] * sizes[i + 1] ** 2 for i, kernel in enumerate(config.kernels)
     ]
-    dense = 2 * config.flat * config.dense
+    decoder = sum(convolutions) + 2 * config.flat * config.dense
     latent = 2 * config.dense * config.latent
-    forward = 2 * sum(convolutions) + 2 * dense + 3 * latent
-    return 3 * forward - convolutions[0] if training else forward
+    first, encoder = convolutions[0], sum(convolutions)
+    if config.recurrent:
+        # of each row: four gates of two layers, each a product with what is read and one with the state
+        first = 2 * 4 * config.dense * config.size**2
+        encoder = first + 2 * 4 * config.dense * 3 * config.dense * config.size
+    forward = encoder + decoder + 2 * config.encoded * config.dense + 3 * latent
+    return 3 * forward - first if training else forward
 
 
 PRESETS: Mapping[str, CVAEConfig] = MappingProxyType(

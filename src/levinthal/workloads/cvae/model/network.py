@@ -1,8 +1,9 @@
 """The convolutional variational autoencoder of contact maps (Bhowmik et al. 2018; Ma et al. 2020).
 
-Four convolutions, a dense layer, mean and log-variance of the latent posterior; the decoder mirrors them with
-transposed convolutions and ends in logits. Corrected against the lineage: the sample is mean + exp(0.5 log_var) * noise
-(there: exp(log_var)), and the weight beta of the Kullback-Leibler term is explicit.
+Four convolutions (or two LSTM layers over the rows of the map), a dense layer, mean and log-variance of the latent
+posterior; the decoder mirrors them with transposed convolutions and ends in logits. Corrected against the lineage: the
+sample is mean + exp(0.5 log_var) * noise (there: exp(log_var)), and the weight beta of the Kullback-Leibler term is
+explicit.
 
 The features between convolutions and dense layers are flattened with the channels last, because that is how the maps
 lie in memory; `plain.py` has the model in torch's usual layout and converts weights between the two.
@@ -25,6 +26,8 @@ from levinthal.workloads.cvae.model.memory import MemoryPlan, convolve_in_strips
 
 LOG_VAR_LIMIT = 20.0
 """Log-variances beyond +-20 mean nothing in float32, but their exponential would overflow the loss."""
+
+_LSTM_LAYERS = 2
 
 
 class Output(NamedTuple):
@@ -52,6 +55,12 @@ class Losses(NamedTuple):
 def initialise(module: nn.Module, generator: torch.Generator | None = None) -> None:
     """Draw weights as Glorot and Bengio 2010 (uniform), zero biases, for every layer of `module`."""
     for layer in module.modules():
+        if isinstance(layer, nn.LSTM):
+            for name, tensor in layer.named_parameters():
+                if name.startswith("weight"):
+                    nn.init.xavier_uniform_(tensor, generator=generator)
+                else:
+                    nn.init.zeros_(tensor)
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.xavier_uniform_(layer.weight, generator=generator)
             if layer.bias is not None:
@@ -98,11 +107,15 @@ class CVAEModel(nn.Module):
         encoder: list[nn.Module] = []
         decoder: list[nn.Module] = []
         for i, (kernel, stride) in enumerate(zip(config.kernels, config.strides, strict=True)):
-            encoder.append(nn.Conv2d(channels[i], channels[i + 1], kernel, stride, kernel // 2))
+            if not config.recurrent:
+                encoder.append(nn.Conv2d(channels[i], channels[i + 1], kernel, stride, kernel // 2))
             left_over = sizes[i] - ((sizes[i + 1] - 1) * stride - 2 * (kernel // 2) + kernel)
             decoder.insert(0, nn.ConvTranspose2d(channels[i + 1], channels[i], kernel, stride, kernel // 2, left_over))
         self.encoder_convolutions = nn.ModuleList(encoder)
-        self.encoder_dense = nn.Linear(config.flat, config.dense)
+        self.encoder_rows = (
+            nn.LSTM(config.size, config.dense, _LSTM_LAYERS, batch_first=True) if config.recurrent else None
+        )
+        self.encoder_dense = nn.Linear(config.encoded, config.dense)
         self.z_mean = nn.Linear(config.dense, config.latent)
         self.z_log_var = nn.Linear(config.dense, config.latent)
         self.decoder_dense = nn.Linear(config.latent, config.dense)
@@ -113,16 +126,24 @@ class CVAEModel(nn.Module):
     def can_compile(self) -> bool:
         """Whether the kernels can compute every convolution of this architecture on the device it is on.
 
-        They know no strips: a model that spares memory by them is computed by torch, and so is everything where
-        `levinthal.kernels.choice` says torch.
+        They know no LSTM layers and no strips: a model that has the one or spares memory by the other is computed by
+        torch, and so is everything where `levinthal.kernels.choice` says torch.
         """
-        if not kernels_allowed() or self.memory.strip_rows or next(self.parameters()).device.type != "cpu":
+        if (
+            self.config.recurrent
+            or not kernels_allowed()
+            or self.memory.strip_rows
+            or next(self.parameters()).device.type != "cpu"
+        ):
             return False
         return all(map(supports, self._encoder_layers, self.config.kernels))
 
     def encode(self, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of the posterior, each (frames, latent), of maps (frames, size, size)."""
-        features = self._recomputed(self._convolve if self.compiled else self._convolve_by_torch, maps)
+        if self.encoder_rows is not None:
+            features = self.encoder_rows(maps)[1][0][-1]
+        else:
+            features = self._recomputed(self._convolve if self.compiled else self._convolve_by_torch, maps)
         features = functional.dropout(features, self.config.dropout, self.training)
         hidden = self._dense(self.encoder_dense, features)
         mean, log_var = self.z_mean(hidden).to(maps.dtype), self.z_log_var(hidden).to(maps.dtype)

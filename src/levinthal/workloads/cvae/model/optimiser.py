@@ -35,12 +35,20 @@ class OptimizerSettings:
         As in v = rho v + (1 - rho) g^2; p -= learning_rate g / (sqrt(v) + epsilon).
     clip_norm : float or None
         Largest Euclidean norm of the whole gradient; null for no clipping.
+    decay_steps : int or None
+        The learning rate falls to 0 along half a cosine until so many steps are taken (Loshchilov and Hutter, ICLR
+        2017); null for one that stays.
+    warmup_steps : int
+        Before that it rises in proportion to the step over so many. The running mean of the squared gradient begins at
+        zero, so that the first steps move each weight by up to 1 / sqrt(1 - rho) learning rates, whatever its gradient.
     """
 
     learning_rate: float = 1e-3
     rho: float = 0.9
     epsilon: float = 1e-8
     clip_norm: float | None = None
+    decay_steps: int | None = None
+    warmup_steps: int = 0
 
     def __post_init__(self) -> None:
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
@@ -51,6 +59,19 @@ class OptimizerSettings:
             raise UsageError(f"epsilon of RMSprop is {self.epsilon}: it must be positive")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise UsageError(f"clip_norm is {self.clip_norm}: it must be positive, or null for no clipping")
+        if self.decay_steps is not None and self.decay_steps < 1:
+            raise UsageError(f"decay_steps is {self.decay_steps}: it must be at least 1, or null for no decay")
+        if self.warmup_steps < 0:
+            raise UsageError(f"warmup_steps is {self.warmup_steps}: it must be at least 0")
+
+    def rate_at(self, step: int) -> float:
+        """Return the learning rate of a step, counted from 0."""
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / self.warmup_steps
+        if self.decay_steps is None:
+            return self.learning_rate
+        fallen = min(1.0, (step - self.warmup_steps) / max(1, self.decay_steps - self.warmup_steps))
+        return 0.5 * self.learning_rate * (1.0 + math.cos(math.pi * fallen))
 
 
 class RMSprop:
@@ -105,10 +126,12 @@ class RMSprop:
             self._by_torch.state[p] = {"step": torch.zeros(()), "square_avg": torch.empty_like(p).copy_(kept)}
 
     @torch.no_grad()
-    def step(self) -> None:
-        """Update every parameter that has a gradient."""
-        settings = self.settings
+    def step(self, taken: int = 0) -> None:
+        """Update every parameter that has a gradient, after so many steps."""
+        settings, rate = self.settings, self.settings.rate_at(taken)
         if self._by_torch is not None:
+            for group in self._by_torch.param_groups:
+                group["lr"] = rate
             if settings.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(self.parameters, settings.clip_norm, foreach=True)
             self._by_torch.step()
@@ -123,7 +146,7 @@ class RMSprop:
             norm = math.sqrt(sum(part for _, g, _ in work for part in _shared(squared_norm_range, g)))
             scale = min(1.0, settings.clip_norm / norm) if norm > 0 else 1.0
         for p, g, square in work:
-            _shared(rmsprop_range, p, g, square, settings.learning_rate, settings.rho, settings.epsilon, scale)
+            _shared(rmsprop_range, p, g, square, rate, settings.rho, settings.epsilon, scale)
 
 
 def _like(gradient: Tensor, parameter: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from levinthal.errors import UsageError
 from levinthal.kernels.threads import compute_threads, n_compute_threads
 from levinthal.workloads.cvae.model.config import CVAEConfig
 from levinthal.workloads.cvae.model.network import CVAEModel, evidence_loss
+from levinthal.workloads.lowering import computing_in
 
 _FEW_ELEMENTS = 8_000
 _MANY_ELEMENTS = 150_000
@@ -31,7 +32,8 @@ class Execution:
     Attributes
     ----------
     precision : {"fp32", "bf16"}
-        Of products and sums; weights and optimiser stay in fp32 (bf16 is torch's autocast).
+        Of products and sums; weights and optimiser stay in fp32 (bf16 is torch's autocast). Inference knows more: see
+        `workloads.lowering`.
     compiled : bool
         Convolutions by `kernels` instead of torch.
     measured_frames_per_s : tuple of (str, float)
@@ -57,11 +59,9 @@ def execution_context(model: CVAEModel, execution: Execution) -> Iterator[None]:
         if execution.compiled:
             with compute_threads():
                 yield
-        elif execution.precision == "bf16":
-            with torch.autocast(device, dtype=torch.bfloat16):
-                yield
         else:
-            yield
+            with computing_in(execution.precision, device):
+                yield
     finally:
         model.compiled = before
 

@@ -21,6 +21,7 @@ from levinthal.workloads.cvae.model.config import CVAEConfig
 from levinthal.workloads.cvae.model.network import CVAEModel
 from levinthal.workloads.cvae.model.optimiser import OptimizerSettings
 from levinthal.workloads.cvae.model.precision import Execution, choose_execution
+from levinthal.workloads.cvae.settings import FS_PEPTIDE
 from levinthal.workloads.cvae.training.stepper import Stepper
 from levinthal.workloads.training.allocator import keep_freed_memory
 
@@ -28,7 +29,7 @@ EPOCH_FRAMES = 65_536
 
 CASES = MappingProxyType(
     {
-        "22x22": ScalingCase({"map_size": 22, "filters": 64, "latent": 3}, (256, 1024, 2048)),
+        "22x22": ScalingCase({"system": FS_PEPTIDE, "map_size": 22, "filters": 64, "latent": 3}, (256, 1024, 2048)),
         "106x106": ScalingCase({"residues": 106, "map_size": 106, "filters": 64, "latent": 10}, (32, 64, 128)),
     }
 )

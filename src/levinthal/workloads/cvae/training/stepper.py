@@ -124,7 +124,7 @@ class Stepper:
             losses = evidence_loss(self.network(maps, noise[self._share]), targets, self.model.config.beta)
             # gradients are averaged over the ranks
             (losses.total * (share * self.n_ranks)).backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
+            self.optimizer.step(self.taken)
         self.taken += 1
         return torch.stack(losses).detach().double() * share
 

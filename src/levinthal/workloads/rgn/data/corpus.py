@@ -21,6 +21,7 @@ from levinthal.errors import DataError
 from levinthal.files.writing import write_whole
 from levinthal.proteins.records import FaultPolicy, ProteinRecord, RecordCache, read_records
 from levinthal.proteins.records import write_cache as write_record_cache
+from levinthal.proteins.synthetic.variants import Variant
 from levinthal.workloads.rgn.data.proteins import ProteinSet
 
 _HELD_OUT_PART = 10
@@ -76,6 +77,8 @@ class Corpus:
         Records with faults, and sections that are not ProteinNet's.
     n_without_relatives : int or None
         Profiles, searched here, that rest on the sequence alone; null where none was searched.
+    variants : tuple of Variant
+        Of test records whose families are known, with their true structures.
     """
 
     origin: Origin
@@ -85,6 +88,7 @@ class Corpus:
     held_out: bool
     left_out: LeftOut = field(default_factory=LeftOut)
     n_without_relatives: int | None = None
+    variants: tuple[Variant, ...] = ()
 
     @property
     def sha256(self) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from levinthal.harness import Run
 from levinthal.proteins.records import ProteinRecord
-from levinthal.proteins.sequences.profiles import search_profiles
+from levinthal.proteins.sequences.profiles import Profile, search_profiles
 from levinthal.proteins.sequences.sequence_search import SearchRecipe, SequenceDatabase
-from levinthal.proteins.synthetic.families import make_families
+from levinthal.proteins.synthetic.families import ProteinFamily, make_families
+from levinthal.proteins.synthetic.variants import CHANGES, Variant, make_variant
 from levinthal.workloads.rgn.data.corpus import Corpus, Origin, keep_records
 from levinthal.workloads.rgn.settings import RGNSettings
 
@@ -60,13 +62,25 @@ def make_corpus(run: Run, settings: RGNSettings, seed: int) -> Corpus:
             for part, first, last in zip(_PARTS, ends[:-1], ends[1:], strict=True)
         }
     return Corpus(
-        Origin("synthetic protein families", "1", "synthetic"),
+        Origin("synthetic protein families", "2", "synthetic"),
         caches["train"],
         caches["validation"],
         caches["test"],
         held_out=True,
         n_without_relatives=sum(each.n_hits < 2 for each in profiles),
+        variants=_variants([families[number] for number in sorted(order[ends[-2] :])], found, seed),
     )
+
+
+def _variants(families: Sequence[ProteinFamily], found: Mapping[str, Profile], seed: int) -> tuple[Variant, ...]:
+    """Draw a variant of each kind of the first member of each family."""
+    drawn = []
+    for number, family in enumerate(families):
+        wild = family.members[0]
+        wild = replace(wild, profile=found[wild.name].values)
+        rng = np.random.default_rng([seed, number])
+        drawn += [make_variant(rng, family, wild, change) for change in CHANGES]
+    return tuple(each for each in drawn if each is not None)
 
 
 def _with_profile(member: ProteinRecord, values: np.ndarray, part: str) -> ProteinRecord:

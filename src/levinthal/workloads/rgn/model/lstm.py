@@ -34,11 +34,13 @@ class BidirectionalLSTM(nn.Module):
     n_hidden : int
         Units of a direction, H.
     initial_scale : float or None
-        All weights start uniform in plus and minus this; null takes torch's 1 / sqrt(H). Biases start at 0.
+        All weights start uniform in plus and minus this; null takes torch's 1 / sqrt(H).
     inference_precision : {"fp32", "int16"}
         How weights are kept where no gradient is asked for, on a CPU, in float32. With "int16" the weights, with a
         scale for each unit, and the activations, with a scale for each residue, are 16-bit integers that are multiplied
         exactly and summed in float32: about 1e-4 of the largest sum is lost, a tenth of what bfloat16 loses.
+    forget_bias : float
+        Where the biases of the forget gates start; all others start at 0.
 
     Attributes
     ----------
@@ -55,6 +57,7 @@ class BidirectionalLSTM(nn.Module):
         n_hidden: int,
         initial_scale: float | None = None,
         inference_precision: InferencePrecision = "fp32",
+        forget_bias: float = 0.0,
     ) -> None:
         super().__init__()
         self.recurrence = nn.LSTM(n_inputs, n_hidden, 1, batch_first=True, bidirectional=True)
@@ -62,6 +65,8 @@ class BidirectionalLSTM(nn.Module):
         for name, parameter in self.recurrence.named_parameters():
             if name.startswith("bias"):
                 nn.init.zeros_(parameter)
+                if name.startswith("bias_ih"):
+                    nn.init.constant_(parameter[n_hidden : 2 * n_hidden], forget_bias)
             elif initial_scale is not None:
                 nn.init.uniform_(parameter, -initial_scale, initial_scale)
         self._packed: tuple[tuple[object, ...], _Directions] | None = None

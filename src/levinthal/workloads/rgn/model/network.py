@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from levinthal.proteins.geometry.backbone import build_backbone
-from levinthal.workloads.rgn.model.config import RGNConfig
+from levinthal.workloads.rgn.model.config import N_PROFILE, RGNConfig
 from levinthal.workloads.rgn.model.lstm import BidirectionalLSTM, InferencePrecision
+from levinthal.workloads.rgn.model.window import WindowLayer
 
 _BASINS_DEG = ((-63.0, -43.0), (-120.0, 135.0), (-70.0, 145.0), (57.0, 40.0), (-90.0, 0.0), (85.0, 5.0))
 """(phi, psi) about the middle of the populated regions of Lovell et al., Proteins 50:437 (2003)."""
@@ -54,9 +55,12 @@ class RGNModel(nn.Module):
         self.config = config
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            widths = [config.n_inputs] + [2 * config.n_hidden] * (config.n_layers - 1)
+            widths = [config.width] + [2 * config.n_hidden] * (config.n_layers - 1)
             self.layers = nn.ModuleList(
-                BidirectionalLSTM(width, config.n_hidden, initial_scale=config.initial_scale) for width in widths
+                WindowLayer(width, 2 * config.n_hidden, config.reach if number == 0 else 0)
+                if config.reach
+                else BidirectionalLSTM(width, config.n_hidden, config.initial_scale, forget_bias=config.forget_bias)
+                for number, width in enumerate(widths)
             )
             self.projection = nn.Linear(2 * config.n_hidden, config.alphabet)
             if config.initial_scale is not None:
@@ -67,8 +71,8 @@ class RGNModel(nn.Module):
     def set_inference_precision(self, precision: InferencePrecision) -> None:
         """Say how the layers keep their weights for prediction on a CPU: "fp32" or "int16"."""
         for layer in self.layers:
-            assert isinstance(layer, BidirectionalLSTM)
-            layer.inference_precision = precision
+            if isinstance(layer, BidirectionalLSTM):
+                layer.inference_precision = precision
 
     def forward(self, features: Tensor, lengths: Tensor) -> Prediction:
         """Predict a padded batch.
@@ -76,6 +80,7 @@ class RGNModel(nn.Module):
         Parameters
         ----------
         features : Tensor, shape (proteins, residues, n_inputs)
+            Zero beyond a protein's length.
         lengths : Tensor of int64, shape (proteins,)
             Residues of each protein.
         """
@@ -83,8 +88,9 @@ class RGNModel(nn.Module):
         return Prediction(dihedrals, build_backbone(dihedrals))
 
     def recur(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """Return what the last recurrent layer says of each residue, (proteins, residues, 2 n_hidden)."""
-        hidden = features * self.config.input_gain
+        """Return what the last layer before the alphabet says of each residue, (proteins, residues, 2 n_hidden)."""
+        copies = [features[..., -N_PROFILE:]] * (self.config.profile_copies - 1)
+        hidden = torch.cat([features, *copies], dim=-1) * self.config.input_gain
         for layer in self.layers:
             hidden = layer(functional.dropout(hidden, self.config.input_dropout, self.training), lengths)
         return hidden

@@ -49,7 +49,11 @@ def time_figure(timings: Sequence[Timing], growth: Growth | None, what: str) -> 
     left.set_ylim(bottom=0)
     left.legend(frameon=False, loc="upper left")
     stages = np.array([np.median(timing.stages_s, axis=0) for timing in ordered]).T
-    right.stackplot(lengths, stages / stages.sum(axis=0), labels=STAGES, colors=PALETTE, alpha=0.85)
+    names: tuple[str, ...] = STAGES
+    searched = [timing.profile_s for timing in ordered if timing.profile_s is not None]
+    if len(searched) == len(ordered):
+        names, stages = ("profile", *STAGES), np.vstack([searched, stages])
+    right.stackplot(lengths, stages / stages.sum(axis=0), labels=names, colors=PALETTE, alpha=0.85)
     right.set(xlabel="residues", ylabel="share of the time", title="by stage", ylim=(0, 1))
     if lengths.min() < lengths.max():
         right.set_xlim(lengths.min(), lengths.max())

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,16 +15,21 @@ from levinthal.arrays import Doubles, Singles
 from levinthal.kernels.choice import kernels_allowed
 from levinthal.proteins.geometry.backbone import build_backbone
 from levinthal.proteins.geometry.distance_rmsd import distance_rmsd
+from levinthal.proteins.records import ProteinRecord, read_records, write_tfrecord
+from levinthal.proteins.residues import AMINO_ACIDS
 from levinthal.proteins.structures.backbone_chain import BackboneChain
 from levinthal.proteins.structures.structure_files import write_pdb
-from levinthal.workloads.rgn.data.features import pad_features
+from levinthal.workloads.rgn.data.features import features_of, pad_features
 from levinthal.workloads.rgn.model.network import RGNModel
 
-STAGES = ("LSTM", "angles", "geometry", "write")
-"""What a prediction consists of once the profile is there."""
+STAGES = ("record", "LSTM", "angles", "geometry", "write")
+"""What a prediction consists of once the profile is there: sequence and profile as a TFRecord, written and read as the
+original's input is, and then the network's part and the file."""
+
+ALLOWED_NM = 0.005
+"""By how much a lower precision may move coordinates, in dRMSD."""
 
 _BIN = 100
-_ALLOWED_NM = 0.005
 _TRIED = 8
 
 
@@ -34,22 +40,25 @@ class Timing:
     Attributes
     ----------
     n_residues : int
-    stages_s : ndarray, shape (timings, 4)
+    stages_s : ndarray, shape (timings, 5)
         Seconds of each of `STAGES`.
+    profile_s : float or None
+        Seconds of the search for its profile, once; null where none was searched here.
     """
 
     n_residues: int
     stages_s: Doubles
+    profile_s: float | None = None
 
     @property
     def total_s(self) -> Doubles:
-        """Seconds of each prediction, shape (timings,)."""
+        """Seconds of each prediction, shape (timings,), without the search."""
         return np.asarray(self.stages_s.sum(axis=1), np.float64)
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How prediction time grows with length: `fixed_s + per_residue_s * L`, and the exponent of a power law.
+    """How a time grows with length: `fixed_s + per_residue_s * L`, and the exponent of a power law.
 
     Attributes
     ----------
@@ -76,13 +85,13 @@ def predict(model: RGNModel, features: Sequence[Singles], *, batch_size: int = 3
         Proteins at a time; proteins of like length are put together.
     """
     model.eval()
-    device = next(model.parameters()).device
+    like = next(model.parameters())
     found: dict[int, Singles] = {}
     order = sorted(range(len(features)), key=lambda number: len(features[number]))
     for first in range(0, len(order), batch_size):
         chosen = order[first : first + batch_size]
         batch, lengths = pad_features([features[number] for number in chosen])
-        atoms = model(batch.to(device), lengths.to(device)).atoms_nm.cpu().numpy()
+        atoms = model(batch.to(like), lengths.to(like.device)).atoms_nm.float().cpu().numpy()
         found |= {number: atoms[row, : lengths[row]] for row, number in enumerate(chosen)}
     return [found[number] for number in range(len(features))]
 
@@ -111,42 +120,69 @@ def lower_precision(model: RGNModel, features: Sequence[Singles]) -> float:
     for mine, theirs in zip(predict(model, some), exact, strict=True):
         low, high = (torch.from_numpy(each[None, :, 1].copy()) for each in (mine, theirs))
         moved_nm = max(moved_nm, float(distance_rmsd(low, high, torch.ones(1, len(mine), dtype=torch.bool))))
-    if not moved_nm < _ALLOWED_NM:
+    if not moved_nm < ALLOWED_NM:
         model.set_inference_precision("fp32")
     return moved_nm
 
 
+class TimedProtein(NamedTuple):
+    """A sequence to predict against the clock.
+
+    Attributes
+    ----------
+    sequence : str
+    profile : ndarray, shape (residues, 21), or None
+    profile_s : float or None
+        How long its search took; null where it was not searched here.
+    """
+
+    sequence: str
+    profile: Singles | None = None
+    profile_s: float | None = None
+
+    @property
+    def features(self) -> Singles:
+        """What the network reads, (residues, 41)."""
+        return features_of(self.sequence, self.profile)
+
+
 @torch.inference_mode()
-def time_target(model: RGNModel, sequence: str, features: Singles, folder: Path, *, timings: int) -> Timing:
+def time_target(model: RGNModel, protein: TimedProtein, folder: Path, *, timings: int) -> Timing:
     """Time the prediction of one protein, alone in its batch; the first, to warm up, does not count.
 
     Parameters
     ----------
     model : RGNModel
-    sequence : str
-    features : ndarray, shape (residues, 41)
+    protein : TimedProtein
     folder : Path
-        Where its file is written, each time over.
+        Where its files are written, each time over.
     timings : int
         How many times.
     """
     model.eval()
     device = next(model.parameters()).device
-    target = folder / f"timed_{len(sequence)}.pdb"
+    sequence = protein.sequence
+    target, kept = (folder / f"timed_{len(sequence)}.{kind}" for kind in ("pdb", "tfrecord"))
+    # ProteinNet has no index for an unknown residue; to the clock one is like another
+    letters = "".join(each if each in AMINO_ACIDS else "A" for each in sequence)
     seconds = np.empty((timings + 1, len(STAGES)))
     for turn in range(timings + 1):
         clock = _Clock(device)
-        batch, lengths = pad_features([features])
-        hidden = model.recur(batch.to(device), lengths.to(device))
+        write_tfrecord(kept, [ProteinRecord("timed", letters, protein.profile)], exact=False)
+        (record,) = read_records(kept)
+        batch, lengths = pad_features([features_of(record.sequence, record.profile)])
         seconds[turn, 0] = clock.lap_s()
-        dihedrals = model.torsions(hidden)
+        hidden = model.recur(batch.to(device), lengths.to(device))
         seconds[turn, 1] = clock.lap_s()
-        atoms = build_backbone(dihedrals)
+        dihedrals = model.torsions(hidden)
         seconds[turn, 2] = clock.lap_s()
-        write_pdb(target, [predicted_chain(sequence, atoms[0].cpu().numpy())])
+        atoms = build_backbone(dihedrals)
         seconds[turn, 3] = clock.lap_s()
-    target.unlink()
-    return Timing(len(sequence), seconds[1:])
+        write_pdb(target, [predicted_chain(sequence, atoms[0].cpu().numpy())])
+        seconds[turn, 4] = clock.lap_s()
+    for file in (target, kept):
+        file.unlink()
+    return Timing(len(sequence), seconds[1:], protein.profile_s)
 
 
 @torch.inference_mode()
@@ -169,20 +205,25 @@ def predicted_chain(sequence: str, atoms_nm: Singles) -> BackboneChain:
 
 def length_bins(timings: Sequence[Timing]) -> dict[str, list[Timing]]:
     """Group timings by hundreds of residues, in ascending order; the key is for example `101-200`."""
-    bins: dict[int, list[Timing]] = {}
+    bins: dict[str, list[Timing]] = {}
     for timing in sorted(timings, key=lambda each: each.n_residues):
-        bins.setdefault((timing.n_residues - 1) // _BIN, []).append(timing)
-    return {f"{_BIN * number + 1}-{_BIN * (number + 1)}": each for number, each in bins.items()}
+        bins.setdefault(length_bin(timing.n_residues), []).append(timing)
+    return bins
 
 
-def fit_growth(timings: Sequence[Timing]) -> Growth | None:
-    """Return how the median time grows with length; null with fewer than three different lengths."""
+def length_bin(n_residues: int) -> str:
+    """Return which hundred a length is in, for example `101-200`."""
+    number = (n_residues - 1) // _BIN
+    return f"{_BIN * number + 1}-{_BIN * (number + 1)}"
+
+
+def fit_growth(n_residues: Sequence[int], seconds_of: Sequence[float]) -> Growth | None:
+    """Return how a time grows with length; null with fewer than three different lengths."""
     from scipy.optimize import nnls
 
-    lengths = np.array([timing.n_residues for timing in timings], np.float64)
+    lengths, seconds = np.array(n_residues, np.float64), np.array(seconds_of)
     if len(np.unique(lengths)) < 3:
         return None
-    seconds = np.array([np.median(timing.total_s) for timing in timings])
     # each row divided by its time: a long protein does not outweigh the short ones
     (fixed_s, per_residue_s), _ = nnls(np.column_stack([1.0 / seconds, lengths / seconds]), np.ones(len(seconds)))
     exponent = np.polyfit(np.log(lengths), np.log(seconds), 1)[0]

@@ -23,18 +23,19 @@ _MOST_LEFT_HANDED = 0.5
 """Residues of real proteins with a positive phi are one in ten, glycines among them; of their mirror images nine."""
 
 
-def check_structures(run: Run, structures: Sequence[Singles]) -> None:
-    """Report the sanity checks of predicted backbones, each of shape (residues, 3, 3) in nm."""
+def check_structures(run: Run, structures: Sequence[Singles]) -> bool:
+    """Report the sanity checks of backbones, each of shape (residues, 3, 3) in nm; return whether all hold."""
     advice = "give weights that were trained longer, or on real proteins"
     broken = sum(int((~np.isfinite(atoms_nm).all(axis=(1, 2))).sum()) for atoms_nm in structures)
-    run.gate("residues without finite coordinates", float(broken), at_most=0.0, kind="sanity", advice=advice)
+    met = run.gate("residues without finite coordinates", float(broken), at_most=0.0, kind="sanity", advice=advice)
     for name, share_of, most in (
         ("CA neighbours not 3.6 to 4.0 A apart", stretched_share, _MOST_STRETCHED),
         ("residues that wind to the left", left_handed_share, _MOST_LEFT_HANDED),
     ):
         shares = [share for atoms_nm in structures if (share := share_of(atoms_nm)) is not None]
         worst = max(shares, default=0.0)
-        run.gate(f"share of {name}, worst protein", worst, at_most=most, kind="sanity", advice=advice)
+        met &= run.gate(f"share of {name}, worst protein", worst, at_most=most, kind="sanity", advice=advice)
+    return met
 
 
 def stretched_share(atoms_nm: Singles) -> float | None:

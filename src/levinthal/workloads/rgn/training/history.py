@@ -140,9 +140,19 @@ class History:
         return min(finite, key=lambda validation: validation.drmsd_nm, default=None)
 
     def time_to_s(self, target_drmsd_nm: float) -> float | None:
-        """Return the seconds until a validation was at or below the target, or None where none was."""
-        drmsd_nm = [validation.drmsd_nm for validation in self.validations]
-        return first_time([validation.elapsed_s for validation in self.validations], drmsd_nm, target_drmsd_nm)
+        """Return the seconds until the loss of a validation was at or below the target, or None where none was.
+
+        As the original's milestones: the mean weighted by resolved residues, the least so far.
+        """
+        losses_nm = [validation.loss_nm for validation in self.validations]
+        return first_time([validation.elapsed_s for validation in self.validations], losses_nm, target_drmsd_nm)
+
+    def least_loss_nm(self, step: int | None = None) -> float | None:
+        """Return the least loss of the validations so far, or up to a step; None where there was none."""
+        return min(
+            (each.loss_nm for each in self.validations if step is None or each.step <= step if each.loss_nm >= 0.0),
+            default=None,
+        )
 
     def step_percentile_s(self, percentile: float) -> float:
         """Return a percentile, 0 to 100, of the seconds of a step; the first, which compiles, is left out."""

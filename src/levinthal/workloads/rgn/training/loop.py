@@ -114,7 +114,7 @@ class _Loop:
             if self.validation is not None and (due or stopped_by is not None):
                 held_out = self._validate(self.validation)
                 asked = on_validation is not None and on_validation(held_out) is True
-                reached = settings.target_drmsd_nm is not None and held_out.drmsd_nm <= settings.target_drmsd_nm
+                reached = settings.target_drmsd_nm is not None and held_out.loss_nm <= settings.target_drmsd_nm
                 stopped_by = self._agree("target" if reached else stopped_by or ("caller" if asked else None))
             interval = settings.checkpoint_interval
             if (due if interval is None else step.step % interval == 0) or stopped_by is not None:

@@ -85,10 +85,11 @@ class OptimiserSettings(PlainData):
 OPTIMISERS: Mapping[str, OptimiserSettings] = MappingProxyType(
     {
         "casp12": OptimiserSettings(),
+        "casp12-62": OptimiserSettings(),
         "fast": OptimiserSettings(learning_rate=5e-3, beta1=0.9, beta2=0.99, schedule="cosine"),
     }
 )
-"""`casp12` is the published CASP12 configuration; `fast` is ours, for a CPU."""
+"""`casp12` and `casp12-62` are the published CASP12 configuration; `fast` is ours, for a CPU."""
 
 
 class Update(NamedTuple):

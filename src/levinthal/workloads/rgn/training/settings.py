@@ -39,7 +39,7 @@ class TrainingSettings(PlainData):
     validation_interval : int, optional
         Steps between validations; by default after each epoch. The end of training is always validated.
     target_drmsd_nm : float, optional
-        Training ends at the first validation whose mean dRMSD is at or below.
+        Training ends at the first validation whose dRMSD, the mean weighted by resolved residues, is at or below.
     checkpoint_interval : int, optional
         Steps between checkpoints; by default after each validation. The end of training is always kept.
     """
