@@ -20,16 +20,19 @@ from levinthal.workloads.docking.search import built_in
 PLUGIN = Path(__file__).parents[2] / "plugin"
 
 
+@pytest.mark.slow
 def test_a_search_of_another_package_is_compared_and_reported(levinthal, tmp_path):
     done = levinthal("run", "docking", "--size", "smoke", "--out", "r", "--set", "methods=restarts,one-draw")
     assert done.returncode == 0, done.stdout + done.stderr
     (repeat,) = load_result(tmp_path / "r").repeats
-    times = {each.labels["search"]: each.value for each in repeat.metrics if each.name == "docking time"}
+    times = {each.labels["search"]: each.value for each in repeat.metrics if each.name == "time to success"}
     assert list(times) == ["random restarts", "one draw"]
     assert any("Random restarts found the best known score" in each and "one draw" in each for each in repeat.findings)
     folder = tmp_path / "r/repeats/000"
     rows = list(csv.DictReader((folder / "runs.csv").open()))
-    assert [(row["search"], row["evaluations"]) for row in rows][1] == ("one-draw", "20000")
+    assert rows[1]["search"] == "one-draw"
+    draws = int(rows[1]["rounds"])
+    assert 20_000 * (draws - 1) < int(rows[1]["evaluations"]) <= 20_000 * draws  # counted until the pose that succeeds
     assert ">one draw<" in (folder / "comparison.svg").read_text()
     assert "one draw" in (tmp_path / "r/report.html").read_text()
 
@@ -74,7 +77,7 @@ def test_what_searches_declare():
         for what in ("needs_model", "is_control", "is_reference", "all_cores", "refines", "package")
     }
     assert declared == {
-        "needs_model": ["policy"],
+        "needs_model": ["guided", "policy"],
         "is_control": ["restarts"],
         "is_reference": ["vina-tuned"],
         "all_cores": ["vina", "vina-tuned"],

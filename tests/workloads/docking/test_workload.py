@@ -44,13 +44,20 @@ def test_the_embedded_complex_end_to_end(levinthal, tmp_path):
     assert [name for name in names if name in ("prepare", "maps", "train", "dock", "rescore")] == [
         "prepare", "maps", "train", "dock", "rescore",
     ]  # fmt: skip
-    assert [gate.passed for gate in repeat.gates] == [True, True]
-    assert {gate.labels["search"] for gate in repeat.gates} == {"trained policy"}
+    assert all(gate.passed for gate in repeat.gates)
+    assert {gate.labels.get("search") for gate in repeat.gates} == {"trained policy", None}
     for search in ("trained policy", "random restarts", "Vina, tuned"):
         values = values_of(repeat, search)
-        assert values["success"] == 1.0
-        assert values["best score"] == pytest.approx(-3.58, abs=0.15)
-        assert values["docking time"] > 0
+        assert values["best score"] < -3.4
+        labels = {"search": search, "case": "pocket"}
+        share = find_figure(repeat.metrics, "succeeded within the budget", labels).value
+        waited = find_figure(repeat.metrics, "time to success", labels)
+        if search == "Vina, tuned":  # it tells of a run when it is over, which may be after the budget
+            assert (share == 0.0) == (waited.value is None)
+            assert share or waited.reason == "0 of 1 runs succeeded within the budget"
+            continue
+        assert share == 1.0
+        assert waited.value > 0
     values = values_of(repeat)
     assert values["poses scored with gradient"] > 1e4
     assert values["training rate"] > 0
@@ -62,6 +69,12 @@ def test_the_embedded_complex_end_to_end(levinthal, tmp_path):
     assert all(pose is not None and pose.GetNumAtoms() == 18 for pose in poses)
     assert float(poses[0].GetProp("rmsd_angstrom")) < 2.0
     assert (folder / "receptor.pdb").read_text().count("MODEL") == 2
+    (scene,) = repeat.scenes
+    assert [part.artifact for part in scene.parts] == ["receptor.pdb", "poses.sdf", "crystal.sdf"]
+    for step in scene.steps:
+        conformation, number, _ = step.models
+        assert conformation == int(poses[number].GetProp("conformation"))
+        assert step.words.startswith(f"{poses[number].GetProp('search')}, rank {poses[number].GetProp('rank')}: ")
     assert Chem.MolFromPDBFile(str(folder / "receptor.pdb"), sanitize=False).GetNumAtoms() > 1000
     assert "://" not in (folder / "pose.html").read_text().replace("http://www.w3.org/2000/svg", "")
     rows = list(csv.DictReader((folder / "runs.csv").open()))
@@ -90,7 +103,7 @@ def test_a_persons_own_complex_and_conformation(levinthal, tmp_path):
     values = values_of(repeat, "random restarts")
     assert values["success"] == 1.0
     assert values["plausible top poses"] == 1.0
-    assert values_of(repeat)["best known score"] == pytest.approx(-12.9, abs=0.2)
+    assert values_of(repeat)["best known score"] == pytest.approx(-12.8, abs=0.4)  # seconds bound the search
 
 
 @pytest.mark.slow
@@ -140,7 +153,7 @@ def test_a_library_is_ranked_and_failures_stop_nothing(levinthal, tmp_path):
         assert 0.0 <= found.value <= 1.0
     assert not values_of(repeat, "random restarts")
     assert repeat.warnings[0].startswith("3 of 7 compounds were left out (first: broken, line 4:")
-    assert {row["conformers"] for row in rows if row["rank"]} == {"1"}
+    assert {row["conformers"] for row in rows if row["rank"]} == {"1"}  # nothing in them turns
     best = rows[0]
     assert float(best["efficiency_kcal_mol"]) == pytest.approx(affinities[0] / 7, abs=1e-3)
     assert "LEU 118" in best["residues_within_4_angstrom"]
@@ -156,6 +169,7 @@ def test_a_library_is_ranked_and_failures_stop_nothing(levinthal, tmp_path):
         (("receptor=nowhere.pdb", "ligand=CCO"), "nowhere.pdb"),
         (("pocket=500/500/500/20/20/20", "ligand=c1ccccc1"), "nowhere near receptor"),
         (("policy=nowhere.safetensors", "methods=policy"), "nowhere.safetensors"),
+        (("guide=nowhere.safetensors", "methods=guided"), "nowhere.safetensors"),
     ],
 )
 def test_a_mistake_is_one_line(levinthal, tmp_path, settings, message):
@@ -175,6 +189,8 @@ def test_a_mistake_is_one_line(levinthal, tmp_path, settings, message):
         ({"methods": "guessing"}, "docking search 'guessing' is unknown"),
         ({"methods": "vina,vina"}, "named twice"),
         ({"policy": "a.safetensors", "methods": "restarts"}, "no search among the methods"),
+        ({"guide": "a.safetensors", "methods": "policy"}, "no search among the methods"),
+        ({"cases": "easy"}, "there is no case easy"),
         ({"spacing": "9"}, "setting spacing"),
         ({"flexible": "very"}, "setting flexible"),
     ],

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from levinthal.datasets.structures import real_complex
+from levinthal.datasets.structures import real_complex, real_structure
 from levinthal.errors import DataError
 from levinthal.harness import Run
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
@@ -30,6 +30,20 @@ from levinthal.workloads.docking.preparation.sources import names_file, source_o
 from levinthal.workloads.docking.settings import DockingSettings
 
 _EMBEDDED = "t4-lysozyme-l99a-p-xylene"
+# N-acetylglucosamine twice, as in chitin, and residues on both sides of the cleft of T4 lysozyme.
+_CHITOBIOSE = "CC(=O)N[C@H]1[C@H](O)O[C@H](CO)[C@@H](O[C@@H]2O[C@H](CO)[C@@H](O)[C@H](O)[C@H]2NC(C)=O)[C@@H]1O"
+_CLEFT = "11/20/26/104/137"
+# Lysine, hinge and DFG motif of the kinase; the hydrophobic cleft of troponin C. Numbers are those of the files.
+_PRACTICE = {
+    "src-kinase": (
+        "A:38/A:84/A:147",
+        ("CC(C)(C)n1nc(-c2ccc(Cl)cc2)c2c(N)ncnc21", "Nc1ncnc2c1ncn2C1OC(CO)C(O)C1O", "Cc1ccc(Nc2nccc(n2)-c2cccnc2)cc1"),
+    ),
+    "troponin-c": (
+        "20/48/77",
+        ("CC1CC(=O)NN=C1c1ccc(cc1)N=C(C#N)C#N", "CN1CCN(CC1)c1ccc2ccccc2c1", "Cc1cccc(C)c1"),
+    ),
+}  # fmt: skip
 _NEAR_ANGSTROM = 6.0
 _ATOMS_OF_NO_RESIDUE = 100
 
@@ -133,6 +147,18 @@ def with_library(run: Run, settings: DockingSettings, inputs: Inputs) -> Inputs:
         raise DataError(f"{settings.ligands}: no compound could be prepared; of the first: {failures[0].reason}")
     warnings = (*inputs.warnings, *_of_library(prepared, failures))
     return replace(inputs, library=prepared, library_failures=failures, warnings=warnings)
+
+
+def sugar_in_cleft(lysozyme: Receptor, padding_angstrom: float) -> tuple[Ligand, Box]:
+    """Return chitobiose, in a conformer that is made, and the box of the cleft where lysozyme cuts such chains."""
+    return prepare_ligand(_CHITOBIOSE, "chitobiose"), pocket_box(_CLEFT, lysozyme, padding_angstrom=padding_angstrom)
+
+
+def practice_complexes() -> Iterator[tuple[Receptor, Box, list[Ligand]]]:
+    """Yield proteins other than the built-in one, their pockets, and ligands that are made for these."""
+    for protein, (pocket, smiles) in _PRACTICE.items():
+        receptor = prepare_receptor(real_structure(protein))
+        yield receptor, pocket_box(pocket, receptor), [prepare_ligand(each, each) for each in smiles]
 
 
 def _box(settings: DockingSettings, receptor: Receptor, ligand: Ligand | None, marker: Path | None) -> Box:

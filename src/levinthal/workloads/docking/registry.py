@@ -31,7 +31,16 @@ def _problems(name: str, search: Any) -> list[str]:
 _GIVEN = (("all_cores", "threads"), ("needs_model", "model"))
 """What a search declares, and the field that it is then given."""
 
-SEARCHES = Registry(
+
+class _Searches(Registry):
+    """The registry, and what a search learns."""
+
+    def learns(self, name: str) -> str:
+        """Return the kind of model that a search needs, empty where it needs none."""
+        return str(getattr(self.load(name), "learns", "moves")) if self.declared(name, "needs_model") else ""
+
+
+SEARCHES = _Searches(
     "docking search",
     "levinthal.docking_searches",
     package="levinthal.workloads.docking.search.built_in",

@@ -38,6 +38,9 @@ class DockingSettings(ImplementationSettings):
         description="Library to screen: a file of SMILES with names (a last word active or decoy marks what is known), "
         "CSV, SDF or MOL2, each also as .gz, or l99a for the built-in one; a ranked list is written.",
     )
+    conformers: int = Field(
+        default=8, ge=1, le=256, description="Conformers of each compound of a library at most; 1 takes it as it is."
+    )
     function: Literal["vina", "vinardo"] = Field(default="vina", description="Scoring function.")
     spacing: float = Field(default=0.375, ge=0.1, le=1.0, description="A between the nodes of the maps.")
     conformations: tuple[str, ...] = Field(
@@ -51,23 +54,42 @@ class DockingSettings(ImplementationSettings):
     n_conformations: int = Field(default=3, ge=1, le=64, description="Conformations in all, the given one included.")
     training_steps: int = Field(default=25, ge=0, description="Updates of the policy; 0 leaves it untrained.")
     checkpoint_interval: CheckpointInterval = 0
+    guide_updates: int = Field(
+        default=80, ge=0, description="Updates of the agent's networks in each of two generations; 0: untrained."
+    )
+    guide_starts: int = Field(
+        default=512, ge=16, description="Descents on each practice problem that the agent learns from, a generation."
+    )
     environments: int = Field(default=384, ge=8, description="Episodes that are trained on side by side.")
     horizon: int = Field(default=16, ge=2, description="Steps of an episode.")
     target: float = Field(
-        default=1.0,
+        default=6.0,
         gt=0.0,
-        description="Mean best energy of an episode in kcal/mol above the best known: when training has met it.",
+        description="Mean best energy of an episode in kcal/mol above the best known: when training has met it, and a "
+        "gate with the built-in complex.",
     )
     methods: tuple[str, ...] = Field(
-        default=("policy", "restarts", "enumeration", "cma-es", "vina", "vina-tuned"),
+        default=("guided", "policy", "restarts", "enumeration", "cma-es", "vina", "vina-tuned"),
         min_length=1,
         description=f"Searches to compare, the gated one first: {', '.join(SEARCHES.built_in())}, or plug-ins.",
     )
     searches: int = Field(default=3, ge=1, description="Runs of each search, each with a seed of its own.")
+    budget: int = Field(
+        default=60_000, ge=100, description="Evaluations after which a search that has not succeeded has failed."
+    )
+    budget_s: float = Field(
+        default=5.0, gt=0.0, description="Seconds of a search after which no new round of it begins."
+    )
+    cases: tuple[str, ...] = Field(
+        default=("surface", "sugar"),
+        description="Harder cases for the searches that share the maps, with the built-in complex alone: surface (the "
+        "whole of T4 lysozyme), sugar (chitobiose in its cleft).",
+    )
     anytime: tuple[int, ...] = Field(
         default=(), description="Exhaustiveness of the shorter tuned Vina runs that draw its anytime curve."
     )
     poses: int = Field(default=9, ge=1, le=100, description="Distinct poses kept of each run.")
+    guide: str = Field(default="", description="A trained agent (safetensors) to dock with instead of training one.")
     policy: str = Field(default="", description="A trained policy (safetensors) to dock with instead of training one.")
 
     free_keys: ClassVar[frozenset[str]] = frozenset({"checkpoint_interval", "implementation"})
@@ -81,20 +103,33 @@ class DockingSettings(ImplementationSettings):
             "methods": ("policy", "restarts"),
             "searches": 1,
             "anytime": (),
+            "cases": (),
+            "target": 50.0,  # two updates show that training runs, not that it learns
         },
-        "tiny": {},
+        # Vina at its defaults and CMA-ES take as long as all others together
+        "tiny": {"methods": ("guided", "policy", "restarts", "enumeration", "vina-tuned")},
         "small": {
             "n_conformations": 8,
             "training_steps": 600,
             "environments": 1024,
+            "target": 3.0,
+            "guide_updates": 150,
+            "guide_starts": 2048,
             "searches": 10,
+            "budget": 200_000,
+            "budget_s": 60.0,
             "anytime": (4, 16, 64),
         },
         "paper": {
             "n_conformations": 16,
             "training_steps": 4000,
             "environments": 4096,
+            "target": 3.0,
+            "guide_updates": 150,
+            "guide_starts": 2048,
             "searches": 10,
+            "budget": 200_000,
+            "budget_s": 60.0,
             "anytime": (4, 16, 64),
         },
     }
@@ -106,8 +141,11 @@ class DockingSettings(ImplementationSettings):
         if self.template and not self.ligand:
             raise ValueError("a template without a ligand: set ligand=FILE.pdbqt")
         SEARCHES.check(self.methods)
-        if self.policy and not any(SEARCHES.declared(each, "needs_model") for each in self.methods):
-            raise ValueError("a policy, and no search among the methods that uses one: add policy to methods")
+        for name, given, learned in (("policy", self.policy, "moves"), ("guide", self.guide, "starts")):
+            if given and all(SEARCHES.learns(each) != learned for each in self.methods):
+                raise ValueError(f"a {name}, and no search among the methods that uses one: add one to methods")
         if len(set(self.methods)) < len(self.methods):
             raise ValueError("a method is named twice")
+        if unknown := sorted(set(self.cases) - {"surface", "sugar"}):
+            raise ValueError(f"there is no case {unknown[0]}: choose among surface and sugar")
         return self

@@ -119,14 +119,15 @@ def test_the_verdict_says_what_the_table_says():
     assert words.startswith("The trained policy found the best known score more often than random restarts")
     assert "in 0.2 s against 0.5 s" in words
     assert "Random restarts found the best known score as often as tuned Vina, in 0.5 s against 2 s." in words
-    trained = verdict_of([policy, restarts], training_s=40.0)
+    trained = verdict_of([policy, restarts], training_s={"trained policy": 40.0})
     assert "in 0.2 s against 0.5 s, after 40 s of training." in trained
-    assert "training" not in verdict_of([restarts, method("enumeration")], training_s=40.0)
+    assert "training" not in verdict_of([restarts, method("enumeration")], training_s={"trained policy": 40.0})
     nowhere = verdict_of([replace(each, success=0.0) for each in (policy, restarts)])
     assert nowhere.startswith("No search has a top pose within 2 A of the crystal pose. The trained policy")
     assert "No search" not in verdict_of([replace(policy, success=None), replace(restarts, success=None)])
     assert "less often" in verdict_of([method("policy", found=0.2), restarts])
-    assert "about the same time" in verdict_of([method("policy"), restarts])
+    assert "in about the same time (0.5 s against 0.5 s)." in verdict_of([method("policy"), restarts])
+    assert "not in half of its runs against in 0.5 s" in verdict_of([method("policy", search_s=None), restarts])
     assert "Random restarts ran alone" in verdict_of([restarts])
     assert "Random restarts found the best known score as often as enumeration" in verdict_of(
         [restarts, method("enumeration")]
@@ -136,9 +137,12 @@ def test_the_verdict_says_what_the_table_says():
 def test_table_and_curves_are_drawn():
     rows = [method("policy"), method("vina", success=None, rmsd_angstrom=None, evaluations=None, setup_s=1.0)]
     texts = [element.text for element in ET.fromstring(table_svg(rows, "A & B < C")).iter() if element.text]
-    assert {"9 of 10", "shared", "not reported", "trained policy", "A & B < C"} <= set(texts)
-    curve = Trace(np.array([10, 100]), np.array([0.01, 0.1]), np.array([-1.0, -3.0]))
-    point = Trace(np.array([0]), np.array([0.5]), np.array([-3.0]))
+    assert {"9 of 10", "shared", "not reported", "trained policy", "search time", "A & B < C"} <= set(texts)
+    known = [method("policy", succeeded=1.0), method("restarts", succeeded=0.4, search_s=None, evaluations=None)]
+    texts = [element.text for element in ET.fromstring(table_svg(known, "")).iter() if element.text]
+    assert {"10 of 10", "4 of 10", "–", "evaluations to success"} <= set(texts)
+    curve = Trace(np.array([10, 100]), np.array([0.01, 0.1]), np.array([-1.0, -3.0]), np.full(2, np.nan))
+    point = Trace(np.array([0]), np.array([0.5]), np.array([-3.0]), np.array([np.nan]))
     drawing = anytime_figure({"random restarts": [curve, curve], "vina": [point]})
     assert ET.fromstring(drawing).tag.endswith("svg")
     assert drawing == anytime_figure({"random restarts": [curve, curve], "vina": [point]})

@@ -181,6 +181,9 @@ def test_conformations_are_kept_shown_or_chosen():
     chosen[:, 6] = torch.tensor([-1.0, 0.0, 1.0])
     environment.step(chosen)
     assert environment.conformations.tolist() == [2, 0, 1]
+    many = DockingEnvironment([problem], 40, EpisodeSettings(horizon=2, receptor="choose"))
+    many.reset(0)
+    assert set(many.conformations.tolist()) == {1, 2}  # the given conformation has to be found
 
 
 def test_a_long_action_is_cut_and_keeps_its_direction():

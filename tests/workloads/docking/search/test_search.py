@@ -61,9 +61,9 @@ def test_descent_finds_the_minimum_and_never_climbs(seed):
 
 
 def test_the_recorder_keeps_falls_only_and_closes_at_the_end():
-    recorder = TraceRecorder()
+    recorder, pose = TraceRecorder(), Poses.random(1, BOX)
     for energy in (-1.0, -0.5, -2.0, -2.0):
-        recorder.note(10, energy)
+        recorder.note(10, torch.tensor([energy]), pose)
     trace = recorder.finish()
     assert trace.evaluations.tolist() == [10, 30, 40]
     assert trace.best_kcal_mol.tolist() == [-1.0, -2.0, -2.0]
@@ -169,10 +169,10 @@ def test_the_same_seed_gives_the_same_poses_and_another_other_draws(real):
 def test_vina_docks_the_same_ligand_to_the_same_place(real):
     pytest.importorskip("vina")
     receptor, strained, ligand, box, crystal, problem = real
-    outcome = Vina(8, 1500, threads=2).dock([receptor, strained], ligand, box, seed=3)
+    outcome = Vina(16, 1500, threads=1).dock([receptor, strained], ligand, box, seed=3)
     assert crystal.rmsd(outcome.coordinates[:1])[0] < 2.0
     assert outcome.conformations[0] == 0
-    assert outcome.n_evaluations == 2 * 8 * 1500
+    assert outcome.n_evaluations == 2 * 16 * 1500
     assert list(outcome.setup_s) == ["receptor", "ligand", "maps"]
     assert min(*outcome.setup_s.values(), outcome.duration_s) > 0
     final = rescore([receptor, strained], ligand, outcome, polished=False)
@@ -185,5 +185,5 @@ def test_vina_docks_the_same_ligand_to_the_same_place(real):
 
 
 def test_trace_is_plain_data():
-    trace = Trace(np.array([1]), np.array([0.5]), np.array([-3.0]))
+    trace = Trace(np.array([1]), np.array([0.5]), np.array([-3.0]), np.array([1.0]))
     assert trace.seconds[np.flatnonzero(trace.best_kcal_mol <= -3.0)[0]] == 0.5

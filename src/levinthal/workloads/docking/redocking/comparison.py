@@ -10,11 +10,12 @@ import numpy as np
 
 from levinthal.workloads.docking.molecules.plausibility import PoseCheck, check_in_receptor
 from levinthal.workloads.docking.molecules.rmsd import CrystalPose
+from levinthal.workloads.docking.redocking.waiting import median_of, waiting_of
 from levinthal.workloads.docking.search.contract import Problem, Search
-from levinthal.workloads.docking.search.outcome import SearchOutcome
+from levinthal.workloads.docking.search.outcome import SUCCESS_ANGSTROM, SearchOutcome
 from levinthal.workloads.docking.search.rescoring import FinalPoses, rescore
+from levinthal.workloads.docking.search.rounds import Attempt
 
-SUCCESS_ANGSTROM = 2.0
 SEARCH_TOLERANCE_KCAL_MOL = 0.5
 
 Verdict = Literal["success", "search failure", "scoring failure"]
@@ -60,19 +61,27 @@ class FinishedRun:
 
     Attributes
     ----------
-    outcome : SearchOutcome
+    attempt : Attempt
         As the search ended.
     final : FinalPoses
     rmsd_angstrom : float or None
         Of the pose with the best exact energy; None without a crystal pose.
     check : PoseCheck
         Of the same pose.
+    nearest_angstrom : float or None
+        The smallest RMSD of all final poses.
     """
 
-    outcome: SearchOutcome
+    attempt: Attempt
     final: FinalPoses
     rmsd_angstrom: float | None
     check: PoseCheck
+    nearest_angstrom: float | None = None
+
+    @property
+    def outcome(self) -> SearchOutcome:
+        """Poses and trace of the whole search."""
+        return self.attempt.outcome
 
     @property
     def best_kcal_mol(self) -> float:
@@ -103,14 +112,19 @@ class Summary:
         Exact energies of the top poses.
     rmsd_angstrom : float or None
         Median of the top poses.
-    search_s, setup_s : float
-        Medians.
-    evaluations : int or None
-        Median; None where the search does not report them.
+    search_s : float or None
+        Kaplan-Meier median of the seconds to success, None where half of the runs or fewer succeeded; without a
+        crystal pose the median of the searches' own schedules.
+    setup_s : float
+        Median.
+    evaluations : float or None
+        As `search_s`; None also where the search does not report them.
     n_search_failures, n_scoring_failures, n_plausible : int
         Runs.
     found : float
         Share of runs within 0.5 kcal/mol of the best known energy.
+    succeeded : float or None
+        Share of runs that succeeded within their budget; None without a crystal pose.
     """
 
     search: type[Search]
@@ -119,23 +133,27 @@ class Summary:
     best_kcal_mol: float
     median_kcal_mol: float
     rmsd_angstrom: float | None
-    search_s: float
+    search_s: float | None
     setup_s: float
-    evaluations: int | None
+    evaluations: float | None
     n_search_failures: int
     n_scoring_failures: int
     n_plausible: int
     found: float
+    succeeded: float | None = None
 
 
-def finish(problem: Problem, crystal: CrystalPose | None, search: Search, outcome: SearchOutcome) -> FinishedRun:
+def finish(problem: Problem, crystal: CrystalPose | None, search: Search, attempt: Attempt) -> FinishedRun:
     """Rescore the poses of a run and look at the best one."""
     function = problem.grids.function
-    final = rescore(problem.receptors, problem.ligand, outcome, function, polished=not search.refines)
+    final = rescore(problem.receptors, problem.ligand, attempt.outcome, function, polished=not search.refines)
     top = final.coordinates[:1]
     receptor = problem.receptors[int(final.conformations[0])]
     check = check_in_receptor(problem.ligand, receptor, top[0])
-    return FinishedRun(outcome, final, None if crystal is None else float(crystal.rmsd(top)[0]), check)
+    distances = None if crystal is None else crystal.rmsd(final.coordinates)
+    if distances is None:
+        return FinishedRun(attempt, final, None, check)
+    return FinishedRun(attempt, final, float(distances[0]), check, float(distances.min()))
 
 
 def summarise(search: Search, runs: Sequence[FinishedRun], best_known_kcal_mol: float) -> Summary:
@@ -152,7 +170,8 @@ def summarise(search: Search, runs: Sequence[FinishedRun], best_known_kcal_mol: 
     judged = [(each.rmsd_angstrom, each.best_kcal_mol) for each in runs if each.rmsd_angstrom is not None]
     verdicts = [judge(rmsd, energy, best_known_kcal_mol) for rmsd, energy in judged]
     distances = [rmsd for rmsd, _ in judged]
-    evaluations = [each.outcome.n_evaluations for each in runs]
+    waiting = waiting_of([each.attempt for each in runs])
+    counts = [each.attempt.evaluations for each in runs if each.attempt.evaluations is not None]
     return Summary(
         search=type(search),
         n_runs=len(runs),
@@ -160,22 +179,23 @@ def summarise(search: Search, runs: Sequence[FinishedRun], best_known_kcal_mol: 
         best_kcal_mol=float(energies.min()),
         median_kcal_mol=float(np.median(energies)),
         rmsd_angstrom=float(np.median(distances)) if distances else None,
-        search_s=float(np.median([each.outcome.duration_s for each in runs])),
+        search_s=median_of(waiting.seconds) if waiting else float(np.median([each.attempt.seconds for each in runs])),
         setup_s=float(np.median([each.setup_s for each in runs])),
-        evaluations=int(np.median(evaluations)) if min(evaluations) > 0 else None,
+        evaluations=median_of(waiting.evaluations) if waiting else float(np.median(counts)) if counts else None,
         n_search_failures=verdicts.count("search failure"),
         n_scoring_failures=verdicts.count("scoring failure"),
         n_plausible=sum(each.check.passed for each in runs),
         found=float(np.mean(energies <= best_known_kcal_mol + SEARCH_TOLERANCE_KCAL_MOL)),
+        succeeded=waiting.n_succeeded / waiting.n_runs if waiting else None,
     )
 
 
-def verdict_of(summaries: Sequence[Summary], training_s: float | None = None) -> str:
+def verdict_of(summaries: Sequence[Summary], training_s: Mapping[str, float | None] | None = None) -> str:
     """Say in words what the table says: trained searches against the control, the control against the reference.
 
     Without a control the trained ones stand against the reference; without any of these the first against the second.
-    What was trained here stands with the seconds of its training, `training_s`; where a crystal pose is known and no
-    top pose comes near it, that is said first.
+    What was trained here stands with the seconds of its training, `training_s`, by the name shown. Where a crystal
+    pose is known and no top pose comes near it, that is said first.
     """
     trained = [each for each in summaries if each.search.needs_model]
     control = next((each for each in summaries if each.search.is_control), None)
@@ -189,25 +209,28 @@ def verdict_of(summaries: Sequence[Summary], training_s: float | None = None) ->
     missed = all(each.success == 0.0 for each in summaries)
     nothing = f"No search has a top pose within {SUCCESS_ANGSTROM:g} A of the crystal pose. " * missed
     return nothing + (
-        " ".join(_versus(*pair, training_s) for pair in pairs)
+        " ".join(_versus(*pair, (training_s or {}).get(pair[0].search.shown)) for pair in pairs)
         or f"{alone[0].upper()}{alone[1:]} ran alone: there is nothing to compare it with."
     )
 
 
 def _versus(ours: Summary, theirs: Summary, training_s: float | None) -> str:
     better = ours.found - theirs.found
-    ratio = theirs.search_s / ours.search_s
-    time_words = (
-        f"in about the same time ({ours.search_s:.3g} s against {theirs.search_s:.3g} s)"
-        if 0.8 < ratio < 1.25
-        else f"in {ours.search_s:.3g} s against {theirs.search_s:.3g} s"
-    )
+    time_words = _time_words(ours.search_s, theirs.search_s)
     often = "more often than" if better > 0 else "less often than" if better < 0 else "as often as"
     if training_s is not None and ours.search.needs_model:
         time_words += f", after {training_s:.3g} s of training"
     score = " on the same score" if ours.search.needs_model and theirs.search.is_control else ""
     words = f"{_words(ours)} found the best known score {often} {_words(theirs)}{score}, {time_words}."
     return f"{words[0].upper()}{words[1:]}"
+
+
+def _time_words(ours_s: float | None, theirs_s: float | None) -> str:
+    if ours_s is None or theirs_s is None:
+        said = ["not in half of its runs" if each is None else f"in {each:.3g} s" for each in (ours_s, theirs_s)]
+        return f"{said[0]} against {said[1]}"
+    words = f"in {ours_s:.3g} s against {theirs_s:.3g} s"
+    return words if not 0.8 < theirs_s / ours_s < 1.25 else words.replace("in ", "in about the same time (", 1) + ")"
 
 
 def _words(summary: Summary) -> str:

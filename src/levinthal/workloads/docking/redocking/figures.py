@@ -18,10 +18,10 @@ _COLUMNS = (
     ("score", "kcal/mol", 75),
     ("RMSD", "Å", 55),
     ("plausible", "runs", 70),
-    ("search time", "s", 85),
     ("set-up", "s", 65),
-    ("evaluations", "", 90),
 )
+_TO_SUCCESS = (("succeeded", "runs", 75), ("time to success", "s", 105), ("evaluations to success", "", 145))
+_OF_THE_SEARCH = (("search time", "s", 85), ("evaluations", "", 90))
 
 
 def anytime_figure(traces: Mapping[str, Sequence[Trace]]) -> str:
@@ -85,11 +85,14 @@ def table_svg(summaries: Sequence[Summary], verdict: str) -> str:
     verdict : str
         In words.
     """
-    return table_of(_COLUMNS, [_cells(each) for each in summaries], verdict)
+    last = _OF_THE_SEARCH if summaries[0].succeeded is None else _TO_SUCCESS
+    return table_of((*_COLUMNS, *last), [_cells(each) for each in summaries], verdict)
 
 
 def _cells(each: Summary) -> tuple[str, ...]:
     n = each.n_runs
+    succeeded = () if each.succeeded is None else (f"{round(each.succeeded * n)} of {n}",)
+    unknown = "not reported" if each.search_s is not None else "–"
     return (
         each.search.shown,
         "–" if each.success is None else f"{round(each.success * n)} of {n}",
@@ -97,7 +100,8 @@ def _cells(each: Summary) -> tuple[str, ...]:
         f"{each.median_kcal_mol:.2f}",
         "–" if each.rmsd_angstrom is None else f"{each.rmsd_angstrom:.2f}",
         f"{each.n_plausible} of {n}",
-        f"{each.search_s:.3g}",
         "shared" if each.setup_s == 0 else f"{each.setup_s:.3g}",
-        "not reported" if each.evaluations is None else f"{each.evaluations:,}",
+        *succeeded,
+        "–" if each.search_s is None else f"{each.search_s:.3g}",
+        unknown if each.evaluations is None else f"{each.evaluations:,.0f}",
     )

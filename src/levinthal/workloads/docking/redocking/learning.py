@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from levinthal.harness import Run
+from levinthal.harness.contract.recording import Recording
 from levinthal.harness.contract.run import OpenPhase
 from levinthal.metrics.process import process_tree_usage
 from levinthal.workloads.docking.search.agent.checkpoint import (
@@ -17,7 +18,7 @@ from levinthal.workloads.docking.search.agent.checkpoint import (
 )
 from levinthal.workloads.docking.search.agent.environment import DockingEnvironment
 from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings
-from levinthal.workloads.docking.search.agent.policy import DockingPolicy, TrainedPolicy
+from levinthal.workloads.docking.search.agent.policy import DockingPolicy, PolicySettings, TrainedPolicy
 from levinthal.workloads.docking.search.agent.ppo import Iteration, PPOSettings, Training, train
 from levinthal.workloads.docking.search.built_in.restarts import RandomRestarts
 from levinthal.workloads.docking.search.contract import Problem
@@ -27,8 +28,11 @@ from levinthal.workloads.training.checkpoint import Keeping
 from levinthal.workloads.training.reporting import first_time, report_time_to_target
 from levinthal.workloads.training.resuming import say_where_it_went_on, train_or_go_on
 
+POLICY = "policy.safetensors"
+"""The trained policy in a repeat's folder."""
 
-def obtain_policy(run: Run, settings: DockingSettings, problems: Sequence[Problem]) -> TrainedPolicy:
+
+def obtain_policy(run: Run, settings: DockingSettings, problems: Sequence[Problem], *, gated: bool) -> TrainedPolicy:
     """Train a policy on some problems, or read the one that the settings name.
 
     Raises
@@ -36,14 +40,16 @@ def obtain_policy(run: Run, settings: DockingSettings, problems: Sequence[Proble
     DataError
         The policy's file cannot be read.
     """
-    episode = EpisodeSettings(horizon=settings.horizon)
+    chooses = max(each.n_conformations for each in problems) > 1
     if settings.policy:
         policy, _ = load_policy(settings.policy, device=run.device)
+        episode = episode_of(settings, policy.settings.chooses_conformation)
         run.note(f"The policy was not trained here but read from {settings.policy}.")
         return TrainedPolicy(policy, episode, None)
+    episode = episode_of(settings, chooses)
     if settings.training_steps == 0:
         run.note("The policy was not trained: it moves at random.")
-        return TrainedPolicy(_new_policy(run).eval(), episode, None)
+        return TrainedPolicy(new_policy(run, chooses).eval(), episode, None)
     reach = float(np.mean([RandomRestarts().search(each).energies_kcal_mol[0] for each in problems]))
     environment = DockingEnvironment(problems, max(1, settings.environments // len(problems)), episode)
     cpu_before_s = process_tree_usage().cpu_s
@@ -55,16 +61,33 @@ def obtain_policy(run: Run, settings: DockingSettings, problems: Sequence[Proble
     earlier_s = sum(each.play_s + each.learn_s for each in training.history[:resumed_at])
     cores = cpu_s / run.duration_s("train") if resumed_at < len(training.history) else None
     _report(run, settings, training.history, reach, earlier_s + run.duration_s("train"), cores)
+    if gated:
+        gate_training(run, training.history[-1].best_energy_kcal_mol - reach, settings.target)
     save_policy(
-        run.folder / "policy.safetensors",
+        run.folder / POLICY,
         training.policy,
         {"ligands": [each.ligand.name for each in problems], "iterations": len(training.history)},
     )
     return TrainedPolicy(training.policy.eval(), episode, earlier_s + run.duration_s("train"))
 
 
-def _new_policy(run: Run) -> DockingPolicy:
-    return DockingPolicy(seed=run.seed_for("weights", bits=31)).to(run.device)
+def gate_training(run: Recording, above_kcal_mol: float, target_kcal_mol: float) -> None:
+    """Check that training met its own target: the mean best energy of its last episodes above the best known."""
+    run.gate(
+        "best of an episode above the best known (kcal/mol)", above_kcal_mol, at_most=target_kcal_mol,
+        advice="the policy missed its target: raise training_steps",
+    )  # fmt: skip
+
+
+def episode_of(settings: DockingSettings, chooses: bool) -> EpisodeSettings:
+    """Return the episodes of a policy: where a pocket has several conformations, each action may change it."""
+    return EpisodeSettings(horizon=settings.horizon, receptor="choose" if chooses else "start")
+
+
+def new_policy(run: Run, chooses: bool = False) -> DockingPolicy:
+    """Return a policy that has learned nothing yet, and whether its actions change the conformation."""
+    seed = run.seed_for("weights", bits=31)
+    return DockingPolicy(PolicySettings(chooses_conformation=chooses), seed=seed).to(run.device)
 
 
 def _train(
@@ -74,7 +97,7 @@ def _train(
     how, seed = PPOSettings(iterations=settings.training_steps), run.seed_for("training", bits=31)
 
     def fit(keep: Keeping | None) -> tuple[Training, int]:
-        training = Training.start(_new_policy(run), how)
+        training = Training.start(new_policy(run, environment.settings.receptor == "choose"), how)
         if keep is not None and keep.resume:
             resume_training(keep.folder, training, how, seed, environment)
         resumed_at = len(training.history)
@@ -112,7 +135,8 @@ def _report(
     clock = np.cumsum([each.play_s + each.learn_s for each in history])
     best = [each.best_energy_kcal_mol for each in history]
     why = f"episodes did not come within {settings.target:g} kcal/mol of the best known score on the maps"
-    report_time_to_target(run, first_time(clock.tolist(), best, reach + settings.target), why)
+    reached_s = first_time(clock.tolist(), best, reach + settings.target)
+    report_time_to_target(run, reached_s, why, waited_s=float(clock[-1]))
     frames_done = np.cumsum([each.frames for each in history])
     for what, energies in (
         ("best of an episode, mean", best),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,19 +16,23 @@ from levinthal.harness import Run
 from levinthal.workloads.docking.inputs import Inputs
 from levinthal.workloads.docking.molecules.molecule import Ligand
 from levinthal.workloads.docking.molecules.pose import Poses
+from levinthal.workloads.docking.redocking.cases import POCKET, compare_on_cases
 from levinthal.workloads.docking.redocking.comparison import Contender, finish, summarise
 from levinthal.workloads.docking.redocking.learning import obtain_policy
+from levinthal.workloads.docking.redocking.practice import obtain_guide
 from levinthal.workloads.docking.redocking.report import (
     keep_artifacts,
     report_break_even,
     report_searches,
     report_success,
 )
+from levinthal.workloads.docking.redocking.waiting import report_waiting, waiting_of
 from levinthal.workloads.docking.registry import SEARCHES, make_search
 from levinthal.workloads.docking.scoring import build_grids, exact_score, score_and_gradient
 from levinthal.workloads.docking.search.contract import Problem
-from levinthal.workloads.docking.search.outcome import SearchOutcome
+from levinthal.workloads.docking.search.outcome import Goal
 from levinthal.workloads.docking.search.rescoring import polish
+from levinthal.workloads.docking.search.rounds import Attempt, attempt
 from levinthal.workloads.docking.settings import DockingSettings
 from levinthal.workloads.pace import estimate_after
 
@@ -49,9 +54,12 @@ def redock(run: Run, settings: DockingSettings, inputs: Inputs, ligand: Ligand) 
             device=run.device,
         )
     _time_scoring(run, problem)
-    is_trained = any(SEARCHES.declared(name, "needs_model") for name in names)
-    model = obtain_policy(run, settings, [problem]) if is_trained else None
-    outcomes = _dock(run, problem, _contenders(settings, names, run.n_workers, model), settings.searches)
+    if inputs.crystal is not None:
+        goal = Goal(inputs.crystal, settings.budget, ends_at_success=False)
+        problem = replace(problem, goal=goal)
+    models = _models(run, settings, problem, names, gated=inputs.embedded)
+    contenders = _contenders(settings, names, run.n_workers, models)
+    outcomes = _dock(run, settings, problem, contenders)
     n_outcomes = sum(len(each) for each in outcomes.values())
     with run.phase("rescore", items=n_outcomes, doing="final poses by the exact energy"):
         finished = {
@@ -62,11 +70,16 @@ def redock(run: Run, settings: DockingSettings, inputs: Inputs, ligand: Ligand) 
         best_known = min(_crystal_energy(inputs, problem), *energies)
         summaries = [summarise(each.search, mine, best_known) for each, mine in finished.items() if each.ranked]
     report_searches(run, summaries)
+    for each, mine in outcomes.items():
+        if (waiting := waiting_of(mine)) is not None and each.ranked:
+            report_waiting(run, waiting, {"search": each.shown, "case": POCKET})
     run.metric("map making", run.duration_s("maps"), unit="s", better="lower")
-    report_break_even(run, summaries, model)
+    training_s = {each.shown: models[each.search.learns].training_s for each in finished if each.search.needs_model}
+    report_break_even(run, summaries, training_s)
     report_success(run, problem, finished, best_known, gated=inputs.embedded)
-    training_s = model.training_s if model is not None else None
     keep_artifacts(run, problem, inputs.crystal, finished, summaries, training_s)
+    if inputs.embedded:
+        compare_on_cases(run, settings, [each for each in contenders if each.ranked], inputs.receptors[0], ligand)
 
 
 def _crystal_energy(inputs: Inputs, problem: Problem) -> float:
@@ -119,19 +132,37 @@ def _installed(run: Run, names: Sequence[str]) -> list[str]:
     return there
 
 
-def _contenders(settings: DockingSettings, names: Sequence[str], threads: int, model: Any) -> list[Contender]:
+def _models(
+    run: Run, settings: DockingSettings, problem: Problem, names: Sequence[str], *, gated: bool
+) -> dict[str, Any]:
+    """Return what the searches learn by, each trained once: the policy on this pocket, the guide on other proteins."""
+    wanted = {SEARCHES.learns(name) for name in names}
+    models: dict[str, Any] = {}
+    if "starts" in wanted:
+        models["starts"] = obtain_guide(run, settings, problem, gated=gated)
+    if "moves" in wanted:
+        models["moves"] = obtain_policy(run, settings, [problem], gated=gated)
+    return models
+
+
+def _contenders(
+    settings: DockingSettings, names: Sequence[str], threads: int, models: Mapping[str, Any]
+) -> list[Contender]:
     """Return the searches, and behind them the budgets of those that draw their anytime curve by several."""
-    searches = {name: make_search(name, n_poses=settings.poses, threads=threads, model=model) for name in names}
+    searches = {
+        name: make_search(name, n_poses=settings.poses, threads=threads, model=models.get(SEARCHES.learns(name)))
+        for name in names
+    }
     ranked = [Contender(name, search, search.shown) for name, search in searches.items()]
     budgets = [each for search in searches.values() for n in settings.anytime if (each := search.at_budget(n))]
     return [*ranked, *(Contender(shown, search, shown, ranked=False) for shown, search in budgets)]
 
 
 def _dock(
-    run: Run, problem: Problem, contenders: Sequence[Contender], n_runs: int
-) -> dict[Contender, list[SearchOutcome]]:
+    run: Run, settings: DockingSettings, problem: Problem, contenders: Sequence[Contender]
+) -> dict[Contender, list[Attempt]]:
     """Run every contender with every seed."""
-    seeds = [run.seed_for(f"search {number}", bits=31) for number in range(n_runs)]
+    seeds = [run.seed_for(f"search {number}", bits=31) for number in range(settings.searches)]
     total = len(contenders) * len(seeds)
     with run.phase(
         "warm up", doing="compiling and loading the searches"
@@ -139,13 +170,13 @@ def _dock(
         for each in contenders:
             if each.ranked:
                 each.search.warm_up(problem)
-    outcomes: dict[Contender, list[SearchOutcome]] = {each: [] for each in contenders}
+    outcomes: dict[Contender, list[Attempt]] = {each: [] for each in contenders}
     tell = estimate_after(run, 1, len(seeds), f"docking by {len(contenders)} searches, {len(seeds)} runs each")
     with run.phase("dock", items=total, total=total) as phase:
         for number, seed in enumerate(seeds, 1):
             for each in contenders:
                 phase.say(f"{each.shown}, run {number} of {len(seeds)}")
-                outcomes[each].append(each.search.search(problem, seed=seed))
+                outcomes[each].append(attempt(each.search, problem, budget_s=settings.budget_s, seed=seed))
                 phase.advance()
             tell()
     return outcomes

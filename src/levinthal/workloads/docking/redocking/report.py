@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from levinthal.harness import Run
+from levinthal.harness.results.scenes import ScenePart, SceneStep
 from levinthal.workloads.docking.molecules.contact_table import contacts_csv, contacts_svg
 from levinthal.workloads.docking.molecules.contacts import contacts_of
 from levinthal.workloads.docking.molecules.pose_files import pose_record, receptor_pdb
@@ -16,7 +19,6 @@ from levinthal.workloads.docking.molecules.rmsd import CrystalPose
 from levinthal.workloads.docking.molecules.sanity import sanity_checks
 from levinthal.workloads.docking.redocking.comparison import (
     SEARCH_TOLERANCE_KCAL_MOL,
-    SUCCESS_ANGSTROM,
     Contender,
     Finished,
     FinishedRun,
@@ -25,16 +27,19 @@ from levinthal.workloads.docking.redocking.comparison import (
 )
 from levinthal.workloads.docking.redocking.figures import anytime_figure, table_svg
 from levinthal.workloads.docking.redocking.viewer import scene_html, scene_of, scene_svg
-from levinthal.workloads.docking.search.agent.policy import TrainedPolicy
 from levinthal.workloads.docking.search.contract import Problem
+from levinthal.workloads.docking.search.outcome import SUCCESS_ANGSTROM
+
+_RANKS_SHOWN = 3
 
 
 def report_searches(run: Run, summaries: Sequence[Summary]) -> None:
-    """Record times and quality of every search, by its name."""
+    """Record quality, and what is needed before a search, of every search by its name."""
     no_crystal = "there is no crystal pose to compare with"
     for each in summaries:
         of = {"search": each.search.shown}
-        run.metric("docking time", each.search_s, unit="s", better="lower", labels=of)
+        if each.succeeded is None:
+            run.metric("search time", each.search_s, unit="s", better="lower", labels=of)
         if each.setup_s:
             run.metric("set-up", each.setup_s, unit="s", better="lower", labels=of)
         run.metric("best score", each.best_kcal_mol, unit="kcal/mol", better="lower", kind="quality", labels=of)
@@ -57,16 +62,18 @@ def report_searches(run: Run, summaries: Sequence[Summary]) -> None:
         run.metric("plausible top poses", plausible, unit="1", better="higher", kind="quality", labels=of)
 
 
-def report_break_even(run: Run, summaries: Sequence[Summary], model: TrainedPolicy | None) -> None:
-    """Record after how many ligands the training has paid for itself, against the control."""
+def report_break_even(run: Run, summaries: Sequence[Summary], training_s: Mapping[str, float | None]) -> None:
+    """Record after how many ligands a training has paid for itself, against the control; seconds by search."""
     control = next((each for each in summaries if each.search.is_control), None)
     trained = [each for each in summaries if each.search.needs_model]
-    if model is None or control is None:
+    if control is None:
         return
-    reason = "the policy was given, not trained here" if model.training_s is None else "it saves no time"
     for each in trained:
-        saved_s = control.search_s - each.search_s
-        ligands = model.training_s / saved_s if model.training_s is not None and saved_s > 0 else None
+        spent_s = training_s[each.search.shown]
+        reason = "what it learned was given, not trained here" if spent_s is None else "it saves no time"
+        times = control.search_s, each.search_s
+        saved_s = times[0] - times[1] if times[0] is not None and times[1] is not None else 0.0
+        ligands = spent_s / saved_s if spent_s is not None and saved_s > 0 else None
         run.metric(
             "break-even ligands of the training", ligands, unit="1", better="lower", reason=reason,
             labels={"search": each.search.shown},
@@ -74,7 +81,11 @@ def report_break_even(run: Run, summaries: Sequence[Summary], model: TrainedPoli
 
 
 def report_success(run: Run, problem: Problem, finished: Finished, best_known_kcal_mol: float, *, gated: bool) -> None:
-    """Check the gates on the first search of the settings, the median of its runs; of a person's own, the best pose."""
+    """Check the gates on the first search of the settings, the median of its runs; of a person's own, the best pose.
+
+    In a rigid pocket the best pose has to be the crystal's. Of several conformations the score may prefer another, and
+    the program be right: there the crystal's pose has to be among the final ones.
+    """
     run.metric("best known score", best_known_kcal_mol, unit="kcal/mol", better="lower", kind="quality")
     if not gated:
         _, best = _best_of(finished)
@@ -85,9 +96,12 @@ def report_success(run: Run, problem: Problem, finished: Finished, best_known_kc
         return
     first, runs = next(iter(finished.items()))
     of = {"search": first.shown}
-    distances = [each.rmsd_angstrom for each in runs if each.rmsd_angstrom is not None]
     above = float(np.median([each.best_kcal_mol for each in runs])) - best_known_kcal_mol
-    run.gate("RMSD of the redocked ligand (A)", float(np.median(distances)), at_most=SUCCESS_ANGSTROM, labels=of)
+    flexible = problem.n_conformations > 1
+    which = "nearest_angstrom" if flexible else "rmsd_angstrom"
+    distances = [value for each in runs if (value := getattr(each, which)) is not None]
+    name = "RMSD of the nearest final pose (A)" if flexible else "RMSD of the redocked ligand (A)"
+    run.gate(name, float(np.median(distances)), at_most=SUCCESS_ANGSTROM, labels=of)
     run.gate("score above the best known (kcal/mol)", above, at_most=SEARCH_TOLERANCE_KCAL_MOL, labels=of)
 
 
@@ -97,9 +111,9 @@ def keep_artifacts(
     crystal: CrystalPose | None,
     finished: Finished,
     summaries: Sequence[Summary],
-    training_s: float | None,
+    training_s: Mapping[str, float | None],
 ) -> None:
-    """Write the pictures and files, and say the verdict in words, with the seconds of the training."""
+    """Write the pictures and files, and say the verdict in words, with the seconds of the trainings."""
     verdict = verdict_of(summaries, training_s)
     run.artifact("comparison.svg", table_svg(summaries, verdict), "The searches, each over its runs.")
     run.finding(verdict)
@@ -113,6 +127,7 @@ def keep_artifacts(
     run.artifact("poses.sdf", _sdf(problem, crystal, finished), "The final poses of each search's best run.")
     run.artifact("receptor.pdb", receptor_pdb(problem.receptors), "The receptor conformations, a model for each.")
     run.artifact("runs.csv", _runs_csv(finished), "Every run of every search.")
+    _show_poses(run, problem, crystal, finished)
 
 
 def _best_of(finished: Finished) -> tuple[Contender, FinishedRun]:
@@ -139,22 +154,62 @@ def _keep_best_pose(run: Run, problem: Problem, crystal: CrystalPose | None, fin
     )
 
 
-def _sdf(problem: Problem, crystal: CrystalPose | None, finished: Finished) -> str:
-    records = []
+def _show_poses(run: Run, problem: Problem, crystal: CrystalPose | None, finished: Finished) -> None:
+    """Have the report show the first poses of each search in the receptor conformation that each is in."""
+    parts = [
+        ScenePart(artifact="receptor.pdb", words="receptor", shown="pocket"),
+        ScenePart(artifact="poses.sdf", words="docked pose", shown="molecule"),
+    ]
+    if crystal is not None:
+        pose = pose_record(problem.ligand, problem.ligand.source_coordinates_angstrom, problem.ligand.name, {})
+        run.artifact("crystal.sdf", pose, "The ligand as the crystal has it.")
+        parts.append(ScenePart(artifact="crystal.sdf", words="crystal pose", shown="molecule"))
+    steps = []
+    for number, each in enumerate(_final_poses(finished)):
+        if each.rank <= _RANKS_SHOWN:
+            apart = (
+                "" if crystal is None else f", {crystal.rmsd(each.coordinates[None])[0]:.2f} A from the crystal pose"
+            )
+            where = f", conformation {each.conformation + 1}" if problem.n_conformations > 1 else ""
+            words = f"{each.search.shown}, rank {each.rank}: {each.energy_kcal_mol:.2f} kcal/mol{apart}{where}"
+            steps.append(SceneStep(words=words, models=(each.conformation, number, 0)[: len(parts)]))
+    caption = "The first final poses of each search's best run, each in the receptor conformation that it was found in."
+    run.scene(f"{problem.ligand.name} in its pocket", caption, parts, steps)
+
+
+@dataclass(frozen=True, eq=False)
+class _FinalPose:
+    """A final pose of a search's best run: its rank from 1, where it is, and how good."""
+
+    search: Contender
+    rank: int
+    coordinates: npt.NDArray[np.float64]
+    conformation: int
+    energy_kcal_mol: float
+
+
+def _final_poses(finished: Finished) -> Iterator[_FinalPose]:
+    """Yield what `poses.sdf` holds, in its order."""
     for contender, runs in finished.items():
         final = min(runs, key=lambda each: each.best_kcal_mol).final
         for rank, (pose, conformation, energy) in enumerate(
             zip(final.coordinates, final.conformations, final.energies_kcal_mol, strict=True), 1
         ):
-            fields: dict[str, object] = {
-                "search": contender.shown,
-                "rank": rank,
-                "score_kcal_mol": float(energy),
-                "conformation": int(conformation),
-            }
-            if crystal is not None:
-                fields["rmsd_angstrom"] = float(crystal.rmsd(pose[None])[0])
-            records.append(pose_record(problem.ligand, pose, problem.ligand.name, fields))
+            yield _FinalPose(contender, rank, pose, int(conformation), float(energy))
+
+
+def _sdf(problem: Problem, crystal: CrystalPose | None, finished: Finished) -> str:
+    records = []
+    for each in _final_poses(finished):
+        fields: dict[str, object] = {
+            "search": each.search.shown,
+            "rank": each.rank,
+            "score_kcal_mol": each.energy_kcal_mol,
+            "conformation": each.conformation,
+        }
+        if crystal is not None:
+            fields["rmsd_angstrom"] = float(crystal.rmsd(each.coordinates[None])[0])
+        records.append(pose_record(problem.ligand, each.coordinates, problem.ligand.name, fields))
     return "".join(records)
 
 
@@ -162,15 +217,17 @@ def _runs_csv(finished: Finished) -> str:
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(
-        ["search", "run", "score_kcal_mol", "rmsd_angstrom", "conformation", "search_s", "setup_s", "evaluations",
-         "relative_distance", "volume_overlap"]
+        ["search", "run", "score_kcal_mol", "rmsd_angstrom", "conformation", "rounds", "succeeded", "seconds",
+         "evaluations", "setup_s", "relative_distance", "volume_overlap"]
     )  # fmt: skip
     for contender, runs in finished.items():
         for number, each in enumerate(runs):
             rmsd = "" if each.rmsd_angstrom is None else f"{each.rmsd_angstrom:.3f}"
+            tried = each.attempt
             rows.writerow(
                 [contender.name, number, f"{each.best_kcal_mol:.3f}", rmsd, int(each.final.conformations[0]),
-                 f"{each.outcome.duration_s:.4f}", f"{each.setup_s:.4f}", each.outcome.n_evaluations,
-                 f"{each.check.relative_distance:.3f}", f"{each.check.volume_overlap:.3f}"]
+                 tried.n_rounds, "" if tried.succeeded is None else tried.succeeded, f"{tried.seconds:.4f}",
+                 tried.evaluations or "", f"{each.setup_s:.4f}", f"{each.check.relative_distance:.3f}",
+                 f"{each.check.volume_overlap:.3f}"]
             )  # fmt: skip
     return table.getvalue()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
+from math import isfinite
 from typing import Any
 
+from levinthal.simulation.analysis.intervals import Estimate
 from levinthal.workloads.docking.preparation.libraries import REFUSED, quiet_libraries
 from levinthal.workloads.docking.screening.enrichment import Enrichment
 from levinthal.workloads.docking.screening.screen import Hit
@@ -24,8 +26,8 @@ _STYLES = frozenset(
     | {"stroke", "stroke-width", "fill-rule", "opacity"}
 )
 _COLUMNS = (
-    ("ranking", "", 150), ("actives", "compounds", 90), ("decoys", "compounds", 90), ("ROC AUC", "", 80),
-    ("BEDROC", "alpha 20", 80), ("enrichment", "first 1 %", 90),
+    ("ranking", "", 150), ("actives", "compounds", 90), ("decoys", "compounds", 90), ("ROC AUC", "95 %", 130),
+    ("BEDROC", "95 %", 130), ("enrichment", "first 1 %", 90),
 )  # fmt: skip
 
 
@@ -106,10 +108,15 @@ def rankings_svg(found: Mapping[str, Enrichment]) -> str:
             name,
             f"{each.n_active}",
             f"{each.n_decoy}",
-            f"{each.roc_auc:.2f}",
-            f"{each.bedroc:.2f}",
-            f"{each.enrichment:.1f}",
+            _with_limits(each.roc_auc),
+            _with_limits(each.bedroc),
+            "–" if each.enrichment is None else f"{each.enrichment:.1f}",
         )
         for name, each in found.items()
     ]
     return table_of(_COLUMNS, rows, "A docking score is worth what it adds to the ranking by size alone.")
+
+
+def _with_limits(estimate: Estimate) -> str:
+    known = isfinite(estimate.low)
+    return f"{estimate.value:.2f}" + (f" ({estimate.low:.2f} to {estimate.high:.2f})" if known else "")

@@ -8,6 +8,7 @@ import numpy as np
 
 from levinthal.harness import Run
 from levinthal.harness.contract.seeds import low_bits
+from levinthal.harness.results.scenes import ScenePart, SceneStep
 from levinthal.workloads.docking.inputs import Inputs
 from levinthal.workloads.docking.molecules.contact_table import contacts_svg
 from levinthal.workloads.docking.molecules.pose_files import receptor_pdb
@@ -26,6 +27,7 @@ from levinthal.workloads.pace import estimate_after
 
 _SEARCH = RandomRestarts(n_drawn=2048, n_starts=512, n_last=32, n_poses=3)
 _MOST_NOTES, _MOST_NAMED = 5, 3
+_SHOWN = 12
 
 
 def screen_library(run: Run, settings: DockingSettings, inputs: Inputs) -> None:
@@ -54,8 +56,9 @@ def screen_library(run: Run, settings: DockingSettings, inputs: Inputs) -> None:
             tell()
 
         screening = screen(
-            inputs.library, inputs.library_failures, inputs.receptors, grids, search, on_ligand=compound_done
-        )
+            inputs.library, inputs.library_failures, inputs.receptors, grids, search,
+            n_conformers=settings.conformers, on_ligand=compound_done,
+        )  # fmt: skip
     ranked = enrichments(screening.hits)
     _report(run, screening, ranked, run.duration_s("screen"))
     _check(run, inputs, screening)
@@ -69,19 +72,30 @@ def _report(run: Run, screening: Screening, ranked: Mapping[str, Enrichment | No
     run.metric("conformers docked", n_conformers, unit="1", better="higher", kind="quality")
     why = "the library marks no actives, or no decoys"
     for ranking, found in ranked.items():
-        for name, value, labels in (
-            ("screening ROC AUC", None if found is None else found.roc_auc, {}),
-            ("screening BEDROC", None if found is None else found.bedroc, {"alpha": BEDROC_ALPHA}),
-            ("screening enrichment", None if found is None else found.enrichment, {"fraction": TOP_FRACTION}),
+        of: dict[str, str | int | float] = {"ranking": ranking}
+        few = "the library is too small: 1 % of it is a handful of compounds" if found else why
+        for name, estimate, labels in (
+            ("screening ROC AUC", None if found is None else found.roc_auc, of),
+            ("screening BEDROC", None if found is None else found.bedroc, {**of, "alpha": BEDROC_ALPHA}),
         ):
-            run.metric(
-                name, value, unit="1", better="higher", kind="quality", reason=why,
-                labels={**labels, "ranking": ranking},
-            )  # fmt: skip
+            value = None if estimate is None else estimate.value
+            run.metric(name, value, unit="1", better="higher", kind="quality", reason=why, labels=labels)
+            if estimate is None:
+                continue
+            for end, limit in (("low", estimate.low), ("high", estimate.high)):
+                run.metric(
+                    f"{name}, interval", limit, unit="1", better="higher", kind="quality", reason=estimate.method,
+                    labels={**labels, "end": end},
+                )  # fmt: skip
+        run.metric(
+            "screening enrichment", None if found is None else found.enrichment, unit="1", better="higher",
+            kind="quality", reason=few, labels={**of, "fraction": TOP_FRACTION},
+        )  # fmt: skip
     if screening.hits:
         first = ", ".join(f"{hit.entry.name} ({hit.affinity_kcal_mol:.2f})" for hit in screening.hits[:_MOST_NAMED])
         run.note(f"Best of {len(screening.hits)} compounds, in kcal/mol: {first}.")
-    run.note("Each compound was docked in one conformer, as a rigid body.")
+    most = max((hit.n_conformers for hit in screening.hits), default=1)
+    run.note(f"Each compound was docked as a rigid body, in up to {most} conformers.")
     for failure in screening.failures[:_MOST_NOTES]:
         run.note(f"{failure.name} was left out: {failure.reason}.")
     if len(screening.failures) > _MOST_NOTES:
@@ -108,6 +122,7 @@ def _keep(run: Run, inputs: Inputs, screening: Screening, ranked: Mapping[str, E
     if inputs.ligand is None:  # a redocking of a ligand writes it too
         run.artifact("receptor.pdb", receptor_pdb(inputs.receptors), "The receptor conformations, a model for each.")
     if hits:
+        _show_hits(run, screening)
         shown = f"The first {min(len(hits), N_DRAWN)} of {len(hits)} compounds"
         run.artifact("top.svg", top_svg(hits), f"{shown}, by score; ranked.csv has all, ranked.sdf their poses.")
         caption = f"What the best pose of {hits[0].entry.name} touches, at {hits[0].affinity_kcal_mol:.2f} kcal/mol."
@@ -121,6 +136,20 @@ def _keep(run: Run, inputs: Inputs, screening: Screening, ranked: Mapping[str, E
             _enrichment_figure(screening),
             f"{found.n_active} actives and {found.n_decoy} decoys in the order of their scores.",
         )
+
+
+def _show_hits(run: Run, screening: Screening) -> None:
+    """Have the report show the head of the list, each compound in the receptor conformation that it binds best."""
+    steps = [
+        SceneStep(words=f"{hit.entry.name}: {hit.affinity_kcal_mol:.2f} kcal/mol", models=(hit.conformation, rank))
+        for rank, hit in enumerate(screening.hits[:_SHOWN])
+    ]
+    parts = (
+        ScenePart(artifact="receptor.pdb", words="receptor", shown="pocket"),
+        ScenePart(artifact="ranked.sdf", words="docked compound", shown="molecule"),
+    )
+    caption = "The head of the list, each compound in the receptor conformation that it binds best."
+    run.scene("Compounds of the screen", caption, parts, steps)
 
 
 def _enrichment_figure(screening: Screening) -> str:

@@ -1,8 +1,8 @@
 """Virtual screening: every compound of a library docked into the same maps and ranked; failures with their reasons.
 
 Maps are made once, for the atom types of the whole library. Compounds compete by the affinity that Vina prints: the
-exact energy over 1 + 0.05846 times the rotatable bonds, although they are docked as rigid bodies, in the one conformer
-that their source has or RDKit makes.
+exact energy over 1 + 0.05846 times the rotatable bonds, although they are docked as rigid bodies: in the conformer that
+their source has, or RDKit makes, and in those of an ensemble, all in one batch.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from levinthal.errors import DataError, LevinthalError
 from levinthal.workloads.docking.molecules.contacts import Contact, contacts_of
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.molecules.pose_files import pose_record
+from levinthal.workloads.docking.preparation.conformers import conformers_of
 from levinthal.workloads.docking.preparation.library import Failure, LibraryEntry, Prepared
 from levinthal.workloads.docking.scoring import GridMaps, torsion_divisor
+from levinthal.workloads.docking.screening.ensemble import ConformerProblem
 from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.search.outcome import SearchOutcome
-from levinthal.workloads.docking.search.rescoring import rescore
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +79,7 @@ def screen(
     grids: GridMaps,
     search: Callable[[Problem, int], SearchOutcome],
     *,
+    n_conformers: int = 1,
     on_ligand: Callable[[], None] = lambda: None,
 ) -> Screening:
     """Dock every compound and rank them.
@@ -92,13 +94,16 @@ def screen(
         For the atom types of all compounds.
     search : callable
         From a problem and a number, which varies the seed, to an outcome.
+    n_conformers : int
+        Conformers of each compound at most.
     on_ligand : callable
         Called after each compound.
     """
     hits, failed = [], list(failures)
     for number, each in enumerate(prepared):
         try:
-            hits.append(_dock(each, receptors, grids, search, number))
+            conformers = conformers_of(each.ligand, n_conformers)
+            hits.append(_dock(each.entry, conformers, receptors, grids, lambda problem: search(problem, number)))  # noqa: B023
         except LevinthalError as error:
             failed.append(Failure(each.entry.name, str(error)))
         on_ligand()
@@ -107,28 +112,34 @@ def screen(
 
 
 def _dock(
-    prepared: Prepared,
+    entry: LibraryEntry,
+    conformers: Sequence[Ligand],
     receptors: Sequence[Receptor],
     grids: GridMaps,
-    search: Callable[[Problem, int], SearchOutcome],
-    number: int,
+    search: Callable[[Problem], SearchOutcome],
 ) -> Hit:
-    ligand = prepared.ligand
-    _must_fit(ligand, grids.box)
-    outcome = search(Problem(grids, ligand), number)
-    final = rescore(receptors, ligand, outcome, grids.function)
-    strains = np.array([receptors[int(k)].energy_kcal_mol for k in final.conformations])
-    affinities = (final.energies_kcal_mol - strains) / torsion_divisor(ligand.n_torsions) + strains
-    best = int(np.argmin(affinities))
-    receptor = receptors[int(final.conformations[best])]
+    problem = ConformerProblem.of_conformers(grids, conformers)
+    _must_fit(problem.ligand, grids.box)
+    outcome = search(problem)
+    best: tuple[float, Ligand, npt.NDArray[np.float64], int] | None = None
+    for ligand, final in problem.rescored(receptors, outcome):
+        strains = np.array([receptors[int(k)].energy_kcal_mol for k in final.conformations])
+        affinities = (final.energies_kcal_mol - strains) / torsion_divisor(ligand.n_torsions) + strains
+        first = int(np.argmin(affinities))
+        if best is None or affinities[first] < best[0]:
+            best = float(affinities[first]), ligand, final.coordinates[first], int(final.conformations[first])
+    if best is None:
+        raise DataError("the search returned no pose")
+    affinity, ligand, pose, conformation = best
     return Hit(
-        entry=prepared.entry,
+        entry=entry,
         ligand=ligand,
-        affinity_kcal_mol=float(affinities[best]),
-        coordinates=final.coordinates[best],
-        conformation=int(final.conformations[best]),
+        affinity_kcal_mol=affinity,
+        coordinates=pose,
+        conformation=conformation,
         search_s=outcome.duration_s,
-        contacts=contacts_of(receptor, ligand, final.coordinates[best]),
+        contacts=contacts_of(receptors[conformation], ligand, pose),
+        n_conformers=len(conformers),
     )
 
 

@@ -15,7 +15,7 @@ from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
 from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.scoring import GridMaps, RigidScore, build_grids, score_and_gradient, score_poses
 from levinthal.workloads.docking.scoring.functions import FunctionName
-from levinthal.workloads.docking.search.outcome import SearchOutcome, Trace
+from levinthal.workloads.docking.search.outcome import Goal, SearchOutcome, Trace, TraceRecorder
 
 _ALIKE_ANGSTROM = 1.0
 
@@ -32,6 +32,8 @@ class Problem:
     ligand : Ligand
     receptors : tuple of Receptor
         The conformations of the maps, for a search that makes its own; empty where none does.
+    goal : Goal, optional
+        When a search of it may end; without one it ends with its own schedule.
 
     Examples
     --------
@@ -49,6 +51,7 @@ class Problem:
     grids: GridMaps
     ligand: Ligand
     receptors: tuple[Receptor, ...] = ()
+    goal: Goal | None = None
 
     @classmethod
     def of(
@@ -89,6 +92,10 @@ class Problem:
     def strain(self, conformations: Tensor) -> Tensor:
         """Return the energies of receptor conformations."""
         return self.grids.receptor_energies_kcal_mol[conformations]
+
+    def recorder(self) -> TraceRecorder:
+        """Return what records a search of this problem and knows its goal; its clock starts now."""
+        return TraceRecorder(self.goal, self.ligand.coordinates_angstrom)
 
     def spread(self, count: int) -> Tensor:
         """Return `count` conformations, dealt in turn."""
@@ -132,7 +139,8 @@ class Search:
     """Base of all searches, built in or plugged in: frozen dataclasses whose fields are their settings.
 
     One field is `n_poses`, the distinct poses that are returned. A search that declares `all_cores` has a field
-    `threads` as well, one that declares `needs_model` a field `model` (a `TrainedPolicy`); the workload fills these.
+    `threads` as well, one that declares `needs_model` a field `model` (a `TrainedPolicy` or
+    a `TrainedGuide`); the workload fills these.
 
     Attributes
     ----------
@@ -141,7 +149,9 @@ class Search:
     described : str
         Its name within a sentence; by default `shown`.
     needs_model : bool
-        Whether it searches with the policy that the workload trains.
+        Whether it searches with what the workload trains.
+    learns : {"moves", "starts"}
+        Of these, with which: the policy, which learns to move poses, or the guide, which learns where to start.
     is_control : bool
         Whether it is what a trained search has to beat: the same score, nothing learned.
     is_reference : bool
@@ -170,6 +180,7 @@ class Search:
     shown: ClassVar[str]
     described: ClassVar[str] = ""
     needs_model: ClassVar[bool] = False
+    learns: ClassVar[str] = "moves"
     is_control: ClassVar[bool] = False
     is_reference: ClassVar[bool] = False
     all_cores: ClassVar[bool] = False
@@ -178,7 +189,10 @@ class Search:
     refines: ClassVar[bool] = False
 
     def search(self, problem: Problem, *, seed: int = 0) -> SearchOutcome:
-        """Search for the best poses; the seed alone decides what is drawn at random."""
+        """Search for the best poses; the seed alone decides what is drawn at random.
+
+        `problem.recorder()` keeps the trace, and says by `is_over` when the goal is met or the budget spent.
+        """
         raise NotImplementedError
 
     def warm_up(self, problem: Problem) -> None:

@@ -20,6 +20,10 @@ from levinthal.workloads.docking.scoring import RigidScore
 from levinthal.workloads.docking.search.contract import Problem
 from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
 
+Rank = Callable[["Descent", int, Tensor], Tensor]
+"""From poses on their way down, the steps that they took and their energies before the last round to what they are
+ranked by, shape (N,); lower is better."""
+
 Evaluate = Callable[[Poses, Tensor], RigidScore]
 """Poses and the receptor conformation of each, to energies, forces and torques along the axes of the box."""
 
@@ -98,6 +102,11 @@ class Descent:
         self._scales = torch.where(again, shorter, self._scales)
         self._directions = torch.where(again[:, None], before[1], self._directions)
         self._slopes = torch.where(again, before[2], self._slopes)
+
+    @property
+    def gradients(self) -> Tensor:
+        """Derivatives of the energies, shape (N, 6): by translation, then by arc length, both in kcal/mol/A."""
+        return self._gradients
 
     def keep(self, index: Tensor) -> None:
         """Go on with some of the poses only."""
@@ -178,17 +187,32 @@ class Halving:
             Distinct poses that are returned.
         """
         descent = Descent.start(problem.evaluate, poses, conformations, problem.radius_angstrom)
-        recorder.note(len(poses), float(descent.energies_kcal_mol.min()))
+        recorder.note(len(poses), descent.energies_kcal_mol, descent.poses)
+        return self.follow(problem, descent, recorder, n_poses)
+
+    def follow(
+        self,
+        problem: Problem,
+        descent: Descent,
+        recorder: TraceRecorder,
+        n_poses: int,
+        rank: Rank = lambda descent, n_steps, before: descent.energies_kcal_mol,
+    ) -> SearchOutcome:
+        """Descend from poses that have been scored; parameters as `descend`, halved by `rank`."""
+        n_steps = 0
         while True:
             n_left = len(descent.energies_kcal_mol)
-            last = n_left <= self.n_last
+            last, before = n_left <= self.n_last, descent.energies_kcal_mol
             for _ in range(self.last_steps if last else self.round_steps):
+                if recorder.is_over:
+                    break
                 descent.step(problem.evaluate)
-                recorder.note(n_left, float(descent.energies_kcal_mol.min()))
-            if last:
+                recorder.note(n_left, descent.energies_kcal_mol, descent.poses)
+            if last or recorder.is_over:
                 break
-            best = torch.topk(descent.energies_kcal_mol, max(self.n_last, n_left // 2), largest=False).indices
-            descent.keep(best)
+            n_steps += self.round_steps
+            ranked = rank(descent, n_steps, before)
+            descent.keep(torch.topk(ranked, max(self.n_last, n_left // 2), largest=False).indices)
         return problem.outcome(
             descent.poses, descent.conformations, descent.energies_kcal_mol, recorder.finish(), n_poses
         )

@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import openmm
 from openmm import app, unit
-from sklearn.cluster import KMeans
 
 from levinthal.arrays import Doubles, Integers
 from levinthal.errors import DataError
@@ -106,6 +105,8 @@ def simulate_pocket(
         raise AssertionError("full states were asked for")
     moving = mobile[ours]
     snapshots = 10.0 * frames.states[:, 0][:, theirs[moving]]
+    from sklearn.cluster import KMeans
+
     groups = KMeans(count, n_init=4, random_state=low_bits(seed)).fit(snapshots.reshape(len(snapshots), -1))
     shares = np.bincount(groups.labels_, minlength=count) / len(snapshots)
     distances = groups.transform(snapshots.reshape(len(snapshots), -1))

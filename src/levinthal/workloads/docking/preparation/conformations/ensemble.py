@@ -18,7 +18,6 @@ Flexibility = Literal["none", "modes", "rotamers", "md"]
 FLEXIBILITIES: tuple[Flexibility, ...] = ("none", "modes", "rotamers", "md")
 """How conformations are made."""
 
-_KT_KCAL_MOL = 0.593
 _N_MODES = 8
 _MODES_MARGIN_ANGSTROM = 3.0
 _AMPLITUDE_ANGSTROM = 0.5
@@ -43,8 +42,9 @@ def make_conformations(
     box : Box
         What reaches into it is the pocket.
     flexible : {"none", "modes", "rotamers", "md"}
-        Nothing moves; thermal displacements along eight normal modes (energy kT/2 sum z^2); side-chain rotamers (energy
-        with the protein on the scoring function); molecular dynamics (energy -kT ln of the share of snapshots).
+        Nothing moves; thermal displacements along eight normal modes (no energy: they are drawn as often as their
+        strain lets them be, which charges it once); side-chain rotamers (each there once, with its energy with the
+        protein on the scoring function); molecular dynamics (energy -kT ln of the share of snapshots).
     count : int
         Conformations in all; fewer come back where a pocket has fewer rotamers.
     seed : int
@@ -138,5 +138,5 @@ def _along_modes(
         weights = generator.normal(size=_N_MODES)
         moved = receptor.coordinates_angstrom.copy()
         moved[heavy] = displace(places, modes, weights, amplitude_angstrom)
-        found.append((carry_hydrogens(receptor, moved), 0.5 * _KT_KCAL_MOL * float(weights @ weights)))
+        found.append((carry_hydrogens(receptor, moved), 0.0))
     return found

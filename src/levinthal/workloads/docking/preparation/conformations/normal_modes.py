@@ -23,6 +23,9 @@ _BOND_STIFFNESS = 100.0
 _ANGLE_STIFFNESS = 30.0
 _LONGEST_BOND_ANGSTROM = 2.15
 _SWEEPS = 400
+_SWEEPS_A_SEARCH = 20
+_PUSH = 3.0
+"""A contact is one pair among the dozen stiff ones of an atom: it has the weight of so many."""
 _TOLERANCE_ANGSTROM = 0.01
 
 
@@ -156,28 +159,40 @@ def displace(coordinates_angstrom: Doubles, modes: PocketModes, weights: Doubles
     return restore_lengths(moved, coordinates_angstrom, modes.mobile)
 
 
-def restore_lengths(moved_angstrom: Doubles, reference_angstrom: Doubles, mobile: Integers) -> Doubles:
+def restore_lengths(
+    moved_angstrom: Doubles, reference_angstrom: Doubles, mobile: Integers, *, apart_angstrom: float = 0.0
+) -> Doubles:
     """Return the moved atoms with the bond lengths and 1-3 distances that they had, only mobile atoms shifted.
 
     Each sweep shifts an atom by the mean of what its pairs ask for (SHAKE in Jacobi's order), until no pair is off by
-    0.01 A or after 400 sweeps.
+    0.01 A or after 400 sweeps. Pairs that came closer than `apart_angstrom` ask to be that far apart, or as far as they
+    were before.
     """
     moves = np.zeros(len(reference_angstrom), bool)
     moves[mobile] = True
-    pairs = np.concatenate(stiff_pairs(reference_angstrom))
-    pairs = pairs[moves[pairs].any(1)]
-    target = np.linalg.norm(reference_angstrom[pairs[:, 1]] - reference_angstrom[pairs[:, 0]], axis=1)
-    # a pair with a fixed end asks its other end for the whole correction
-    share = np.where(moves[pairs], 1.0, 0.0)
-    share /= share.sum(1, keepdims=True)
-    count = np.maximum(np.bincount(pairs.ravel(), minlength=len(moves)), 1)[:, None]
-    points = moved_angstrom.copy()
-    for _ in range(_SWEEPS):
+    stiff = np.concatenate(stiff_pairs(reference_angstrom))
+    bound = stiff[:, 0] * len(moves) + stiff[:, 1]
+    stiff = stiff[moves[stiff].any(1)]
+    lengths = np.linalg.norm(reference_angstrom[stiff[:, 1]] - reference_angstrom[stiff[:, 0]], axis=1)
+    points, pairs, target, n_stiff = moved_angstrom.copy(), stiff, lengths, len(stiff)
+    for sweep in range(_SWEEPS):
+        if apart_angstrom and sweep % _SWEEPS_A_SEARCH == 0:
+            close = free_pairs(points, bound, apart_angstrom)
+            close = close[moves[close].any(1)]
+            before = np.linalg.norm(reference_angstrom[close[:, 1]] - reference_angstrom[close[:, 0]], axis=1)
+            pairs = np.concatenate([stiff, close])
+            target = np.concatenate([lengths, np.minimum(before, apart_angstrom)])
+        # a pair with a fixed end asks its other end for the whole correction
+        share = np.where(moves[pairs], 1.0, 0.0)
+        share /= share.sum(1, keepdims=True)
+        count = np.maximum(np.bincount(pairs.ravel(), minlength=len(moves)), 1)[:, None]
         difference = points[pairs[:, 1]] - points[pairs[:, 0]]
         length = np.linalg.norm(difference, axis=1)
         error = length - target
+        error[n_stiff:] = np.minimum(error[n_stiff:], 0.0)
         if np.abs(error).max(initial=0.0) < _TOLERANCE_ANGSTROM:
             break
+        error[n_stiff:] *= _PUSH
         correction = (error / np.maximum(length, 1e-6))[:, None] * difference
         shift = np.zeros_like(points)
         np.add.at(shift, pairs[:, 0], share[:, :1] * correction)
@@ -185,3 +200,17 @@ def restore_lengths(moved_angstrom: Doubles, reference_angstrom: Doubles, mobile
         # over-relaxed: the mean alone converges slowly where many pairs share an atom
         points += 1.8 * shift / count
     return points
+
+
+def free_pairs(points_angstrom: Doubles, bound: Integers, below_angstrom: float) -> Integers:
+    """Return pairs of atoms, shape (n_pairs, 2), that are closer than a limit, but for those that are bound.
+
+    Parameters
+    ----------
+    points_angstrom : ndarray of float64, shape (n_atoms, 3)
+    bound : ndarray of int64
+        Pairs to leave out, as first * n_atoms + second, the lower index first.
+    below_angstrom : float
+    """
+    pairs = cKDTree(points_angstrom).query_pairs(below_angstrom, output_type="ndarray").astype(np.int64).reshape(-1, 2)
+    return np.asarray(pairs[~np.isin(pairs[:, 0] * len(points_angstrom) + pairs[:, 1], bound)], np.int64)

@@ -57,12 +57,12 @@ def carry_hydrogens(receptor: Receptor, moved_angstrom: Doubles) -> Doubles:
             after[hydrogen] = before[hydrogen]
             continue
         root, to = before[heavy[parent]], moved_angstrom[heavy[parent]]
-        turn = _rotation(before[frame] - root, moved_angstrom[frame] - to)
+        turn = rotation(before[frame] - root, moved_angstrom[frame] - to)
         after[hydrogen] = to + turn @ (before[hydrogen] - root)
     return after
 
 
-def _rotation(first: Doubles, second: Doubles) -> Doubles:
+def rotation(first: Doubles, second: Doubles) -> Doubles:
     """Return the rotation that brings the first arms closest to the second (Kabsch, Acta Cryst. A32:922, 1976)."""
     left, _, right = np.linalg.svd(second.T @ first)
     left[:, -1] *= np.sign(np.linalg.det(left @ right))

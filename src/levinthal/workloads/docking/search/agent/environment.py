@@ -206,6 +206,10 @@ class DockingEnvironment:
             rewards = rewards + settings.best_bonus * self.potential(self.best_energies)
         return Transition(observation, rewards, done)
 
+    def first_conformation(self, problem: Problem) -> int:
+        """Return the first of the conformations that episodes start in: not the given one where the agent chooses."""
+        return int(self.settings.receptor == "choose" and problem.n_conformations > 1)
+
     def potential(self, energies_kcal_mol: Tensor) -> Tensor:
         """Return what a total energy is worth; its differences are the rewards."""
         bound, positive = self.settings.energy_bound_kcal_mol, energies_kcal_mol.clamp(min=0)
@@ -217,11 +221,12 @@ class DockingEnvironment:
         box, n_draws = problem.grids.box, self.settings.start_draws
         free = (np.array(box.size_angstrom) - 2 * self.settings.start_margin_angstrom).clip(min=0)
         turns, places, layers = [], [], []
+        first = self.first_conformation(problem)
         for seed in seeds:
             generator = np.random.default_rng(int(seed))
             turns.append(generator.normal(size=(n_draws, 4)))
             places.append(np.array(box.centre_angstrom) + generator.uniform(-0.5, 0.5, (n_draws, 3)) * free)
-            layers.append(generator.integers(problem.n_conformations, size=n_draws))
+            layers.append(generator.integers(first, problem.n_conformations, size=n_draws))
         quaternions, centres = torch.tensor(np.concatenate(turns)), torch.tensor(np.concatenate(places))
         poses = Poses(quaternions / quaternions.norm(dim=1, keepdim=True), centres).to(torch.float32, self.device)
         conformations = torch.tensor(np.concatenate(layers), device=self.device)

@@ -30,7 +30,8 @@ class EpisodeSettings:
         Longest steps shrink by this factor a step; RLDock's 0.97.
     receptor : {"start", "movie", "choose"}
         The conformation is drawn at the start and kept; the next one follows at each step; or the agent goes to the
-        one before or after, on a ring, by a seventh number below -1/3 or above 1/3.
+        one before or after, on a ring, by a seventh number below -1/3 or above 1/3, from a start in any but the first,
+        which is the given one.
     start_margin_angstrom : float
         How far from the faces of the box the ligand's centre starts.
     start_draws : int

@@ -18,7 +18,7 @@ import torch
 from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.search.contract import Problem, Search
 from levinthal.workloads.docking.search.descent import Halving
-from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
+from levinthal.workloads.docking.search.outcome import SearchOutcome
 
 _FIRST_SPREAD_ANGSTROM = 2.0
 
@@ -61,18 +61,18 @@ class Evolution(Search):
 
     def search(self, problem: Problem, *, seed: int = 0) -> SearchOutcome:
         """Search with populations that the seed decides."""
-        recorder = TraceRecorder()
+        recorder = problem.recorder()
         generator = torch.Generator().manual_seed(seed)
         populations = [_begin(problem, self.population, number, generator) for number in range(self.n_populations)]
         begun = self.n_populations
         ends: list[tuple[float, Poses, int]] = []
-        while recorder.evaluations < self.n_evaluations:
+        while recorder.evaluations < self.n_evaluations and not recorder.is_over:
             asked = [np.asarray(each.strategy.ask()) for each in populations]
             poses = [_placed(problem, each.start, moves) for each, moves in zip(populations, asked, strict=True)]
             batch = Poses.joined(poses)
             conformations = torch.tensor([each.conformation for each in populations], device=problem.grids.device)
             energies = problem.energies(batch, conformations.repeat_interleave(self.population))
-            recorder.note(len(batch), float(energies.min()))
+            recorder.note(len(batch), energies, batch)
             rows = energies.reshape(-1, self.population).cpu().numpy().astype(np.float64)
             for number, (each, moves, row) in enumerate(zip(populations, asked, rows, strict=True)):
                 each.strategy.tell(list(moves), row.tolist())

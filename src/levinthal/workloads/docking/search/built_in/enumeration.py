@@ -2,7 +2,8 @@
 
 FRED (McGann, J. Chem. Inf. Model. 51:578, 2011) scores all rotations and translations of a rigid ligand in the pocket
 at a fixed resolution and optimises the best of them. Orientations here are a super-Fibonacci spiral (Alexa, CVPR 2022),
-which covers rotations evenly; places are a cubic lattice. Nothing is drawn at random: the result depends on no seed.
+which covers rotations evenly; places are a cubic lattice. The seed decides in which order they are scored, and so when
+the right one is met; what is found in the end depends on no seed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,7 +20,7 @@ from levinthal.workloads.docking.molecules.molecule import Box
 from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.search.contract import Problem, Search
 from levinthal.workloads.docking.search.descent import Halving
-from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
+from levinthal.workloads.docking.search.outcome import SearchOutcome
 
 _PHI = math.sqrt(2.0)
 _PSI = 1.533751168755204288118041
@@ -52,9 +54,8 @@ class Enumeration(Search):
     shown: ClassVar[str] = "enumeration"
 
     def search(self, problem: Problem, *, seed: int = 0) -> SearchOutcome:
-        """Search everywhere; the seed decides nothing."""
-        del seed
-        recorder = TraceRecorder()
+        """Search everywhere, in an order that the seed decides."""
+        recorder = problem.recorder()
         device = problem.grids.device
         rotations = even_rotations(self.n_rotations).to(device)
         places = lattice(problem.grids.box, self.spacing_angstrom, self.margin_angstrom).to(device)
@@ -62,17 +63,29 @@ class Enumeration(Search):
         total = per_conformation * problem.n_conformations
         best_energies = torch.full((0,), math.inf, device=device)
         best_numbers = torch.zeros(0, dtype=torch.int64, device=device)
+        first, stride = _order(total, seed)
         for begin in range(0, total, _AT_ONCE):
-            numbers = torch.arange(begin, min(begin + _AT_ONCE, total), device=device)
+            if recorder.is_over:
+                break
+            numbers = (first + stride * torch.arange(begin, min(begin + _AT_ONCE, total), device=device)) % total
             poses, conformations = _poses(numbers, rotations, places, per_conformation)
             energies = problem.energies(poses, conformations)
             best_energies, best_numbers = torch.cat((best_energies, energies)), torch.cat((best_numbers, numbers))
             if len(best_energies) > self.n_kept:
                 best_energies, kept = torch.topk(best_energies, self.n_kept, largest=False)
                 best_numbers = best_numbers[kept]
-            recorder.note(len(numbers), float(best_energies.min()))
+            recorder.note(len(numbers), energies, poses)
         poses, conformations = _poses(best_numbers, rotations, places, per_conformation)
         return Halving().descend(problem, poses, conformations, recorder, self.n_poses)
+
+
+def _order(total: int, seed: int) -> tuple[int, int]:
+    """Return a first number and a stride that has no factor in common with `total`: steps of it meet every number."""
+    generator = np.random.default_rng(seed)
+    stride = int(generator.integers(1, total + 1))
+    while math.gcd(stride, total) > 1:
+        stride += 1
+    return int(generator.integers(total)), stride
 
 
 def _poses(numbers: Tensor, rotations: Tensor, places: Tensor, per_conformation: int) -> tuple[Poses, Tensor]:

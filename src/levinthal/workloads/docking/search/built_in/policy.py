@@ -61,11 +61,12 @@ class PolicySearch(Search):
         """Search from draws, and with the policy's noise, that the seed decides."""
         n_starts = min(self.n_starts, self.n_drawn)
         environment = DockingEnvironment([problem], n_starts, self.model.episode)
-        recorder = TraceRecorder()
+        recorder = problem.recorder()
         found: list[tuple[Poses, Tensor, Tensor]] = []
-        while not found or recorder.evaluations < self.n_evaluations:
+        while not found or (recorder.evaluations < self.n_evaluations and not recorder.is_over):
             seeds = np.random.SeedSequence((seed, len(found))).generate_state(2)
-            poses, conformations = self._starts(problem, n_starts, int(seeds[0]), recorder)
+            first = environment.first_conformation(problem)
+            poses, conformations = self._starts(problem, n_starts, first, int(seeds[0]), recorder)
             self._follow(environment, poses, conformations, int(seeds[1]), recorder)
             kept = torch.topk(environment.best_energies, min(self.n_last, n_starts), largest=False).indices
             descent = Descent.start(
@@ -77,7 +78,9 @@ class PolicySearch(Search):
             for step in range(self.last_steps + 1):
                 if step:
                     descent.step(problem.evaluate)
-                recorder.note(len(kept), float(descent.energies_kcal_mol.min()))
+                recorder.note(len(kept), descent.energies_kcal_mol, descent.poses)
+                if recorder.is_over:
+                    break
             found.append((descent.poses, descent.conformations, descent.energies_kcal_mol))
         poses_found, conformations_found, energies = zip(*found, strict=True)
         return problem.outcome(
@@ -85,14 +88,16 @@ class PolicySearch(Search):
             self.n_poses,
         )  # fmt: skip
 
-    def _starts(self, problem: Problem, n_starts: int, seed: int, recorder: TraceRecorder) -> tuple[Poses, Tensor]:
+    def _starts(
+        self, problem: Problem, n_starts: int, first: int, seed: int, recorder: TraceRecorder
+    ) -> tuple[Poses, Tensor]:
         generator = torch.Generator().manual_seed(seed)
         margin = self.model.episode.start_margin_angstrom
         box, device = problem.grids.box, problem.grids.device
         poses = Poses.random(self.n_drawn, box, generator, margin_angstrom=margin, device=device)
-        conformations = problem.spread(self.n_drawn)
+        conformations = first + torch.arange(self.n_drawn, device=device) % (problem.n_conformations - first)
         energies = problem.energies(poses, conformations)
-        recorder.note(self.n_drawn, float(energies.min()))
+        recorder.note(self.n_drawn, energies, poses)
         chosen = torch.topk(energies, n_starts, largest=False).indices
         return poses[chosen], conformations[chosen]
 
@@ -109,13 +114,13 @@ class PolicySearch(Search):
         generator = torch.Generator().manual_seed(seed)
         observation = environment.reset_to(poses, conformations)
         memory = policy.first_memory(len(poses))
-        recorder.note(len(poses), float(environment.best_energies.min()))  # forces were not known before
+        recorder.note(len(poses), environment.best_energies, environment.best_poses)  # forces were not known before
         done = False
-        while not done:
+        while not (done or recorder.is_over):
             decision = policy(features_of(observation), memory)
             memory = decision.memory
             observation, _, done = environment.step(decision.sample(generator))
-            recorder.note(len(poses), float(environment.best_energies.min()))
+            recorder.note(len(poses), environment.best_energies, environment.best_poses)
 
 
 SEARCH = PolicySearch

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from levinthal.workloads.docking.molecules.pose import Poses
 from levinthal.workloads.docking.search.contract import Problem, Search
-from levinthal.workloads.docking.search.descent import Halving
-from levinthal.workloads.docking.search.outcome import SearchOutcome, TraceRecorder
+from levinthal.workloads.docking.search.descent import Descent, Halving
+from levinthal.workloads.docking.search.outcome import SearchOutcome
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,16 @@ class RandomRestarts(Search):
 
     def search(self, problem: Problem, *, seed: int = 0) -> SearchOutcome:
         """Search from poses that the seed decides."""
-        recorder = TraceRecorder()
+        recorder = problem.recorder()
         count = self.n_drawn * problem.n_conformations
         generator = torch.Generator().manual_seed(seed)
         poses = Poses.random(count, problem.grids.box, generator, margin_angstrom=1.0, device=problem.grids.device)
         conformations = problem.spread(count)
-        energies = problem.energies(poses, conformations)
-        recorder.note(count, float(energies.min()))
-        chosen = _best_of_each(energies, conformations, self.n_starts, problem.n_conformations)
-        halving = Halving(self.round_steps, self.n_last, self.last_steps)
-        return halving.descend(problem, poses[chosen], conformations[chosen], recorder, self.n_poses)
+        descent = Descent.start(problem.evaluate, poses, conformations, problem.radius_angstrom)
+        energies = descent.energies_kcal_mol
+        recorder.note(count, energies, poses)
+        descent.keep(_best_of_each(energies, conformations, self.n_starts, problem.n_conformations))
+        return Halving(self.round_steps, self.n_last, self.last_steps).follow(problem, descent, recorder, self.n_poses)
 
 
 def _best_of_each(energies: Tensor, conformations: Tensor, most: int, n_conformations: int) -> Tensor:

@@ -63,9 +63,10 @@ class Vina(Search):
         """
         if not problem.receptors:
             raise UsageError("AutoDock Vina makes maps of its own: give the problem its receptors")
-        return self.dock(
+        outcome = self.dock(
             problem.receptors, problem.ligand, problem.grids.box, function=problem.grids.function, seed=seed
         )
+        return outcome.told_by(problem.goal)
 
     def dock(
         self, receptors: Sequence[Receptor], ligand: Ligand, box: Box, *, function: str = "vina", seed: int = 0
@@ -109,7 +110,7 @@ class Vina(Search):
             np.concatenate([places for places, _, _ in runs])[order],
             conformations[order].astype(np.int64),
             energies[order],
-            Trace(np.array([evaluations]), np.array([search_s]), np.array([energies[order[0]]])),
+            Trace(np.array([evaluations]), np.array([search_s]), energies[order[:1]], np.array([np.nan])),
             dict(zip(("receptor", "ligand", "maps"), setup_s, strict=True)),
         )
 
