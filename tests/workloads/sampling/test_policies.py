@@ -273,7 +273,7 @@ class Mine:
 
     def __init__(self, flavour: str = "plain") -> None:
         if flavour not in ("plain", "odd"):
-            raise ValueError(flavour)
+            raise ValueError(f"flavour is {flavour}") if flavour == "sour" else RuntimeError(flavour)
         self.name = "mine" if flavour == "plain" else "other"
 
     def refresh(self, view: View, rng: np.random.Generator) -> None:
@@ -292,8 +292,10 @@ def test_a_plug_in(monkeypatch: pytest.MonkeyPatch):
         assert declared_by(make_policy("mine")) == Declared(needs_model=True, wants_target=False, is_control=False)
     with pytest.raises(UsageError, match="did you mean mine"):
         make_policy("mein")
-    with pytest.raises(UsageError, match="cannot be made"):
+    with pytest.raises(UsageError, match="setting of policy mine: flavour is sour: give another value"):
         make_policy("mine", flavour="sour")
+    with pytest.raises(UsageError, match="cannot be made"):
+        make_policy("mine", flavour="rotten")
     with pytest.raises(UsageError, match="its entry point says 'mine'"):
         make_policy("mine", flavour="odd")
     points.append(EntryPoint("plain", "a_package:Mine", "levinthal.policies"))

@@ -112,6 +112,7 @@ def test_what_fails_costs_nothing_that_was_measured(levinthal, tmp_path):
     assert {"coverage.svg", "lineage.svg", "decisions_lof.csv"} <= {each.name for each in repeat.artifacts}
 
 
+@pytest.mark.slow
 def test_the_same_seed_makes_the_same_decisions(levinthal, tmp_path):
     """A Go model with the CVAE, in deterministic mode: figures, pictures and structures are the same to the last digit.
 

@@ -1,41 +1,61 @@
 """The workload `sampling`: simulations that a model looks at while they run, and that restart where it says.
 
-It reads from top to bottom: the system and its observables, the metrics checked on an exact chain, reference
-populations, the campaigns of every policy, what they are worth against each other, pictures and structures.
+It reads from top to bottom: the systems and their observables, the metrics checked on an exact chain, reference
+populations, the campaigns of every policy on every system, what these are worth, pictures and structures.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import wait
-from typing import ClassVar
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
+from levinthal.arrays import Singles
+from levinthal.errors import DataError, SimulationError
 from levinthal.harness import Run, Settings
-from levinthal.harness.contract.workload import MainFigure
+from levinthal.harness.contract.workload import FigureOfMerit, MainFigure
+from levinthal.harness.results.store import load_result
+from levinthal.simulation.dynamics.payloads import PAYLOADS, bytes_of_frame, chain_frames, from_bytes, to_bytes
 from levinthal.workloads.implementation import use_implementation
+from levinthal.workloads.sampling.record.times import PLANNED_SETTINGS, fullest_record, measured_times
 from levinthal.workloads.sampling.reporting.artifacts import present
+from levinthal.workloads.sampling.reporting.headline import DECLARED_GAIN, DECLARED_SHARE
 from levinthal.workloads.sampling.reporting.metrics import report_study, report_timeline
+from levinthal.workloads.sampling.reporting.opening import SystemStanding, report_opening, standing_of
 from levinthal.workloads.sampling.reporting.progress import shown_progress
-from levinthal.workloads.sampling.settings import SamplingSettings
+from levinthal.workloads.sampling.settings import Member, SamplingSettings
 from levinthal.workloads.sampling.study.answer import answer_of
 from levinthal.workloads.sampling.study.campaigns import CampaignFailure, over_workers, run_on_cores
 from levinthal.workloads.sampling.study.comparison import PolicyComparison, compare_all
 from levinthal.workloads.sampling.study.estimate import report_estimate
 from levinthal.workloads.sampling.study.evaluation import coverage_at
 from levinthal.workloads.sampling.study.given import given_reference
-from levinthal.workloads.sampling.study.guard import attempt
+from levinthal.workloads.sampling.study.guard import attempt, attempt_all
 from levinthal.workloads.sampling.study.outcome import Outcome
+from levinthal.workloads.sampling.study.panel import (
+    Found,
+    PanelSystem,
+    by_system,
+    folder_of,
+    in_turn,
+    plan_of,
+    those_that_hold,
+)
 from levinthal.workloads.sampling.study.possible import shares_of
 from levinthal.workloads.sampling.study.reference import WALKS, Reference, exact_reference, simulated_reference
-from levinthal.workloads.sampling.study.result import StudyResult, study_result
+from levinthal.workloads.sampling.study.result import HEADLINE, StudyResult
 from levinthal.workloads.sampling.study.settings import ComparisonSettings
-from levinthal.workloads.sampling.study.tasks import CampaignTask, campaign_tasks, declared_policies, seeds_of
+from levinthal.workloads.sampling.study.tasks import CampaignTask, seeds_of
 from levinthal.workloads.sampling.systems.settings import SYSTEMS
-from levinthal.workloads.sampling.systems.system import System, make_system
+from levinthal.workloads.sampling.systems.system import System, kind_of, make_system
 from levinthal.workloads.training.reporting import report_peak_memory
 
 _KINETIC_TOLERANCE = 0.05
@@ -46,50 +66,127 @@ class SamplingWorkload:
     """Adaptive sampling steered by a model: restart policies against plain simulation at equal cost."""
 
     name: ClassVar[str] = "sampling"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     Settings: ClassVar[type[Settings]] = SamplingSettings
+    payloads: ClassVar[tuple[str, ...]] = PAYLOADS
+    figures_of_merit: ClassVar[tuple[FigureOfMerit, ...]] = (
+        FigureOfMerit("simulation", "simulation rate", {"policy": "dbscan"}),
+    )
     main_figures: ClassVar[tuple[MainFigure, ...]] = (
-        "share of the possible",
-        "cells seen",
+        DECLARED_SHARE,
+        DECLARED_GAIN,
+        HEADLINE,
         "campaigns that met the event",
         "divergence",
     )
 
     def run(self, run: Run, settings: SamplingSettings) -> None:
-        """Sample by every policy, compare, and show what was found."""
+        """Sample every system by every policy, compare, and show what was found."""
         use_implementation(run, settings)
-        sampled, campaign, comparison = settings.split()
-        policies = comparison.chosen_policies
-        on_cores = campaign.on_cores(len(policies) * comparison.replicas)
-        with run.phase("prepare", doing="building the system, starting workers"):
-            system = make_system(sampled, _platform(run, sampled.platform), run.folder)
-            how = (run.kept / "campaigns", seeds_of(run.seed_for, comparison.replicas))
-            n_workers, device = (1, "cpu") if on_cores else (run.n_workers, run.device)
-            campaign_tasks(campaign, policies, system, *how, n_workers, device)  # mistakes are told before all else
-            if system.molecule is not None:
+        members = settings.members()
+        comparison, campaign = members[0].comparison, members[0].campaign
+        n_campaigns = len(members) * len(comparison.chosen_policies) * comparison.replicas
+        on_cores = campaign.on_cores(n_campaigns)
+        with run.phase("prepare", doing="building what is sampled, starting workers"):
+            systems = [_panel_system(run, each, on_cores, panel=len(members) > 1) for each in members]
+            if any(each.system.molecule is not None for each in systems):
                 wait([run.executor.submit(_import_engine) for _ in range(run.n_workers)])
-        for warning in system.warnings:
-            run.warn(warning)
-        for note in system.notes:
-            run.note(note)
-        run.dataset(system.name, version=system.version, sha256=system.dynamics.sha256, synthetic=system.synthetic)
+        for each in systems:
+            with each.labelled(run):
+                for warning in each.system.warnings:
+                    run.warn(warning)
+                for note in each.system.notes:
+                    run.note(note)
+        _name_dataset(run, [each.system for each in systems])
         if comparison.exact_replicas:
             _check_metrics(run, comparison.exact_replicas)
-        reference = _reference(run, comparison, system, campaign.frame_interval)
-        answer = answer_of(system, reference)
-        tasks = campaign_tasks(campaign, policies, system, *how, n_workers, device, answer)
-        priced = len(policies) > 1 and not campaign.deterministic
-        price_s = _price_s(run, comparison, system) if priced else None
-        if sampled.system not in SYSTEMS.names():
-            report_estimate(run, system, tasks, on_cores=on_cores, real_time=not system.reduced_units)
-        outcomes = _sample(run, tasks, on_cores=on_cores)
-        with run.phase("measure", doing="what the policies found, and bootstrap intervals"):
-            declared = declared_policies(tasks)
-            study = study_result(system, outcomes, declared, reference, campaign, comparison, price_s)
-            comparisons = _measure(run, study, spread=not on_cores)
-        with run.phase("present", doing="pictures and structures"):
-            present(run, study, comparisons, campaign, comparison.best_structures)
+        systems = those_that_hold(run, systems, lambda each: _with_reference(run, each))
+        priced = len(comparison.chosen_policies) > 1 and not campaign.deterministic
+        price_s = _price_s(run, comparison, systems) if priced else None
+        tasks = in_turn(systems)
+        for each in systems:
+            if not each.is_built_in:
+                real_time = not each.system.reduced_units
+                report_estimate(run, each.system, each.tasks, on_cores=on_cores, real_time=real_time)
+        found = _sample(run, tasks, on_cores=on_cores)
+        run.study(plan_of(systems))
+        standings = []
+        for each, own in by_system(systems, tasks, found):
+            with each.labelled(run):
+                standings.append(_conclude(run, each, own, price_s, spread=not on_cores))
+        stand = [each for each in standings if each is not None]
+        attempt_all(run, {"where policies stand": lambda: report_opening(run, stand) if stand else None})
         report_peak_memory(run)
+
+    def frames_to_send(self, n_frames: int, n_beads: int, seed: int) -> Singles:
+        """Return coordinates as those that a worker brings back; see `Sends`."""
+        return chain_frames(n_frames, n_beads, seed)
+
+    def bytes_of_frame(self, payload: str, n_beads: int) -> int:
+        """Return how many bytes a frame takes on its way."""
+        return bytes_of_frame(payload, n_beads)
+
+    def to_bytes(self, payload: str, frames: Singles) -> bytes:
+        """Return coordinates in a form that travels."""
+        return to_bytes(payload, frames)
+
+    def from_bytes(self, payload: str, data: bytes | memoryview, n_beads: int) -> npt.NDArray[Any]:
+        """Return what a learner keeps: bit-packed contact maps."""
+        return from_bytes(payload, data, n_beads)
+
+    def stage_times(self, folder: Path) -> Mapping[str, Any]:
+        """Return how long each stage of the fullest campaign of a run took; see `Plans`."""
+        settings = load_result(folder).settings
+        asked = {key: settings[key] for key in PLANNED_SETTINGS if key in settings}
+        return {**measured_times(fullest_record(folder)), **asked}
+
+
+def _panel_system(run: Run, member: Member, on_cores: bool, *, panel: bool) -> PanelSystem:
+    """Return a system with its campaigns as far as they are known: mistakes are told before all else."""
+    system = make_system(member.sampled, _platform(run, member.sampled.platform), run.folder)
+    folder = run.kept / "campaigns"
+    return PanelSystem(
+        name=member.name if panel else "",
+        system=system,
+        campaign=member.campaign,
+        comparison=member.comparison,
+        folder=folder / folder_of(member.name) if panel else folder,
+        seeds=tuple(seeds_of(run.seed_for, member.comparison.replicas)),
+        workers=(1, "cpu") if on_cores else (run.n_workers, run.device),
+        is_built_in=member.name in SYSTEMS.names() or kind_of(member.name)[0].by_itself,
+    ).with_tasks()
+
+
+def _name_dataset(run: Run, systems: Sequence[System]) -> None:
+    first, *others = systems
+    name, version, sha256 = first.name, first.version, first.dynamics.sha256
+    if others:
+        name, version = "; ".join(each.name for each in systems), "panel"
+        sha256 = hashlib.sha256("".join(each.dynamics.sha256 for each in systems).encode()).hexdigest()
+    run.dataset(name, version=version, sha256=sha256, synthetic=all(each.synthetic for each in systems))
+
+
+def _with_reference(run: Run, each: PanelSystem) -> PanelSystem:
+    reference = _reference(run, each.comparison, each.system, each.campaign.frame_interval)
+    return replace(each, reference=reference).with_tasks(answer_of(each.system, reference))
+
+
+def _conclude(
+    run: Run, each: PanelSystem, found: Sequence[Found], price_s: float | None, *, spread: bool
+) -> SystemStanding | None:
+    """Measure and show what came of a system's campaigns; return where policies stand, None where nothing was done."""
+    try:
+        study = each.result(found, price_s)
+    except (DataError, SimulationError) as error:
+        if not each.name:
+            raise
+        run.warn(f"no figures, the other systems stand; {error}.")
+        return None
+    with run.phase("measure", doing="what the policies found, and bootstrap intervals"):
+        comparisons, standing = _measure(run, study, each.name, spread=spread)
+    with run.phase("present", doing="pictures and structures"):
+        present(run, study, comparisons, each.campaign, each.comparison.best_structures)
+    return standing
 
 
 def _platform(run: Run, platform: str) -> str:
@@ -140,9 +237,9 @@ def _reference(run: Run, settings: ComparisonSettings, system: System, frame_int
         return simulated_reference(system, n_steps, frame_interval, run.executor, phase.advance)
 
 
-def _price_s(run: Run, settings: ComparisonSettings, system: System) -> float | None:
-    """Return what an all-atom step costs here; nothing where that is what is simulated."""
-    if system.molecule is not None and not system.reduced_units:
+def _price_s(run: Run, settings: ComparisonSettings, systems: Sequence[PanelSystem]) -> float | None:
+    """Return what an all-atom step costs here; nothing where that is all that is simulated."""
+    if all(each.is_all_atom for each in systems):
         return None
     if settings.all_atom_step_ms:
         return 1e-3 * settings.all_atom_step_ms
@@ -173,7 +270,9 @@ def _sample(run: Run, tasks: Sequence[CampaignTask], *, on_cores: bool) -> list[
         return over_workers(tasks, run.new_executor, run.new_training_executor, done)
 
 
-def _measure(run: Run, study: StudyResult, *, spread: bool) -> list[PolicyComparison]:
+def _measure(
+    run: Run, study: StudyResult, name: str, *, spread: bool
+) -> tuple[list[PolicyComparison], SystemStanding | None]:
     every = [outcome for side in study.outcomes.values() for outcome in side]
     kinetic = [abs(outcome.kinetic_ratio - 1.0) for outcome in every if math.isfinite(outcome.kinetic_ratio)]
     if kinetic:
@@ -197,4 +296,7 @@ def _measure(run: Run, study: StudyResult, *, spread: bool) -> list[PolicyCompar
     if comparisons is None:
         run.warn(f"the comparisons of policies: missing, all else stands; {why}.")
     report_study(run, study, comparisons or [], shares or [], divergence[study.cost], spread=spread)
-    return comparisons or []
+    standing, why = attempt(lambda: standing_of(study, shares or [], comparisons or [], name))
+    if standing is None:
+        run.warn(f"where policies stand: missing, all else stands; {why}.")
+    return comparisons or [], standing

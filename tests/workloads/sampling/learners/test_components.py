@@ -9,7 +9,7 @@ import pytest
 
 from levinthal.errors import DataError, UsageError
 from levinthal.workloads.sampling.learners.features import pair_distances
-from levinthal.workloads.sampling.learners.learner import LEARNERS, make_learner
+from levinthal.workloads.sampling.learners.learner import LEARNERS, fit_learner, make_learner
 
 SMALL = {"filters": 8, "layers": 2, "dense": 16, "latent": 2, "epochs": 4, "warm_epochs": 2, "batch_size": 50}
 
@@ -26,16 +26,20 @@ def chains() -> np.ndarray:
     return frames.astype(np.float32)
 
 
-def _settings(name: str) -> dict[str, int]:
-    return SMALL if name == "cvae" else {}
+def _end_to_end(frames: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(frames[:, 0] - frames[:, -1], axis=1)[:, None]
+
+
+def _settings(name: str) -> dict[str, object]:
+    return {"cvae": SMALL, "true-coordinates": {"coordinates": _end_to_end}}.get(name, {})
 
 
 @pytest.mark.parametrize("name", LEARNERS.built_in())
 def test_a_model_travels_and_embeds_frame_by_frame(name: str, chains: np.ndarray):
     learner = pickle.loads(pickle.dumps(make_learner(name, **_settings(name))))
     assert learner.name == name
-    first = learner.fit(chains[:300], None, 3)
-    model = learner.fit(chains, first, 4)
+    first = fit_learner(learner, chains[:300], None, 3, np.zeros(300, np.int64))
+    model = fit_learner(learner, chains, first, 4, np.zeros(600, np.int64))
     assert (first.version, model.version) == (1, 2)
     assert model.duration_s >= 0
     embedding = model.embed(chains)

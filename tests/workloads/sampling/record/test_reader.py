@@ -137,6 +137,8 @@ def as_version_1_had_it(folder):
     with closing(sqlite3.connect(folder / DATABASE)) as database:
         for table in ("chunks", "decisions", "failures"):
             database.execute(f"ALTER TABLE {table} RENAME COLUMN walker TO slot")
+        for table in ("chunks", "decisions"):
+            database.execute(f"ALTER TABLE {table} DROP COLUMN weight")
         (header,) = database.execute("SELECT value FROM meta WHERE key = 'header'").fetchone()
         database.execute("UPDATE meta SET value = '1' WHERE key = 'version'")
         database.execute("UPDATE meta SET value = ? WHERE key = 'header'", (header.replace("n_walkers", "n_slots"),))
@@ -160,9 +162,9 @@ def test_a_record_of_version_1_is_read_and_gone_on_with(folder):
 
 def test_a_record_of_a_later_version_is_refused(folder):
     with closing(sqlite3.connect(folder / DATABASE)) as database:
-        database.execute("UPDATE meta SET value = '3' WHERE key = 'version'")
+        database.execute("UPDATE meta SET value = '4' WHERE key = 'version'")
         database.commit()
-    with pytest.raises(DataError, match="record version 3, this Levinthal reads 2"):
+    with pytest.raises(DataError, match="record version 4, this Levinthal reads 3"):
         CampaignRecord(folder)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 
+import gemmi
 import mdtraj
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from levinthal.simulation.systems.peptide import capped_peptide
 from levinthal.simulation.trajectories.frame_headers import count_frames
 from levinthal.workloads.sampling.reporting.figures import free_energy_figure, free_energy_grid
-from levinthal.workloads.sampling.reporting.structures import evenly_spaced, write_trajectory
+from levinthal.workloads.sampling.reporting.structures import evenly_spaced, superposed_pdb, write_trajectory
 
 
 def test_every_place_that_was_seen_has_an_energy_or_is_marked() -> None:
@@ -38,6 +39,17 @@ def test_frames_shown_are_equally_far_apart_and_the_last_is_there() -> None:
         assert len(set(np.diff(shown))) <= 1
 
 
+def test_structures_to_look_at_lie_on_each_other() -> None:
+    system, starts = capped_peptide("dialanine", "AA", ("extended",))
+    first = starts["extended"]
+    turned = first @ np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]) + 2.0
+    structure = gemmi.read_pdb_string(superposed_pdb(system, np.stack([first, turned])))
+    one, other = (np.array([each.atom.pos.tolist() for each in model.all()]) for model in structure)
+    assert len(one) == len(first)
+    np.testing.assert_allclose(one, other, atol=0.002)
+    np.testing.assert_allclose(np.linalg.norm(one[0] - one[-1]), 10 * np.linalg.norm(first[0] - first[-1]), atol=0.003)
+
+
 @pytest.fixture
 def written(tmp_path):
     system, starts = capped_peptide("dialanine", "AA", ("extended",))
@@ -45,6 +57,16 @@ def written(tmp_path):
     steps = np.arange(3, 8, dtype=np.int64) * 50
     write_trajectory(system, positions, tmp_path / "lineage", steps, 0.004)
     return tmp_path, positions, 0.004 * steps
+
+
+def test_a_folder_of_any_name_holds_the_same_files(written, tmp_path) -> None:
+    folder, positions, _ = written
+    other = tmp_path / "größere Läufe"
+    other.mkdir()
+    system, _ = capped_peptide("dialanine", "AA", ("extended",))
+    write_trajectory(system, positions, other / "lineage", np.arange(3, 8, dtype=np.int64) * 50, 0.004)
+    for suffix in (".pdb", ".dcd", ".xtc"):
+        assert (other / f"lineage{suffix}").read_bytes() == (folder / f"lineage{suffix}").read_bytes()
 
 
 def test_dcd_and_xtc_carry_the_times_of_the_simulation(written) -> None:

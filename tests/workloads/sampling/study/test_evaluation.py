@@ -214,7 +214,7 @@ def test_recurrence_is_held_against_kac():
 
 
 def test_beads_in_reduced_units_have_no_entropy():
-    system = make_system(make_settings(SamplingSettings, "tiny", {}))
+    system = make_system(make_settings(SamplingSettings, "tiny", {"system": "three-helix-bundle"}))
     with pytest.raises(DataError, match="reduced units"):
         entropies(np.random.default_rng(0).normal(size=(10, 33, 3)).astype(np.float32), system)
     with pytest.raises(DataError, match="no atoms"):
@@ -325,7 +325,8 @@ def test_options_are_read_by_name():
     [
         ({"system": "bundle"}, "is unknown"),
         ({"system": "go"}, "set system=go:FILE.pdb"),
-        ({"system": "landscape:3"}, "set system=landscape"),
+        ({"system": "mueller-brown:3"}, "set system=mueller-brown"),
+        ({"system": "landscape:deep"}, "give a depth in kT"),
         ({"system": "chain:nowhere.npz"}, "nowhere.npz"),
         ({"system": "go:nowhere.pdb"}, "nowhere.pdb"),
     ],

@@ -17,7 +17,7 @@ from levinthal.workloads.sampling.study.campaigns import do_alone, read_campaign
 from levinthal.workloads.sampling.study.evaluation import coverage_at, first_arrival
 from levinthal.workloads.sampling.study.possible import best_on_other_seeds
 from levinthal.workloads.sampling.study.reference import Reference, exact_reference
-from levinthal.workloads.sampling.study.tasks import campaign_tasks, declared_policies
+from levinthal.workloads.sampling.study.tasks import campaign_tasks, entries_of
 from levinthal.workloads.sampling.systems.system import make_system
 
 
@@ -28,8 +28,8 @@ def settings_of(**settings):
 def campaigns(folder, policies, n_replicas=5, **more):
     given = {"system": "landscape", "depth_kt": "9", "chunk_steps": "100", "frame_interval": "10", "walkers": "8"}
     chosen = settings_of(**{**given, "steps": "16000", "policies": policies, **more})
-    sampled, campaign, comparison = chosen.split()
-    system = make_system(sampled)
+    (member,) = chosen.members()
+    campaign, comparison, system = member.campaign, member.comparison, make_system(member.sampled)
     answer = answer_of(system, exact_reference(system))
     tasks = campaign_tasks(
         campaign, comparison.policies, system, folder, list(range(50, 50 + n_replicas)), 1, "cpu", answer
@@ -37,7 +37,7 @@ def campaigns(folder, policies, n_replicas=5, **more):
     found = {}
     for task in tasks:
         found.setdefault(task.policy, []).append(read_campaign(do_alone(task)))
-    return system, declared_policies(tasks), found
+    return system, {name: each.declared for name, each in entries_of(tasks).items()}, found
 
 
 def test_a_ceiling_is_run_by_every_strategy_that_the_answer_allows(tmp_path):
@@ -81,7 +81,7 @@ def test_the_answer_is_that_of_the_chain():
 
 
 def test_what_a_go_model_allows():
-    system = make_system(settings_of())
+    system = make_system(settings_of(system="three-helix-bundle"))
     oracle = make_policy("oracle")
     assert oracle.strategies(answer_of(system, None)) == ("target", "cells")
     assert oracle.strategies(answer_of(system, Reference(np.full(625, 1 / 625)))) == ("target", "cells")

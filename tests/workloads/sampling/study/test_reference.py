@@ -23,7 +23,7 @@ from levinthal.workloads.sampling.systems.system import make_system
 
 
 def system_of(**settings):
-    return make_system(make_settings(SamplingSettings, "tiny", settings))
+    return make_system(make_settings(SamplingSettings, "tiny", {"system": "three-helix-bundle", **settings}))
 
 
 @pytest.fixture
@@ -120,15 +120,14 @@ def test_the_exact_event_is_that_of_long_walks(name):
 
 def test_the_reference_of_small_is_shipped_and_holds(monkeypatch, tmp_path):
     monkeypatch.setenv("LEVINTHAL_DATA", str(tmp_path))
-    settings = make_settings(SamplingSettings, "small", {})
-    system = make_system(settings.split()[0])
-    key, _ = content_key(system.reference_dynamics, system.observables, settings.frame_interval)
+    members = {each.name: each for each in make_settings(SamplingSettings, "small", {}).members()}
+    bundle = members["three-helix-bundle"]
+    system, interval = make_system(bundle.sampled), bundle.campaign.frame_interval
+    key, _ = content_key(system.reference_dynamics, system.observables, interval)
     if not shipped_folder(key).is_dir():
         pytest.skip("this version of OpenMM writes another system: its walks are simulated")
     monkeypatch.setattr(system.reference_dynamics.__class__, "advance", lambda *_: pytest.fail("it was simulated"))
-    found = simulated_reference(
-        system, settings.reference_steps, settings.frame_interval, InlineExecutor(), lambda: None
-    )
+    found = simulated_reference(system, bundle.comparison.reference_steps, interval, InlineExecutor(), lambda: None)
     assert found.model.n_round_trips >= 50
     assert found.model.share_of_transitions_outside < 0.01
     assert found.model.chosen.holds

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from levinthal.arrays import Integers
 from levinthal.errors import DataError
 
 Frames = npt.NDArray[np.float32]
@@ -66,6 +67,39 @@ def pair_distances(frames: Frames, residues: npt.NDArray[np.int64] | None = None
     first, second = np.triu_indices(points.shape[1], 1)
     difference = points[:, first] - points[:, second]
     return np.asarray(np.sqrt(np.einsum("fpi,fpi->fp", difference, difference)), np.float32)
+
+
+def flat_features(frames: Frames) -> Frames:
+    """Return the distances between residues, or what a system without residues has, shape (n_frames, n_features)."""
+    if is_molecular(frames.shape):
+        return pair_distances(frames)
+    return np.asarray(frames, np.float32).reshape(len(frames), -1)
+
+
+def pairs_in_time(trajectory: Integers, lag: int, most: int, seed: int) -> tuple[Integers, Integers]:
+    """Return frames of the same trajectory that are a lag apart, the earlier and the later ones.
+
+    Parameters
+    ----------
+    trajectory : ndarray of int64, shape (n_frames,)
+        Of each frame; frames of one follow each other in time.
+    lag : int
+        In frames; 0 pairs each frame with itself. Where no trajectory is so long the lag is halved until some is.
+    most : int
+        Of so many pairs, drawn from all.
+    seed : int
+        Of the draw.
+    """
+    order = np.argsort(trajectory, kind="stable")
+    while True:
+        first, second = order[: max(len(order) - lag, 0)], order[lag:]
+        same = trajectory[first] == trajectory[second]
+        if same.any() or not lag:
+            break
+        lag //= 2
+    first, second = first[same], second[same]
+    chosen = training_frames(len(first), most, seed)
+    return first[chosen], second[chosen]
 
 
 def is_molecular(shape: tuple[int, ...]) -> bool:

@@ -30,7 +30,10 @@ class Learner(Protocol):
     """Makes models; it travels to worker processes by pickle, and so does a model.
 
     A class of learners may declare `wants_device`: then it is given the settings `device`, where to train, and
-    `deterministic`, whether the same frames must give the same digits. Without it neither is given.
+    `deterministic`, whether the same frames must give the same digits. One that declares `wants_time` is given in
+    `fit`, behind the seed, the unbroken trajectory of each frame, an array of int64: frames of one follow each other in
+    time. One that declares `wants_coordinates` is given, as its setting `coordinates`, what returns the slow
+    coordinates that frames were made from, or None where a system has none. Without these nothing is given.
     """
 
     @property
@@ -41,6 +44,14 @@ class Learner(Protocol):
     def fit(self, frames: npt.NDArray[np.float32], previous: Any, seed: int, /) -> Model:
         """Return a model of the frames, beginning from the previous one where there is one and it helps."""
         ...
+
+
+def fit_learner(
+    learner: Learner, frames: npt.NDArray[np.float32], previous: Any, seed: int, trajectory: npt.NDArray[np.int64]
+) -> Model:
+    """Return a learner's model; it is given the trajectory of each frame where it wants that."""
+    time: tuple[Any, ...] = (trajectory,) if getattr(learner, "wants_time", False) else ()
+    return learner.fit(frames, previous, seed, *time)
 
 
 LEARNERS = Registry("learner", "levinthal.learners", "levinthal.workloads.sampling.learners.built_in")

@@ -55,18 +55,23 @@ class Coordinator:
     ) -> None:
         self._dynamics, self._plan, self._record, self._pool = dynamics, plan, record, pool
         self._retraining, self._on_chunk = retraining, on_chunk
-        self._progress = Progress(plan, record)
+        self._in_step = bool(getattr(policy, "resamples", False))
+        self._progress = Progress(plan, record, weighted=self._in_step)
         self._decisions = Decisions(policy, plan, record, self._progress, retraining)
         self._failures = Failures(plan, record, self._progress, pool, self._decisions)
         self._budget = Budget(plan, self._progress.steps, self._progress.paid_core_s, clock)
         self._flights: dict[Future[ChunkResult], Flight] = {}
-        self._ready: deque[Walker] = deque(sorted(self._progress.walkers, key=lambda walker: walker.position))
+        self._ready: deque[Walker] = deque()
         self._n_submitted = 0
         self._coordinator_s = 0.0
 
     def run(self) -> None:
         """Go on until the budget is spent and nothing is in flight."""
         self._decisions.look_for_model()
+        if self._in_step:
+            self._begin_round()
+        else:
+            self._ready.extend(sorted(self._progress.walkers, key=lambda walker: walker.position))
         self._fill()
         while self._flights:
             training = self._retraining.future if self._retraining is not None else None
@@ -105,6 +110,18 @@ class Coordinator:
                 self._submit(self._next_flight(self._ready.popleft()))
             else:
                 return
+
+    def _begin_round(self) -> None:
+        """Where all walkers have made as many chunks, let the policy resample them; make ready those that lag behind.
+
+        A round that the budget does not allow to end is not begun: weights are those of all walkers together.
+        """
+        walkers, n_walkers = self._progress.walkers, self._plan.n_walkers
+        position, left = divmod(self._record.n_chunks, n_walkers)
+        if not left and position and any(walker.pending is None for walker in walkers):
+            self._decisions.resample()
+        if left or self._budget.allows(n_walkers * self._plan.chunk_steps):
+            self._ready.extend(walker for walker in walkers if walker.position == position)
 
     def _next_flight(self, walker: Walker) -> Flight:
         decision = walker.pending
@@ -161,7 +178,7 @@ class Coordinator:
         row = self._row(flight, walker, result, returned)
         self._progress.came_back(walker, row, result.states[-1])
         if len(self._flights) <= self._plan.n_workers:  # a worker may be waiting: first of all, give it something to do
-            if not self._ready:
+            if not self._ready and not self._in_step:
                 self._ready.append(walker)
             self._fill()
         row = self._record.append(row, result.frames, result.states)
@@ -169,10 +186,13 @@ class Coordinator:
             self._on_chunk(row)
         # Here, and not once a batch: when training is done inline, decisions depend on no clock.
         self._decisions.look_for_model()
-        self._decisions.decide(walker)
-        in_flight = any(flight.task.walker == walker.number for flight in self._flights.values())
-        if not in_flight and walker not in self._ready:
-            self._ready.append(walker)
+        if not self._in_step:
+            self._decisions.decide(walker)
+            in_flight = any(flight.task.walker == walker.number for flight in self._flights.values())
+            if not in_flight and walker not in self._ready:
+                self._ready.append(walker)
+        elif not self._record.n_chunks % self._plan.n_walkers:
+            self._begin_round()
         self._fill()
 
     def _row(self, flight: Flight, walker: Walker, result: ChunkResult, returned: float) -> ChunkRow:
@@ -204,6 +224,7 @@ class Coordinator:
             ended=result.ended,
             returned=returned,
             committed=0.0,
+            weight=walker.weight,
         )
 
     def result(self) -> CampaignResult:

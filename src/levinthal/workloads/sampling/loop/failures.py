@@ -14,7 +14,8 @@ from levinthal.workloads.sampling.loop.decisions import Decisions
 from levinthal.workloads.sampling.loop.flight import Flight, WorkerPool
 from levinthal.workloads.sampling.loop.plan import CampaignPlan
 from levinthal.workloads.sampling.loop.progress import Progress, Walker
-from levinthal.workloads.sampling.record.rows import START, FailureRow
+from levinthal.workloads.sampling.policies.view import START, Decision
+from levinthal.workloads.sampling.record.rows import FailureRow
 from levinthal.workloads.sampling.record.writer import CampaignWriter
 
 # A chunk that was lost this often with others of its pool is run alone, to see whose fault it is.
@@ -125,5 +126,6 @@ class Failures:
             before = chunks[int(np.searchsorted(firsts, flight.parent, side="right")) - 1].parent_frame
         where = "the walker's start" if before is None else f"frame {before}"
         reason = f"gave up after {flight.tries} attempts ({message}): back to {where}"
-        self._decisions.write_down(walker, START if before is None else before, reason, None, "quarantine")
+        back = Decision(START if before is None else before, reason, weight=walker.weight)
+        self._decisions.write_down({walker.number: back}, "quarantine")
         return walker

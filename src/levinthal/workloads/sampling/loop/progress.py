@@ -58,6 +58,11 @@ class FrameTable:
         self._columns["uses"][frame] += 1
 
     @property
+    def trajectory(self) -> Integers:
+        """The unbroken trajectory of each frame."""
+        return self._columns["segment"][: self.n_frames]
+
+    @property
     def n_embedded(self) -> int:
         """Frames that have been embedded by the current model."""
         return self._n_embedded
@@ -115,6 +120,8 @@ class Walker:
         How often the chunk at `position` failed.
     pending : DecisionRow or None
         What was decided about that chunk.
+    weight : float or None
+        What it stands for, where the policy keeps weights.
     """
 
     number: int
@@ -125,6 +132,7 @@ class Walker:
     step: int = 0
     failures: int = 0
     pending: DecisionRow | None = None
+    weight: float | None = None
 
 
 class Progress:
@@ -136,6 +144,8 @@ class Progress:
         How it is run.
     record : CampaignWriter
         What is on record already.
+    weighted : bool
+        Whether walkers carry weights, which are equal at first.
 
     Attributes
     ----------
@@ -154,8 +164,9 @@ class Progress:
         A walker's chunks on record have a gap.
     """
 
-    def __init__(self, plan: CampaignPlan, record: CampaignWriter) -> None:
-        self.walkers = [Walker(number) for number in range(plan.n_walkers)]
+    def __init__(self, plan: CampaignPlan, record: CampaignWriter, *, weighted: bool = False) -> None:
+        weight = 1.0 / plan.n_walkers if weighted else None
+        self.walkers = [Walker(number, weight=weight) for number in range(plan.n_walkers)]
         self.table = FrameTable(plan.n_walkers)
         self.n_segments = self.steps = self.restarts = self.quarantined = 0
         self._frame_interval = plan.frame_interval
@@ -165,7 +176,7 @@ class Progress:
             if chunk.position != walker.position:
                 raise DataError(f"{record.folder} is damaged: walker {walker.number} lacks chunk {walker.position}")
             self._place(walker, chunk)
-            walker.position += 1
+            walker.position, walker.weight = walker.position + 1, chunk.weight
         for walker in self.walkers:
             if walker.latest is not None:
                 walker.state = record.state(walker.latest)
@@ -194,7 +205,7 @@ class Progress:
             if decision.frame != START:
                 self.table.use(decision.frame)
         if decision.position == walker.position:
-            walker.pending = decision
+            walker.pending, walker.weight = decision, decision.weight
 
     def given_up(self, walker: Walker, position: int, attempt: int) -> None:
         """Put a walker back to a chunk that cannot be made from where it was to begin."""

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from levinthal.errors import SimulationError, UsageError
-from levinthal.workloads.sampling.learners.learner import Learner, Model
+from levinthal.workloads.sampling.learners.learner import Learner, Model, fit_learner
 from levinthal.workloads.sampling.loop.plan import CampaignPlan
 from levinthal.workloads.sampling.loop.task import model_seed
 from levinthal.workloads.sampling.record.reader import mapped
@@ -60,9 +60,14 @@ class Trained:
 
 
 def train(
-    learner: Learner, frames: FrameFile, n_frames: int, previous: Model | None, version: int, seed: int
+    learner: Learner,
+    frames: FrameFile,
+    trajectory: npt.NDArray[np.int64],
+    previous: Model | None,
+    version: int,
+    seed: int,
 ) -> Trained:
-    """Fit a model to the first `n_frames` frames and embed them, in whatever process this is.
+    """Fit a model to the first frames, those of which the trajectory is given, and embed them, in whatever process.
 
     Raises
     ------
@@ -70,8 +75,9 @@ def train(
         The learner's embedding has another shape than (frames, d).
     """
     began, processor = time.time(), time.process_time()
+    n_frames = len(trajectory)
     data = frames.read(0, n_frames)
-    model = learner.fit(data, previous, seed)
+    model = fit_learner(learner, data, previous, seed, trajectory)
     trained = time.time()
     embedding = np.asarray(model.embed(data), np.float32)
     if embedding.ndim != 2 or len(embedding) != n_frames:
@@ -140,13 +146,13 @@ class Retraining:
         """What is being done now, to be waited for beside the simulations."""
         return self._catching_up or self._fit
 
-    def poll(self, n_frames: int) -> Trained | None:
+    def poll(self, trajectory: npt.NDArray[np.int64]) -> Trained | None:
         """Begin a training that is due, and return a model that has become ready since the last call.
 
         Parameters
         ----------
-        n_frames : int
-            Frames on record.
+        trajectory : ndarray of int64, shape (n_frames,)
+            The unbroken trajectory of each frame on record.
 
         Raises
         ------
@@ -154,7 +160,7 @@ class Retraining:
             The learner's processes die again and again.
         """
         try:
-            return self._step(n_frames)
+            return self._step(trajectory)
         except BrokenExecutor:
             self._breaks += 1
             if self._breaks > _BREAKS_IN_A_ROW:
@@ -166,12 +172,13 @@ class Retraining:
             self._fit = self._trained = self._catching_up = None
             return None
 
-    def _step(self, n_frames: int) -> Trained | None:
+    def _step(self, trajectory: npt.NDArray[np.int64]) -> Trained | None:
+        n_frames = len(trajectory)
         if self._trained is None:
             if self._fit is None:
                 if n_frames < self._next_frames:
                     return None
-                self._begin(n_frames)
+                self._begin(trajectory)
             if self._fit is None or not self._fit.done():
                 return None
             self._trained = self._fit.result()
@@ -185,7 +192,7 @@ class Retraining:
         behind = len(self._trained.embedding)
         if n_frames - behind > _CATCH_UP_FRAMES:
             self._catching_up = self._executor.submit(embed_frames, self._trained.model, self._frames, behind, n_frames)
-            return None if not self._catching_up.done() else self._step(n_frames)
+            return None if not self._catching_up.done() else self._step(trajectory)
         finished = replace(self._trained, row=replace(self._trained.row, submitted=self._submitted))
         self._fit = self._trained = None
         self._model, self._version, self._breaks = finished.model, finished.row.version, 0
@@ -193,11 +200,11 @@ class Retraining:
         self._next_frames = max(int(np.ceil(n_frames * self._plan.training_growth)), n_frames + 1)
         return finished
 
-    def _begin(self, n_frames: int) -> None:
+    def _begin(self, trajectory: npt.NDArray[np.int64]) -> None:
         version = self._version + 1
         self._submitted = time.time()
         seed = model_seed(self._plan.seed, version)
-        self._fit = self._executor.submit(train, self._learner, self._frames, n_frames, self._model, version, seed)
+        self._fit = self._executor.submit(train, self._learner, self._frames, trajectory, self._model, version, seed)
 
     def close(self) -> None:
         """Give the executor back; a training under way is abandoned."""

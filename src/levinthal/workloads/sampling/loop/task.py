@@ -80,6 +80,16 @@ def decision_rng(seed: int, walker: int, position: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(walker, position, 0, 1)))
 
 
+def start_seed(seed: int, walker: int, position: int, attempt: int = 0) -> int:
+    """Return the seed of a walker's start, another one each time that it begins again."""
+    return chunk_seed(seed, walker, -1, attempt) if position == 0 else _draw(seed, walker, position, attempt, 4)
+
+
+def round_rng(seed: int, position: int) -> np.random.Generator:
+    """Return the random numbers for what all walkers do next, before their chunks at a position."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(position, 0, 0, 5)))
+
+
 def refresh_rng(seed: int, n_frames: int) -> np.random.Generator:
     """Return the random numbers for a policy's look at all frames."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(n_frames, 0, 0, 2)))
@@ -101,7 +111,7 @@ def run_chunk(task: ChunkTask) -> ChunkResult:
     received = time.time()
     state = task.state
     if state is None:
-        state = task.dynamics.start(task.walker, chunk_seed(task.seed, task.walker, -1, task.attempt))
+        state = task.dynamics.start(task.walker, start_seed(task.seed, task.walker, task.position, task.attempt))
     started, processor = time.time(), time.process_time()
     chunk = task.dynamics.advance(
         state,

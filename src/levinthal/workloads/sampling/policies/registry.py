@@ -28,6 +28,9 @@ class Declared:
     is_control: bool = False
     wants_answer: bool = False
     is_ceiling: bool = False
+    resamples: bool = False
+    wants_event: bool = False
+    recycles: bool = False
 
 
 def declared_by(policy: object) -> Declared:
@@ -76,7 +79,8 @@ def make_policy(name: str, **settings: Any) -> Policy:
         for each in (*Declared.__dataclass_fields__, "directed")
         if not isinstance(getattr(policy, each, False), bool)
     ]
-    problems += [f"it has no method {method}" for method in ("refresh", "decide") if not hasattr(policy, method)]
+    asked = "resample" if getattr(policy, "resamples", False) is True else "decide"
+    problems += [f"it has no method {method}" for method in ("refresh", asked) if not hasattr(policy, method)]
     if problems:
         raise UsageError(f"policy {name!r} does not keep the contract: {'; '.join(problems)}: update its package")
     return cast(Policy, policy)

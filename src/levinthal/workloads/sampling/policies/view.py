@@ -59,12 +59,16 @@ class View:
         How often each frame has been used as a restart.
     latest : ndarray of int64, shape (n_walkers,)
         The newest frame of each walker, -1 where it has none yet.
-    frames : ndarray of float32, shape (n_frames, *frame_shape)
+    frames : ndarray of float32, shape (n_frames, ...)
         Memory-mapped.
     model_version : int
         Of the model that embedded; 0 without one.
     states : ndarray of float64, shape (n_frames, state_width), or None
-        Full states, memory-mapped, for a policy that is given the answer.
+        Full states, memory-mapped, for a policy that is given the answer or the event.
+    weights : ndarray of float64, shape (n_walkers,), or None
+        What each walker stands for, for a policy that resamples; they sum to 1.
+    chunk_frames : int
+        Frames of a chunk: the newest of a walker are `latest - chunk_frames + 1` to `latest`; 0 where it is not told.
 
     Examples
     --------
@@ -84,6 +88,8 @@ class View:
     frames: npt.NDArray[np.float32]
     model_version: int
     states: npt.NDArray[np.float64] | None = None
+    weights: Doubles | None = None
+    chunk_frames: int = 0
 
     @classmethod
     def of_trajectories(
@@ -118,6 +124,8 @@ class View:
 class Decision:
     """Go on (`frame` is None) or restart from a frame, or from `START`; why, and the policy's own score.
 
+    A policy that resamples gives the walker a weight, too.
+
     Examples
     --------
     >>> from levinthal.sampling import Decision
@@ -128,6 +136,7 @@ class Decision:
     frame: int | None
     reason: str
     score: float | None = None
+    weight: float | None = None
 
 
 class Policy(Protocol):
@@ -149,6 +158,16 @@ class Policy(Protocol):
     is_ceiling : bool
         Whether it shows what is possible for one who knows: then it has a function `strategies` that says which values
         of its setting `strategy` an answer allows, and all are run. False where it does not say.
+    resamples : bool
+        Whether all walkers are decided upon together, each time that all have made as many chunks, and carry weights:
+        then it has, instead of `decide`, a function `resample(view, rng)` that returns a decision for each walker, with
+        weights of the same sum. False where it does not say.
+    wants_event : bool
+        Whether it is given, as its setting `event`, a function of frames and full states that says which meet the event
+        declared beforehand, and nothing else of them. False where it does not say.
+    recycles : bool
+        Whether it sends walkers that met the event back to their start, so that its frames are those of a steady flux
+        and not of equilibrium. False where it does not say.
 
     Examples
     --------

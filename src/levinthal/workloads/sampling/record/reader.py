@@ -202,7 +202,7 @@ class CampaignRecord:
 
     @property
     def frames(self) -> Singles:
-        """All frames, shape (n_frames, *frame_shape)."""
+        """All frames, shape `(n_frames, *frame_shape)`."""
         return mapped(self.folder / FRAMES, "<f4", len(self), self.header.frame_shape)
 
     @property
@@ -214,6 +214,13 @@ class CampaignRecord:
         """Return a column of the chunks for each frame, shape (n_frames,): `walker`, `segment`, `number`."""
         counts = np.array([chunk.n_frames for chunk in self.chunks], np.int64)
         return np.repeat(np.array([getattr(chunk, column) for chunk in self.chunks], np.int64), counts)
+
+    @property
+    def weights(self) -> Doubles:
+        """The weight of each frame, shape (n_frames,), NaN where the policy keeps none; see `ChunkRow`."""
+        counts = np.array([chunk.n_frames for chunk in self.chunks], np.int64)
+        each = [math.nan if chunk.weight is None else chunk.weight for chunk in self.chunks]
+        return np.repeat(np.array(each, np.float64), counts)
 
     @property
     def steps(self) -> Integers:

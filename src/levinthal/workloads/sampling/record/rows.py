@@ -4,6 +4,7 @@ Versions of the database:
 
 1. The first.
 2. A trajectory of the ensemble is a walker; before, it was a slot.
+3. Chunks and decisions have a weight.
 """
 
 from __future__ import annotations
@@ -53,6 +54,9 @@ class ChunkRow:
     created, submitted, received, started, simulated, ended, returned, committed : float
         Its life: made by the coordinator, handed to the executor, taken up by the worker, simulation begun, simulation
         finished, worker finished, seen by the coordinator, on record.
+    weight : float or None
+        Of each of its frames among those of the same round of chunks, whose weights sum to 1; None where the policy
+        keeps none.
     """
 
     number: int
@@ -80,6 +84,7 @@ class ChunkRow:
     ended: float
     returned: float
     committed: float
+    weight: float | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,8 @@ class DecisionRow:
         When, in seconds since 1970.
     embed_s, refresh_s, decide_s : float
         Time of the coordinator for it.
+    weight : float or None
+        That the walker has from there on; None where the policy keeps none.
     """
 
     number: int
@@ -127,6 +134,7 @@ class DecisionRow:
     embed_s: float
     refresh_s: float
     decide_s: float
+    weight: float | None = None
 
 
 @dataclass(frozen=True)
@@ -265,22 +273,25 @@ def _kinds_of(annotation: str) -> tuple[type, ...]:
     return tuple(kind for name in annotation.split(" | ") for kind in _PYTHON_TYPES[name])
 
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 def upgrade(database: sqlite3.Connection) -> None:
-    """Bring a database of version 1 to the present one, whole or not at all; any other is left as it is."""
+    """Bring a database of an earlier version to the present one, whole or not at all; any other is left as it is."""
     try:
         found = dict(database.execute("SELECT key, value FROM meta"))
         header = dict(json.loads(found["header"]))
     except (sqlite3.DatabaseError, KeyError, TypeError, ValueError):
         return  # not a record: whoever reads it says so
-    if found.get("version") != "1":
+    if found.get("version") not in ("1", "2"):
         return
-    header["n_walkers"] = header.pop("n_slots", None)
     database.execute("BEGIN IMMEDIATE")
-    for table in ("chunks", "decisions", "failures"):
-        database.execute(f"ALTER TABLE {table} RENAME COLUMN slot TO walker")
+    if found["version"] == "1":
+        header["n_walkers"] = header.pop("n_slots", None)
+        for table in ("chunks", "decisions", "failures"):
+            database.execute(f"ALTER TABLE {table} RENAME COLUMN slot TO walker")
+    for table in ("chunks", "decisions"):
+        database.execute(f"ALTER TABLE {table} ADD COLUMN weight REAL")
     changed = [(json.dumps(header), "header"), (str(FORMAT_VERSION), "version")]
     database.executemany("UPDATE meta SET value = ? WHERE key = ?", changed)
     database.execute("COMMIT")

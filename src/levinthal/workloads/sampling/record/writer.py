@@ -210,8 +210,8 @@ class CampaignWriter:
         self.n_frames += row.n_frames
         return row
 
-    def add(self, row: ChunkRow | DecisionRow | ModelRow | FailureRow | SessionRow) -> None:
-        """Commit a row.
+    def add(self, *rows: ChunkRow | DecisionRow | ModelRow | FailureRow | SessionRow) -> None:
+        """Commit rows, all or none.
 
         Raises
         ------
@@ -219,10 +219,16 @@ class CampaignWriter:
             The disk is full or the folder is gone.
         """
         with as_write_error(self.folder, sqlite3.OperationalError):
-            insert(self._database, row)
-        self.n_chunks += isinstance(row, ChunkRow)
-        self.n_decisions += isinstance(row, DecisionRow)
-        self.n_failures += isinstance(row, FailureRow)
+            if len(rows) > 1:
+                self._database.execute("BEGIN")
+            for row in rows:
+                insert(self._database, row)
+            if len(rows) > 1:
+                self._database.execute("COMMIT")
+        for row in rows:
+            self.n_chunks += isinstance(row, ChunkRow)
+            self.n_decisions += isinstance(row, DecisionRow)
+            self.n_failures += isinstance(row, FailureRow)
 
 
 def _write(file: int, content: bytes, durable: bool) -> None:

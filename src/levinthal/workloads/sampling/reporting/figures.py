@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from levinthal.arrays import Doubles, Floats, Integers, Mask, Singles
+from levinthal.simulation.analysis.survival import band_of, durations, kaplan_meier
 from levinthal.workloads.drawing import PALETTE, new_figure, svg_of
 from levinthal.workloads.sampling.study.comparison import PolicyComparison
 from levinthal.workloads.sampling.study.evaluation import Cost, coverage_curve, first_arrival, prices
@@ -23,10 +24,18 @@ _MOST_DOTS = 4000
 _MOST_LINES = 400
 _KT_SHOWN = 12.0
 _BANDS = (0.25, 0.75)
+_STYLES: tuple[tuple[float, tuple[float, ...]], ...] = ((0, ()), (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
 
 
 def _colours(policies: Sequence[str]) -> dict[str, str]:
     return {policy: PALETTE[k % len(PALETTE)] for k, policy in enumerate(policies)}
+
+
+def legend_beside(axes: Axes) -> None:
+    """Put the names of lines beside them: of many policies they would cover what they name."""
+    for k, line in enumerate(axes.get_lines()):
+        line.set_linestyle(_STYLES[k // len(PALETTE) % len(_STYLES)])
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8)
 
 
 def ratio_figure(comparisons: Sequence[PolicyComparison]) -> str:
@@ -78,7 +87,7 @@ def _ratios(axes: Axes, shown: Sequence[PolicyComparison]) -> None:
 
 def coverage_figure(outcomes: Outcomes, cost: Cost, budget: float) -> str:
     """Draw the cells seen against the budget: the mean of the replicas of each policy, and their middle half."""
-    figure = new_figure(5.2, 3.2)
+    figure = new_figure(6.4, 3.2)
     axes = figure.subplots()
     grid = np.linspace(0.0, budget, _POINTS)
     for policy, colour in _colours(list(outcomes)).items():
@@ -88,22 +97,31 @@ def coverage_figure(outcomes: Outcomes, cost: Cost, budget: float) -> str:
             low, high = np.quantile(curves, _BANDS, axis=0)
             axes.fill_between(grid, low, high, color=colour, alpha=0.18, linewidth=0)
     axes.set(xlabel=f"budget of a campaign ({cost})", ylabel="cells seen", xlim=(0, budget), ylim=(0, None))
-    axes.legend(frameon=False)
+    legend_beside(axes)
     return svg_of(figure)
 
 
 def arrival_figure(outcomes: Outcomes, cost: Cost, budget: float, event: str) -> str:
-    """Draw the share of the campaigns in which the event has been met, against the budget."""
-    figure = new_figure(5.2, 2.8)
+    """Draw the probability that a campaign has met the event, against the budget, by Kaplan and Meier.
+
+    Campaigns without it count as watched until the budget was spent. The bands are pointwise 95 % intervals by
+    Greenwood's variance of log(-log S).
+    """
+    figure = new_figure(6.4, 2.8)
     axes = figure.subplots()
     for policy, colour in _colours(list(outcomes)).items():
-        times = np.sort([first_arrival(outcome, cost) for outcome in outcomes[policy]])
-        times = times[times <= budget]
-        share = np.arange(len(times) + 1) / len(outcomes[policy])
-        axes.step([0.0, *times, budget], [*share, share[-1]], where="post", color=colour, label=policy)
-    axes.set(xlabel=f"budget of a campaign ({cost})", ylabel="share of campaigns", xlim=(0, budget), ylim=(0, 1.03))
+        times = np.array([first_arrival(outcome, cost) for outcome in outcomes[policy]])
+        curve = kaplan_meier(durations(np.minimum(times, budget), times <= budget))
+        met, at = 1.0 - np.array([1.0, *curve.survival]), [0.0, *curve.steps, budget]
+        axes.step(at, [*met, met[-1]], where="post", color=colour, label=policy)
+        low, high = band_of(curve)
+        if len(low):
+            axes.fill_between(at[1:], [*(1 - high), 1 - high[-1]], [*(1 - low), 1 - low[-1]], step="post",
+                              color=colour, alpha=0.12, linewidth=0)  # fmt: skip
+    axes.set(xlabel=f"budget of a campaign ({cost})", ylabel="probability to have met it", xlim=(0, budget),
+             ylim=(0, 1.03))  # fmt: skip
     axes.set_title(event)
-    axes.legend(frameon=False)
+    legend_beside(axes)
     return svg_of(figure)
 
 

@@ -12,8 +12,8 @@ from levinthal.workloads.sampling.study.result import StudyResult
 __all__ = ["findings"]
 
 
-def findings(study: StudyResult) -> Iterator[str]:
-    """Yield what each policy saw, whether the event was met, and where nothing was learned or restarted."""
+def findings(study: StudyResult, headline: str = "") -> Iterator[str]:
+    """Yield the headline, or what each policy saw; whether the event was met, and where nothing was learned."""
     cost = study.cost
     budget = study.budgets[cost]
     cells = {
@@ -23,11 +23,12 @@ def findings(study: StudyResult) -> Iterator[str]:
     ranked = sorted(cells, key=lambda policy: -cells[policy])
     seen = ", ".join(f"{policy} {cells[policy]:g}" for policy in ranked)
     several = any(len(side) > 1 for side in study.outcomes.values())
-    yield f"Cells seen within {_amount(budget)} {cost}{', medians of the campaigns' * several}: {seen}."
+    yield headline or f"Cells seen within {_amount(budget)} {cost}{', medians of the campaigns' * several}: {seen}."
     if event := study.system.observables.event:
         every = [outcome for side in study.outcomes.values() for outcome in side]
         met = sum(first_arrival(outcome, cost) <= budget for outcome in every)
-        yield f"{met or 'None'} of {len(every)} campaign(s) met the event ({event})."
+        if not headline or not met:
+            yield f"{met or 'None'} of {len(every)} campaign(s) met the event ({event})."
     for policy, side in study.outcomes.items():
         if study.declared[policy].needs_model and not any(outcome.n_models for outcome in side):
             yield (

@@ -13,6 +13,8 @@ from levinthal.harness import Run
 from levinthal.harness.results.labels import Label
 from levinthal.harness.results.result import Better, Kind
 from levinthal.workloads.sampling.reporting.findings import findings
+from levinthal.workloads.sampling.reporting.headline import report_headline
+from levinthal.workloads.sampling.reporting.rates import report_rates
 from levinthal.workloads.sampling.reporting.verdicts import (
     report_comparisons,
     report_controls,
@@ -35,6 +37,7 @@ from levinthal.workloads.sampling.study.outcome import ENTROPY, Outcome
 from levinthal.workloads.sampling.study.possible import PolicyShare
 from levinthal.workloads.sampling.study.reference import Reference
 from levinthal.workloads.sampling.study.result import Divergences, StudyResult
+from levinthal.workloads.sampling.study.weighing import weighing_of
 
 _CURVE_POINTS = 100
 _RMSD_QUANTILES = {"lowest": 0.0, "lowest tenth": 0.1, "median": 0.5}
@@ -133,7 +136,6 @@ def report_study(
     spread : bool
         Whether each campaign had all workers, which then may have idled, and chunks waited for them.
     """
-    run.study(study.plan)
     headline = [each for each in comparisons if each.cost == study.cost]
     _report_failures(run, study)
     parts: dict[str, Callable[[], object]] = {
@@ -144,9 +146,10 @@ def report_study(
     for name in study.outcomes:
         parts[f"figures of {name}"] = partial(_report_found, run, study, name, divergence.get(name))
         parts[f"costs of {name}"] = partial(_report_costs, run, name, study.outcomes[name], spread=spread)
+    parts["the rates"] = lambda: report_rates(run, study)
     parts["the comparisons"] = lambda: report_comparisons(run, comparisons, study.controls)
     parts["what controls are worth"] = lambda: report_controls(run, headline, study.controls)
-    parts["what was found"] = lambda: _report_findings(run, study)
+    parts["what was found"] = lambda: _report_findings(run, study, shares, comparisons)
     attempt_all(run, parts)
     every = [outcome for side in study.outcomes.values() for outcome in side]
     failed = sum(outcome.n_failures for outcome in every)
@@ -177,14 +180,19 @@ def _report_reference(run: Run, reference: Reference | None) -> None:
     )
 
 
-def _report_findings(run: Run, study: StudyResult) -> None:
-    for sentence in findings(study):
+def _report_findings(
+    run: Run, study: StudyResult, shares: Sequence[PolicyShare], comparisons: Sequence[PolicyComparison]
+) -> None:
+    headline, why = attempt(lambda: report_headline(run, study, shares, comparisons))
+    if why:
+        run.warn(f"the headline: missing, all else stands; {why}.")
+    for sentence in findings(study, headline or ""):
         run.finding(sentence)
 
 
 def _report_failures(run: Run, study: StudyResult) -> None:
     """Say first which campaigns are missing: pairs with them are left out."""
-    for policy in study.declared:
+    for policy in study.entries:
         failed = [each for each in study.failures if each.policy == policy]
         if failed:
             which = ", ".join(str(each.replica) for each in failed)
@@ -212,7 +220,7 @@ def _report_found(run: Run, study: StudyResult, name: str, known: Mapping[int, t
     if axis is not None:
         _report_rmsd(policy, cost, budget, axis)
     if known is not None:
-        for k, weighting in enumerate(("none", "Markov state model")):
+        for k, weighting in enumerate(("none", weighing_of(side[0]))):
             of = partial(_divergence, known, k)
             policy.median("divergence", of, "nat", "lower", weighting=weighting)
     why = next((each.withheld[ENTROPY] for each in side if ENTROPY in each.withheld), "")

@@ -21,16 +21,17 @@ _INTERVAL_S = 1.0
 def shown_progress(phase: OpenPhase, tasks: Sequence[CampaignTask]) -> Iterator[None]:
     """Show how much of the budgets of some campaigns is spent, about once a second, by a thread.
 
-    Budgets of steps are counted by the frames on record, those of core-seconds by the time since a campaign began.
+    Budgets of steps are counted by the frames on record, those of core-seconds by the time since a campaign began;
+    where some have core-seconds, only these are counted.
     """
-    plan = tasks[0].plan
-    by_steps = plan.max_core_seconds is None
-    budget = float((plan.max_steps if by_steps else plan.max_core_seconds) or 0)
-    phase.total = math.ceil(budget * len(tasks))
+    by_steps = all(task.plan.max_core_seconds is None for task in tasks)
+    budgets = {task: float((task.plan.max_steps if by_steps else task.plan.max_core_seconds) or 0) for task in tasks}
+    phase.total = math.ceil(sum(budgets.values()))
     begun_s: dict[CampaignTask, float] = {}
     ended = threading.Event()
 
     def spent(task: CampaignTask) -> float:
+        budget = budgets[task]
         if task.outcome.exists():
             return budget
         if by_steps:

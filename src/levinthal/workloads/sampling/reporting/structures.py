@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import io
+import shutil
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from levinthal.arrays import Doubles, Floats, Integers, Mask
+from levinthal.simulation.analysis.entropy import superpose
 from levinthal.simulation.systems.molecular_system import MolecularSystem
 from levinthal.workloads.sampling.record.reader import CampaignRecord
+
+if TYPE_CHECKING:
+    import mdtraj
 
 _DCD_TITLE_BYTES = 80
 _DCD_DATE = 92 + 8 + _DCD_TITLE_BYTES
@@ -68,6 +75,19 @@ def structure_pdb(molecule: MolecularSystem, positions: Doubles, title: str) -> 
     return f"TITLE     {title[:69]}\n{text.getvalue()}"
 
 
+def superposed_pdb(molecule: MolecularSystem, positions: Doubles) -> str:
+    """Return structures (n_frames, n_atoms, 3) in nm, superposed on each other, as PDB text with a model for each."""
+    from openmm import app, unit
+
+    topology = app.PDBFile(io.StringIO(molecule.topology_pdb)).topology
+    topology.setPeriodicBoxVectors(None)  # frames are of whole molecules
+    text = io.StringIO()
+    for number, each in enumerate(superpose(positions, np.ones(positions.shape[1])), 1):
+        app.PDBFile.writeModel(topology, each * unit.nanometer, text, modelIndex=number, keepIds=True)
+    app.PDBFile.writeFooter(topology, text)
+    return text.getvalue()
+
+
 def evenly_spaced(n_frames: int, most: int) -> Integers:
     """Return which of so many frames to show: at most so many, equally far apart, the last one among them."""
     stride = -(-n_frames // most)
@@ -102,7 +122,7 @@ def write_trajectory(
     )
     pdb, dcd, xtc = (stem.with_suffix(suffix) for suffix in (".pdb", ".dcd", ".xtc"))
     shown[0].save_pdb(str(pdb))
-    shown.save_xtc(str(xtc))
+    _save_xtc(shown, xtc)
     interval = int(steps[1] - steps[0]) if len(steps) > 1 else 1
     with dcd.open("wb+") as file:  # mdtraj's writer leaves the time step out
         frames = app.DCDFile(file, topology, step_ps * unit.picosecond, int(steps[0]), interval)
@@ -111,3 +131,14 @@ def write_trajectory(
         file.seek(_DCD_DATE)  # the same frames give the same bytes
         file.write(b" " * _DCD_TITLE_BYTES)
     return dcd, xtc
+
+
+def _save_xtc(shown: mdtraj.Trajectory, path: Path) -> None:
+    """Write an XTC file wherever it lies; mdtraj's writer takes ASCII paths alone."""
+    if str(path).isascii():
+        shown.save_xtc(str(path))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "frames.xtc"
+        shown.save_xtc(str(plain))
+        shutil.copyfile(plain, path)

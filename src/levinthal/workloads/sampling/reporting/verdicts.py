@@ -11,7 +11,9 @@ from levinthal.harness.results.result import CANNOT_TELL, Terms
 from levinthal.simulation.analysis.ratios import PolicyRatio
 from levinthal.workloads.sampling.study.comparison import THREE, PolicyComparison
 from levinthal.workloads.sampling.study.evaluation import Cost
-from levinthal.workloads.sampling.study.possible import PolicyShare
+from levinthal.workloads.sampling.study.possible import PolicyShare, telling_cost
+
+BY_RATIO = "share of the possible by ratio"
 
 
 def report_ratios(run: Run, comparisons: Sequence[PolicyComparison], baseline: str, controls: Collection[str]) -> None:
@@ -99,13 +101,12 @@ def report_shares(run: Run, shares: Sequence[PolicyShare], baseline: str, cost: 
         labels = {"policy": each.policy, "ratio": each.name, "cost": each.cost.removesuffix("s"), **each.labels}
         share, told = each.share, each.told
         reason = "" if told else share.method
-        run.metric("share of the possible", share.value if told else None, unit="1", better="higher", kind="quality",
+        run.metric(BY_RATIO, share.value if told else None, unit="1", better="higher", kind="quality",
                    reason=reason, labels=labels)  # fmt: skip
         if told:
             limits = (share.value, share.low, share.high)
-            run.samples("share of the possible and its limits", limits, unit="1", labels=labels)
-    # a chain's or a bead's step costs less than looking at the answer: by their core-seconds nobody would know more
-    cost = next((each.cost for each in shares if each.cost.startswith("all-atom")), cost)
+            run.samples(f"{BY_RATIO} and its limits", limits, unit="1", labels=labels)
+    cost = telling_cost([each.cost for each in shares], cost)
     for policy in dict.fromkeys(each.policy for each in shares):
         own = [each for each in shares if each.policy == policy and each.cost == cost]
         said = "; ".join(map(_share_shown, own))

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from levinthal.arrays import Doubles, Integers, Singles
+from levinthal.arrays import Doubles, Integers, Mask, Singles
 from levinthal.simulation.analysis.exact_chain import mean_first_passage_steps
 from levinthal.simulation.exact.markov_chain import MarkovChain
 from levinthal.workloads.sampling.policies.view import Answer
 from levinthal.workloads.sampling.study.reference import Reference
-from levinthal.workloads.sampling.systems.dynamics import ChainDynamics
 from levinthal.workloads.sampling.systems.observables import MicrostateObservables, Observables
 from levinthal.workloads.sampling.systems.system import System
 
@@ -31,6 +30,17 @@ class Observe:
 
 
 @dataclass(frozen=True, eq=False)
+class Arrives:
+    """Which frames meet the event, and nothing else of them; it travels to workers by pickle."""
+
+    observables: Observables
+
+    def __call__(self, frames: Singles, states: Doubles) -> Mask:
+        """Return it for each frame."""
+        return self.observables.observe(frames, states).arrived
+
+
+@dataclass(frozen=True, eq=False)
 class Passage:
     """Mean first passage times of an exact chain; it travels to workers by pickle."""
 
@@ -44,12 +54,13 @@ class Passage:
 def answer_of(system: System, reference: Reference | None) -> Answer:
     """Return all that is known of a system."""
     dynamics, observables = system.dynamics, system.observables
-    exact = isinstance(dynamics, ChainDynamics) and isinstance(observables, MicrostateObservables)
+    chain = getattr(dynamics, "chain", None)
+    exact = isinstance(chain, MarkovChain) and isinstance(observables, MicrostateObservables)
     return Answer(
         n_cells=observables.n_cells,
         observe=Observe(observables),
         populations=None if reference is None else reference.populations,
         event_cells=np.flatnonzero(observables.target) if isinstance(observables, MicrostateObservables) else _NONE,
-        passage=Passage(dynamics.chain) if exact and isinstance(dynamics, ChainDynamics) else None,
+        passage=Passage(chain) if exact and chain is not None else None,
         rmsd_axis=getattr(observables, "rmsd_axis", None),
     )

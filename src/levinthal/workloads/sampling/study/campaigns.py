@@ -23,8 +23,10 @@ from levinthal.errors import DataError, Interrupted, LevinthalError, SimulationE
 from levinthal.files.writing import write_failure, write_whole
 from levinthal.harness.engines.contract import WorkerLostError
 from levinthal.harness.study import measure_side_by_side
+from levinthal.workloads.sampling.learners.learner import fit_learner
 from levinthal.workloads.sampling.loop.budget import own_seconds
 from levinthal.workloads.sampling.loop.campaign import run_campaign
+from levinthal.workloads.sampling.policies.registry import declared_by
 from levinthal.workloads.sampling.record.reader import DATABASE, CampaignRecord
 from levinthal.workloads.sampling.study.guard import reason_of
 from levinthal.workloads.sampling.study.outcome import Outcome, load_outcome, outcome_of, save_outcome
@@ -85,7 +87,8 @@ def _do(task: CampaignTask, **how: Any) -> Path:
         )
         record = CampaignRecord(task.folder)
         record.verify()
-        outcome = outcome_of(record, task.system, task.policy, task.replica, task.plan.n_workers)
+        recycled = declared_by(task.make_policy()).recycles
+        outcome = outcome_of(record, task.system, task.policy, task.replica, task.plan.n_workers, recycled=recycled)
         save_outcome(outcome, task.outcome)
         for each in [] if task.keep_record else list(task.folder.iterdir()):
             if each != task.outcome:
@@ -144,7 +147,7 @@ def _warm(task: CampaignTask) -> None:
     frames = np.repeat(chunk.frames[:1], n_frames, axis=0)
     frames = frames + np.random.default_rng(0).normal(0.0, 0.05, frames.shape).astype(np.float32)
     if learner is not None:
-        learner.fit(frames, None, 0).embed(frames)
+        fit_learner(learner, frames, None, 0, np.zeros(n_frames, np.int64)).embed(frames)
     _warmed.add(key)
 
 

@@ -223,7 +223,8 @@ def compare_policies(sides: Sides, candidate: str, baseline: str, *, papers: boo
 def compare_all(study: StudyResult, divergence: Mapping[Cost, Divergences], seed: int) -> list[PolicyComparison]:
     """Return the ratios of every policy to the baseline and to every other control, at each cost.
 
-    The measures of the paper are against the baseline, at the first cost.
+    The measures of the paper are against the baseline, at the first cost. A policy on several learners is compared with
+    itself on the first of them.
 
     Parameters
     ----------
@@ -235,7 +236,9 @@ def compare_all(study: StudyResult, divergence: Mapping[Cost, Divergences], seed
         Of the bootstrap.
     """
     found: list[PolicyComparison] = []
-    others = tuple(dict.fromkeys((study.baseline, *study.controls)))
+    firsts = {name: entry.first for name, entry in study.entries.items() if entry.first}
+    controls = tuple(dict.fromkeys((study.baseline, *study.controls)))
+    others = tuple(dict.fromkeys((*controls, *firsts.values())))
     pairs = {
         (str(each.candidate[POLICY]), other): each.values
         for other in others
@@ -248,9 +251,11 @@ def compare_all(study: StudyResult, divergence: Mapping[Cost, Divergences], seed
             return known[outcome.policy][outcome.replica][1]
 
         done: set[tuple[str, str]] = set()
-        for candidate in study.declared:
+        for candidate in study.entries:
             for other in others:
                 if candidate == study.baseline or (candidate, other) not in pairs or (other, candidate) in done:
+                    continue
+                if other not in controls and firsts.get(candidate) != other:
                     continue
                 done.add((candidate, other))
                 sides = Sides(

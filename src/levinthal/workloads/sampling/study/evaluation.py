@@ -15,6 +15,7 @@ from levinthal.simulation.analysis.first_passage import mean_recurrence
 from levinthal.simulation.analysis.markov import markov_model_of_counts, transition_counts
 from levinthal.workloads.sampling.study.guard import attempt
 from levinthal.workloads.sampling.study.outcome import Outcome
+from levinthal.workloads.sampling.study.weighing import BY_WEIGHTS, weighing_of, weighted_populations
 
 Cost: TypeAlias = Literal["core-seconds", "steps", "all-atom core-seconds"]
 
@@ -42,13 +43,14 @@ def common_budget(outcomes: Sequence[Outcome], cost: Cost, asked: float = 0.0) -
     return asked or min((float(prices(outcome, cost)[-1]) for outcome in outcomes if outcome.n_frames), default=0.0)
 
 
-def _frames_within(outcome: Outcome, cost: Cost, budget: float) -> int:
+def frames_within(outcome: Outcome, cost: Cost, budget: float) -> int:
+    """Return how many frames a campaign had within a budget."""
     return int(np.searchsorted(prices(outcome, cost), budget, side="right"))
 
 
 def coverage_at(outcome: Outcome, cost: Cost, budget: float) -> int:
     """Return how many cells were seen within a budget."""
-    return len(np.unique(outcome.cell[: _frames_within(outcome, cost, budget)]))
+    return len(np.unique(outcome.cell[: frames_within(outcome, cost, budget)]))
 
 
 def coverage_curve(outcome: Outcome, cost: Cost, budgets: Doubles) -> Doubles:
@@ -65,7 +67,15 @@ def budget_to_cover(outcome: Outcome, cost: Cost, n_cells: int) -> float:
 
 def mass_at(outcome: Outcome, cost: Cost, budget: float, populations: Doubles) -> float:
     """Return the stationary mass of the cells that were seen within a budget."""
-    return float(populations[np.unique(outcome.cell[: _frames_within(outcome, cost, budget)])].sum())
+    return float(populations[np.unique(outcome.cell[: frames_within(outcome, cost, budget)])].sum())
+
+
+def mass_curve(outcome: Outcome, cost: Cost, budgets: Doubles, populations: Doubles) -> Doubles:
+    """Return the stationary mass of the cells that had been seen at each of some budgets."""
+    first = np.unique(outcome.cell, return_index=True)[1]
+    gained = np.zeros(outcome.n_frames + 1)
+    gained[first + 1] = populations[outcome.cell[first]]
+    return np.asarray(np.cumsum(gained)[np.searchsorted(prices(outcome, cost), budgets, side="right")], np.float64)
 
 
 def budget_to_see(outcome: Outcome, cost: Cost, cells: Integers) -> float:
@@ -78,7 +88,7 @@ def budget_to_see(outcome: Outcome, cost: Cost, cells: Integers) -> float:
 
 def nearest_nm(outcome: Outcome, cost: Cost, budget: float, axis: int, quantile: float = 0.0) -> float:
     """Return the lowest RMSD to the native structure within a budget, or a quantile of its frames'."""
-    values = outcome.values[: _frames_within(outcome, cost, budget), axis]
+    values = outcome.values[: frames_within(outcome, cost, budget), axis]
     return float(np.quantile(values, quantile)) if len(values) else math.nan
 
 
@@ -116,13 +126,18 @@ def unbroken_runs(outcome: Outcome, n_frames: int | None = None) -> list[Integer
 
 
 def reweighted_populations(outcome: Outcome, n_cells: int, lag: int, n_frames: int | None = None) -> Doubles:
-    """Return the stationary vector of the Markov state model of a campaign's first frames, shape (n_cells,).
+    """Return what a campaign's first frames say of the populations whatever its policy did, shape (n_cells,).
+
+    From the weights where its policy keeps them and does not recycle; else the stationary vector of a Markov state
+    model.
 
     Raises
     ------
     DataError
-        No segment is longer than the lag.
+        No segment is longer than the lag, or no round was ended.
     """
+    if weighing_of(outcome) == BY_WEIGHTS:
+        return weighted_populations(outcome, n_cells, n_frames)
     runs = [outcome.cell[run] for run in unbroken_runs(outcome, n_frames)]
     return markov_model_of_counts(transition_counts(runs, n_cells, lag), lag * outcome.frame_interval).stationary
 
@@ -132,7 +147,7 @@ def divergences(outcome: Outcome, reference: Doubles, lag: int, cost: Cost, budg
 
     NaN where there are too few frames.
     """
-    n_frames = _frames_within(outcome, cost, budget)
+    n_frames = frames_within(outcome, cost, budget)
     counts = np.bincount(outcome.cell[:n_frames], minlength=len(reference))
     if not n_frames:
         return math.nan, math.nan

@@ -137,6 +137,12 @@ class Outcome:
         Where the time went.
     intervals : tuple of Interval
         For the timeline, short ones put together.
+    weight : ndarray of float64, shape (n_frames,)
+        Of each frame among those of its round of chunks, NaN where the policy keeps none.
+    chunk_frames, round_frames : int
+        Frames of a chunk, and of a round, in which each walker makes one; 0 where the policy keeps no weights.
+    recycled : bool
+        Whether walkers that met the event went back to their start.
     n_broken : int
         Frames in which residues that are bonded at the walkers' start are apart.
     all_atom_step_s : float
@@ -165,6 +171,10 @@ class Outcome:
     withheld: dict[str, str]
     spending: Spending
     intervals: tuple[Interval, ...] = field(repr=False)
+    weight: Doubles = field(default_factory=lambda: np.empty(0))
+    chunk_frames: int = 0
+    round_frames: int = 0
+    recycled: bool = False
     n_broken: int = 0
     all_atom_step_s: float = float("nan")
 
@@ -184,7 +194,9 @@ class Outcome:
         return self.frame_interval * self.n_frames
 
 
-def outcome_of(record: CampaignRecord, system: System, policy: str, replica: int, n_workers: int) -> Outcome:
+def outcome_of(
+    record: CampaignRecord, system: System, policy: str, replica: int, n_workers: int, *, recycled: bool = False
+) -> Outcome:
     """Measure a campaign that is done.
 
     Parameters
@@ -199,6 +211,8 @@ def outcome_of(record: CampaignRecord, system: System, policy: str, replica: int
         Its number.
     n_workers : int
         Workers it had.
+    recycled : bool
+        Whether its policy recycles.
     """
     frames, states = record.frames, record.states
     observed = system.observables.observe(frames, states)
@@ -217,6 +231,8 @@ def outcome_of(record: CampaignRecord, system: System, policy: str, replica: int
 
     nan = float("nan")
     schlitter, quasi_harmonic, n_used = made(ENTROPY, lambda: entropies(frames, system), (nan, nan, 0))
+    weight = record.weights
+    chunk_frames = 0 if not len(weight) or np.isnan(weight).all() else int(counts[0])
     spending = spending_of(record.chunks, record.decisions, record.models, n_workers)
     return Outcome(
         policy=policy,
@@ -241,6 +257,10 @@ def outcome_of(record: CampaignRecord, system: System, policy: str, replica: int
         withheld=withheld,
         spending=spending,
         intervals=made("timeline", lambda: intervals_of(record, n_workers), ()),
+        weight=weight,
+        chunk_frames=chunk_frames,
+        round_frames=chunk_frames * record.header.n_walkers,
+        recycled=recycled,
         n_broken=broken_frames(frames, system),
     )
 
@@ -250,11 +270,11 @@ def outcome_of(record: CampaignRecord, system: System, policy: str, replica: int
 _ARRAYS: Mapping[str, tuple[str, tuple[int, ...]]] = MappingProxyType(
     {
         "values": ("f4", (2,)), "cell": ("i8", ()), "segment": ("i8", ()), "arrived": ("?", ()), "core_s": ("f8", ()),
-        "simulate_s": ("f8", ()), "parents": ("i8", ()),
+        "simulate_s": ("f8", ()), "parents": ("i8", ()), "weight": ("f8", ()),
     }
 )  # fmt: skip
 """Of each array the type, and the shape of what it has of each frame; of each segment in `parents`."""
-_PLAIN = {"str": str, "int": int, "float": float}
+_PLAIN = {"str": str, "int": int, "float": float, "bool": bool}
 
 
 def save_outcome(outcome: Outcome, path: Path) -> None:
@@ -285,6 +305,8 @@ def load_outcome(path: Path) -> Outcome:
     with refused(DataError, path, "is not the outcome of a campaign", fix):
         plain = json.loads(str(found.pop("plain")))
         n_frames = len(found["cell"])
+        if not len(found.setdefault("weight", np.empty(0))):  # of an earlier version, or made up
+            found["weight"] = np.full(n_frames, np.nan)
         for name in _ARRAYS:
             kind, shape = _ARRAYS[name]
             rows = len(found[name]) if name == "parents" else n_frames

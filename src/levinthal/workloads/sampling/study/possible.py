@@ -7,7 +7,7 @@ the one that was best on those with odd numbers, and the other way round.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from levinthal.simulation.analysis.intervals import Estimate
 from levinthal.simulation.analysis.ratios import PolicyRatio
-from levinthal.simulation.analysis.shares import Gain, share_of_possible
+from levinthal.simulation.analysis.shares import LEAST_CEILING, Gain, share_of_possible
 from levinthal.workloads.sampling.study.comparison import EVENT, STATES, TARGET, states_to_see
 from levinthal.workloads.sampling.study.evaluation import Cost, budget_to_see, first_arrival, mass_at
 from levinthal.workloads.sampling.study.guard import attempt
@@ -23,6 +23,8 @@ from levinthal.workloads.sampling.study.outcome import Outcome
 from levinthal.workloads.sampling.study.result import Divergences, StudyResult
 
 Kind = Literal["times", "higher", "lower"]
+TELLING = (("faster", EVENT), ("faster", STATES), ("better", ""), ("greater", ""))
+"""By which ratio a headline is: the first of these by which the ceiling is surely ahead."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,28 @@ def _measures(study: StudyResult, cost: Cost, known: Divergences) -> list[_Measu
             found.append(_Measure("faster", {TARGET: STATES}, "times", lambda each: budget_to_see(each, cost, cells)))
         found.append(_Measure("greater", {}, "higher", lambda each: mass_at(each, cost, budget, populations)))
     return found
+
+
+def telling_cost(costs: Iterable[Cost], cost: Cost) -> Cost:
+    """Return the cost at which headlines are told: that at the price of an all-atom step, where there is one.
+
+    A chain's or a bead's step costs less than looking at the answer: by their core-seconds nobody would know more.
+    """
+    return next((each for each in costs if each.startswith("all-atom")), cost)
+
+
+def headline_share(shares: Sequence[PolicyShare], policy: str, cost: Cost) -> PolicyShare | None:
+    """Return the share that a policy is known by, None where no ceiling is surely ahead; see `TELLING`."""
+    own = {
+        (each.name, each.labels.get(TARGET, "")): each for each in shares if (each.policy, each.cost) == (policy, cost)
+    }
+    for ratio in TELLING:
+        found = own.get(ratio)
+        if found is not None and found.ceiling is None:  # what could not be made is not passed over for another
+            return None
+        if found is not None and found.ceiling is not None and found.ceiling.low > LEAST_CEILING:
+            return found
+    return None
 
 
 def best_on_other_seeds(values: Mapping[str, Sequence[float]], kind: Kind, budget: float) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeAlias
 
 from levinthal.errors import DataError, SimulationError
@@ -14,9 +15,11 @@ from levinthal.workloads.sampling.study.evaluation import Cost, common_budget, d
 from levinthal.workloads.sampling.study.outcome import Outcome
 from levinthal.workloads.sampling.study.reference import Reference
 from levinthal.workloads.sampling.study.settings import CampaignSettings, ComparisonSettings
+from levinthal.workloads.sampling.study.tasks import Entry
 from levinthal.workloads.sampling.systems.system import System
 
-POLICY, _REPLICA = "policy", "replica"
+POLICY, _REPLICA, SYSTEM = "policy", "replica", "system"
+HEADLINE = "share of the possible"
 Divergences: TypeAlias = Mapping[str, Mapping[int, tuple[float, float]]]
 """To the reference, of frames as they come and reweighted, by policy and replica."""
 
@@ -35,8 +38,10 @@ class StudyResult:
         The campaigns that could not be done.
     n_replicas : int
         How many of each policy there were to be.
-    declared : mapping of str to Declared
-        What each policy says of itself.
+    entries : mapping of str to Entry
+        What takes part, by policy.
+    folder : Path
+        Where the records of its campaigns are.
     baseline : str
         What other policies are compared with.
     budgets : mapping of str to float
@@ -45,22 +50,31 @@ class StudyResult:
         Populations to compare with.
     lag : int
         Of Markov state models, in frames.
+    headline : str
+        The policy that the headline is of, as declared beforehand; empty where the first is meant.
     """
 
     system: System
     outcomes: Mapping[str, Sequence[Outcome]]
     failures: tuple[CampaignFailure, ...]
     n_replicas: int
-    declared: Mapping[str, Declared]
+    entries: Mapping[str, Entry]
+    folder: Path
     baseline: str
     budgets: Mapping[Cost, float]
     reference: Reference | None
     lag: int
+    headline: str = ""
 
     @property
     def cost(self) -> Cost:
         """The cost at which is told what campaigns found."""
         return next(iter(self.budgets))
+
+    @property
+    def declared(self) -> dict[str, Declared]:
+        """What each policy says of itself."""
+        return {name: entry.declared for name, entry in self.entries.items()}
 
     @property
     def controls(self) -> tuple[str, ...]:
@@ -74,14 +88,15 @@ class StudyResult:
 
     @property
     def leader(self) -> str:
-        """The policy that the pictures of a single campaign are of: the first that is neither control nor ceiling."""
+        """The policy of the headline, and of pictures of a single campaign: declared, else no control or ceiling."""
         aside = (*self.controls, *self.ceilings)
-        return next((policy for policy in self.outcomes if policy not in aside), list(self.outcomes)[-1])
+        declared = [policy for policy in self.outcomes if self.entries[policy].kind == self.headline]
+        return next(iter((*declared, *(each for each in self.outcomes if each not in aside))), list(self.outcomes)[-1])
 
     @property
     def plan(self) -> StudyPlan:
         """The study as a grid."""
-        return study_plan(list(self.declared), self.n_replicas, self.baseline)
+        return study_plan({"": list(self.entries)}, self.n_replicas, self.baseline, shares=bool(self.ceilings))
 
     def at_points(self) -> dict[Point, Outcome]:
         """Return the outcome of each point of the grid whose campaign was done."""
@@ -102,18 +117,38 @@ class StudyResult:
         }
 
 
-def study_plan(policies: Sequence[str], n_replicas: int, baseline: str) -> StudyPlan:
-    """Return policies by replicas: those of one seed together, which are the pairs in which policies are compared."""
+def study_plan(
+    policies: Mapping[str, Sequence[str]], n_replicas: int, baseline: str, *, shares: bool = False
+) -> StudyPlan:
+    """Return policies by replicas: those of one seed together, which are the pairs in which policies are compared.
+
+    Parameters
+    ----------
+    policies : mapping of str to sequence of str
+        By system; a single one has no axis.
+    n_replicas : int
+    baseline : str
+        What other policies are compared with.
+    shares : bool
+        Whether there are shares of the possible to be drawn.
+    """
+    every = tuple(dict.fromkeys(each for own in policies.values() for each in own))
+    panel = len(policies) > 1
+    axes = (
+        Axis(name=_REPLICA, values=tuple(range(n_replicas)), repeats=True),
+        *((Axis(name=SYSTEM, values=tuple(policies)),) if panel else ()),
+        Axis(name=POLICY, values=every, baseline=baseline if baseline in every else None),
+    )
     return StudyPlan(
         kind="sampling",
-        axes=(
-            Axis(name=_REPLICA, values=tuple(range(n_replicas)), repeats=True),
-            Axis(name=POLICY, values=tuple(policies), baseline=baseline if baseline in policies else None),
-        ),
+        axes=axes,
+        parts=tuple({SYSTEM: (system,), POLICY: tuple(own)} for system, own in policies.items()) if panel else (),
         drawing=Drawing(
             title="Policies",
-            lead="What each policy found at the same cost: medians over its campaigns, which all policies began alike.",
-            figures=("cells seen",),
+            lead="What each policy found at the same cost: medians over its campaigns, which all policies began alike"
+            + shares * ", and its share of the possible, from plain simulation (0) to those who know the answer (1)"
+            + ".",
+            figures=(HEADLINE if shares else "cells seen",),
         ),
     )
 
@@ -121,10 +156,11 @@ def study_plan(policies: Sequence[str], n_replicas: int, baseline: str) -> Study
 def study_result(
     system: System,
     found: Sequence[Outcome | CampaignFailure],
-    declared: Mapping[str, Declared],
+    entries: Mapping[str, Entry],
     reference: Reference | None,
     campaign: CampaignSettings,
     comparison: ComparisonSettings,
+    folder: Path,
     all_atom_step_s: float | None = None,
 ) -> StudyResult:
     """Put the campaigns of a study together by policy, at the budgets that its settings ask for.
@@ -151,7 +187,7 @@ def study_result(
     elif all_atom_step_s is not None:
         outcomes = [replace(each, all_atom_step_s=all_atom_step_s) for each in outcomes]
         asked["all-atom core-seconds"] = 0.0
-    by_policy = {policy: [each for each in outcomes if each.policy == policy] for policy in declared}
+    by_policy = {policy: [each for each in outcomes if each.policy == policy] for policy in entries}
     by_policy = {policy: side for policy, side in by_policy.items() if side}
     budgets = {cost: common_budget(outcomes, cost, amount) for cost, amount in asked.items()}
     return StudyResult(
@@ -159,9 +195,11 @@ def study_result(
         by_policy,
         failures,
         comparison.replicas,
-        declared,
+        entries,
+        folder,
         comparison.baseline,
         budgets,
         reference,
         comparison.lag,
+        comparison.headline,
     )

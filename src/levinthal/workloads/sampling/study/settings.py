@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from levinthal.harness.contract.settings import Settings
 from levinthal.plugins import unknown
@@ -32,6 +32,11 @@ class CampaignSettings(Settings):
         description="What places frames in the space where policies measure distances: "
         f"{', '.join(LEARNERS.built_in())}, or a plug-in's.",
     )
+    learners: tuple[str, ...] = Field(
+        default=(),
+        description="Several learners instead of `learner`: each policy that needs one is run with each, and compared "
+        "with itself on the first.",
+    )
     first_training_frames: int = Field(default=200, ge=2, description="The first model is trained on so many frames.")
     training_growth: float = Field(default=2.0, gt=1.0, description="Trained again at so many times the frames.")
     refresh_growth: float = Field(
@@ -47,12 +52,17 @@ class CampaignSettings(Settings):
         default=False, description="The same decisions from the same seed: a budget of steps, training in its turn."
     )
 
-    @field_validator("learner")
-    @classmethod
-    def _learner_is_known(cls, name: str) -> str:
-        if name not in LEARNERS.names():
-            raise unknown("learner", name, LEARNERS.names())
-        return name
+    @property
+    def chosen_learners(self) -> tuple[str, ...]:
+        """The learners to run policies with, each once."""
+        return self.learners or (self.learner,)
+
+    @model_validator(mode="after")
+    def _learners_are_known(self) -> CampaignSettings:
+        LEARNERS.check((self.learner, *self.learners))
+        if len(set(self.learners)) < len(self.learners):
+            raise ValueError("a learner is named twice: keep one")
+        return self
 
     @model_validator(mode="after")
     def _budget_and_chunks_fit(self) -> CampaignSettings:
@@ -82,6 +92,11 @@ class ComparisonSettings(Settings):
         description=f"Restart policies, the baselines first: {', '.join(POLICIES.built_in())}, or a plug-in's.",
     )
     policy: str = Field(default="", description="A single policy, instead of `policies`.")
+    headline: str = Field(
+        default="",
+        description="The policy that the headline is of, declared before anything is run; by default the first that is "
+        "neither a control nor a ceiling.",
+    )
     baseline: str = Field(default="plain", min_length=1, description="What other policies are compared with.")
     replicas: int = Field(default=4, ge=1, description="Campaigns of each policy, paired by seed between policies.")
     reference_steps: int = Field(
@@ -126,6 +141,8 @@ class ComparisonSettings(Settings):
             raise ValueError("reference is given and reference_steps asks to simulate one: set reference_steps=0")
         if len(set(self.policies)) < len(self.policies):
             raise ValueError("a policy is named twice: keep one")
+        if self.headline and self.headline not in self.chosen_policies:
+            raise ValueError(f"headline {self.headline!r} is not among the policies: add it")
         if len(self.chosen_policies) > 1 and self.baseline not in self.policies:
             raise ValueError(f"baseline {self.baseline!r} is not among the policies {', '.join(self.policies)}: add it")
         return self

@@ -13,6 +13,7 @@ from levinthal.workloads.sampling.learners.learner import LEARNERS, Learner, mak
 from levinthal.workloads.sampling.loop.plan import CampaignPlan
 from levinthal.workloads.sampling.policies.registry import POLICIES, Declared, declared_by, make_policy
 from levinthal.workloads.sampling.policies.view import Answer, Policy
+from levinthal.workloads.sampling.study.answer import Arrives
 from levinthal.workloads.sampling.study.settings import CampaignSettings
 from levinthal.workloads.sampling.systems.system import System
 
@@ -26,7 +27,8 @@ class CampaignTask:
     system : System
         What is sampled.
     policy, learner : str
-        Names; an empty learner is none. A ceiling is named with its strategy.
+        Names; an empty learner is none. A ceiling is named with its strategy, and where there are several learners a
+        policy that needs one with its learner.
     kind : str
         The policy's name in the registry.
     answer : Answer or None
@@ -67,6 +69,10 @@ class CampaignTask:
             options.setdefault("target", self.system.target)
         if POLICIES.declared(self.kind, "wants_answer"):
             options["answer"] = self.answer
+        if POLICIES.declared(self.kind, "wants_event"):
+            if not self.system.observables.event:
+                raise UsageError(f"policy {self.kind} is for the rate of an event: {self.system.name} declares none")
+            options["event"] = Arrives(self.system.observables)
         return make_policy(self.kind, **options)
 
     def make_learner(self) -> Learner | None:
@@ -102,11 +108,13 @@ def read_options(options: Sequence[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def learner_options(settings: CampaignSettings, device: str = "cpu") -> dict[str, Any]:
-    """Return the settings of the learner; errors as for `read_options`."""
-    options = read_options(settings.options)[settings.learner]
-    if LEARNERS.declared(settings.learner, "wants_device"):
-        return {"deterministic": settings.deterministic, "device": device, **options}
+def learner_options(settings: CampaignSettings, learner: str, system: System, device: str = "cpu") -> dict[str, Any]:
+    """Return the settings of a learner; errors as for `read_options`."""
+    options = read_options(settings.options)[learner]
+    if LEARNERS.declared(learner, "wants_device"):
+        options = {"deterministic": settings.deterministic, "device": device, **options}
+    if LEARNERS.declared(learner, "wants_coordinates"):
+        options = {"coordinates": system.true_coordinates, **options}
     return options
 
 
@@ -166,10 +174,7 @@ def campaign_tasks(
         )
         # mistakes are reported before anything long begins
         made = task.make_policy()
-        if declared_by(made).needs_model:
-            task = replace(task, learner=settings.learner, learner_options=learner_options(settings, device))
-            task.make_learner()
-        first += _strategies(task, made)
+        first += _with_learners(task, settings, device) if declared_by(made).needs_model else _strategies(task, made)
     return [
         replace(
             task,
@@ -183,6 +188,17 @@ def campaign_tasks(
     ]
 
 
+def _with_learners(task: CampaignTask, settings: CampaignSettings, device: str) -> list[CampaignTask]:
+    """Return a policy that needs a learner with each that is asked for; its mistakes are told, too."""
+    found = []
+    for learner in settings.chosen_learners:
+        options = learner_options(settings, learner, task.system, device)
+        name = f"{task.policy}-{learner}" if settings.learners else task.policy
+        found.append(replace(task, policy=name, learner=learner, learner_options=options))
+        found[-1].make_learner()
+    return found
+
+
 def _strategies(task: CampaignTask, policy: Policy) -> list[CampaignTask]:
     """Return a ceiling once for each strategy that the answer allows, unless one is asked for; any other as it is."""
     if not declared_by(policy).is_ceiling or task.answer is None or "strategy" in task.policy_options:
@@ -193,9 +209,35 @@ def _strategies(task: CampaignTask, policy: Policy) -> list[CampaignTask]:
     ]
 
 
-def declared_policies(tasks: Sequence[CampaignTask]) -> dict[str, Declared]:
-    """Return what each policy of a study says of itself, in their order."""
-    return {task.policy: declared_by(task.make_policy()) for task in tasks if task.replica == 0}
+@dataclass(frozen=True)
+class Entry:
+    """A policy as it takes part in a study: what it says of itself, its kind, and the learner that it is run with.
+
+    Attributes
+    ----------
+    kind, learner : str
+        Names in the registries; an empty learner is none.
+    declared : Declared
+    first : str
+        The same policy on the first of several learners, which it is compared with; empty where there is none other.
+    """
+
+    kind: str
+    learner: str
+    declared: Declared
+    first: str = ""
+
+
+def entries_of(tasks: Sequence[CampaignTask]) -> dict[str, Entry]:
+    """Return what takes part in a study by its name there, in their order."""
+    firsts: dict[str, str] = {}
+    found = {}
+    for task in tasks:
+        if task.replica == 0 and task.policy not in found:
+            first = firsts.setdefault(task.kind, task.policy) if task.learner else task.policy
+            other = first if first != task.policy else ""
+            found[task.policy] = Entry(task.kind, task.learner, declared_by(task.make_policy()), other)
+    return found
 
 
 def seeds_of(seed_for: Callable[..., int], n_replicas: int) -> list[int]:

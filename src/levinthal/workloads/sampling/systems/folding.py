@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 
 DEFAULT_KT = 1.0
+GO_CAMPAIGN = {
+    "steps": 400_000, "chunk_steps": 2_000, "frame_interval": 100, "walkers": 8, "first_training_frames": 500,
+    "refresh_growth": 1.3,
+}  # fmt: skip
+"""What Go models want in a panel."""
 DEFAULT_TEMPERATURE_K = 300.0
 _Q_CELLS, _RMSD_CELLS = 25, 25
 _NATIVE_CONTACT_NM = 0.8

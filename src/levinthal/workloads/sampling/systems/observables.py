@@ -115,6 +115,20 @@ class FoldProjection:
         return np.concatenate(parts)
 
 
+@dataclass(frozen=True, eq=False)
+class TwoStructures:
+    """RMSD to each of two structures, in nm; the second is the one to be reached."""
+
+    first_nm: Doubles
+    second_nm: Doubles
+    labels: tuple[str, str] = ("RMSD to the first structure (nm)", "RMSD to the second structure (nm)")
+    rmsd_axis: int | None = 1
+
+    def values(self, frames: Frames, states: Doubles) -> Doubles:
+        """Return both."""
+        return np.stack([rmsd(np.asarray(frames), each) for each in (self.first_nm, self.second_nm)], axis=1)
+
+
 class Observables(Protocol):
     """What frames of a system are measured with; it travels to workers by pickle."""
 

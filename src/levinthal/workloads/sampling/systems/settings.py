@@ -18,9 +18,8 @@ class SystemSettings(Settings):
 
     system: str = Field(
         default="three-helix-bundle",
-        min_length=1,
-        description=f"What to sample: {', '.join(SYSTEMS.built_in())} or a plug-in's; with a file as FILE.pdb, "
-        "pdb:CODE (fetched before), go:FILE.pdb or chain:FILE.npz.",
+        description=f"What to sample, instead of `systems`: {', '.join(SYSTEMS.built_in())} or a plug-in's; with a "
+        "file as FILE.pdb, pdb:CODE (fetched before), go:FILE.pdb or chain:FILE.npz; with a depth as landscape:10.",
     )
     model: Literal["implicit", "explicit", "go"] = Field(
         default="implicit",
@@ -33,14 +32,23 @@ class SystemSettings(Settings):
         description="Kelvin, or kT in contact energies (Go) or in units of the surface; 0 takes the system's own.",
     )
     depth_kt: float = Field(default=7.0, ge=1.0, le=30.0, description="Depth of the landscape's native basin, in kT.")
+    nuisance: float = Field(
+        default=3.0,
+        ge=0.0,
+        description="Of lifted chains: standard deviation of each fast dimension over that of the widest slow one.",
+    )
+    structures: tuple[str, ...] = Field(
+        default=(),
+        description="Of two-basin: two files of one chain, FIRST.pdb,SECOND.pdb; walkers begin in the first.",
+    )
     embedding: str = Field(default="", description="Coordinates of the states of chain:FILE, by numpy.save.")
     chain_start: int = Field(default=-1, ge=-1, description="State where walkers begin; -1 is the likeliest.")
     chain_target: tuple[int, ...] = Field(default=(), description="States of chain:FILE whose first visit is timed.")
     start: str = Field(
         default="auto",
         min_length=1,
-        description="Where simulations begin: auto (unfolded where there is such a structure), native, unfolded, or "
-        "another FILE.pdb of the same molecule.",
+        description="Where simulations begin: auto (unfolded where there is such a structure), native, unfolded, "
+        "extended (an open strand of the protein of a file), or another FILE.pdb of the same molecule.",
     )
     folded_q: float = Field(
         default=0.9, gt=0.0, le=1.0, description="The event of proteins: Q reaches this fraction of native contacts."

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
 
-from levinthal.arrays import Doubles, Floats
+from levinthal.arrays import Doubles, Floats, Singles
 from levinthal.errors import UsageError
 from levinthal.plugins import unknown
 from levinthal.workloads.sampling.systems.dynamics import Dynamics
@@ -45,6 +46,8 @@ class System:
         The exact stationary probability of the event; NaN where it is not known.
     target : ndarray or None
         A frame that the event looks like, for the directed track.
+    true_coordinates : callable or None
+        Takes frames and returns the slow coordinates that they were made from, where these are known.
     reduced_units : bool
         Whether the molecule's masses and temperature are in reduced units, as of beads.
     notes : tuple of str
@@ -64,6 +67,7 @@ class System:
     stationary: Doubles | None = None
     event_population: float = math.nan
     target: Floats | None = None
+    true_coordinates: Callable[[Singles], Singles] | None = None
     reduced_units: bool = False
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -91,6 +95,13 @@ class SystemRequest:
     folder: Path = Path()
 
 
+CHAIN_CAMPAIGN: Mapping[str, Any] = MappingProxyType(
+    {"steps": 60_000, "chunk_steps": 100, "frame_interval": 10, "walkers": 10, "learner": "coordinates",
+     "first_training_frames": 50}
+)  # fmt: skip
+"""What exact chains want in a panel."""
+
+
 @dataclass(frozen=True)
 class SystemKind:
     """A system that `system=NAME` names, or a family of them that `system=NAME:SOURCE` names.
@@ -106,6 +117,10 @@ class SystemKind:
         Whether the stationary distribution is known: then `make` gives it, and no reference is simulated.
     takes : str
         What follows the name, for messages, as `FILE.npz`; empty where nothing does.
+    by_itself : bool
+        Whether what follows may be left out.
+    campaign : mapping of str to value
+        Of the settings of campaigns those that this system wants in a panel, as `steps` and `frame_interval`.
     suffixes : tuple of str
         Files that are this kind's also without its name, as `.pdb`; `*` is any file that no other kind takes.
     """
@@ -113,6 +128,8 @@ class SystemKind:
     make: Callable[[SystemRequest], System]
     is_exact: bool = False
     takes: str = ""
+    by_itself: bool = False
+    campaign: Mapping[str, Any] = field(default_factory=dict)
     suffixes: tuple[str, ...] = ()
 
 
@@ -133,14 +150,7 @@ def make_system(settings: SystemSettings, platform: str = "auto", folder: Path =
     UsageError, DataError
         An unknown name, or a file that cannot be used; the message names chain and residue.
     """
-    name, _, source = settings.system.partition(":")
-    if name in SYSTEMS.names():
-        kind = _kind(name)
-        if bool(source) != bool(kind.takes):
-            what = "needs what to make it of" if kind.takes else "is made of nothing else"
-            raise UsageError(f"system {name} {what}: set system={name}{kind.takes and ':'}{kind.takes}")
-    else:
-        kind, source = _kind_of_file(settings.system), settings.system
+    kind, source = kind_of(settings.system)
     system = kind.make(SystemRequest(settings, source, platform, folder))
     if kind.is_exact != (system.stationary is not None):
         raise UsageError(
@@ -148,6 +158,18 @@ def make_system(settings: SystemSettings, platform: str = "auto", folder: Path =
             "distribution, or neither"
         )
     return system
+
+
+def kind_of(system: str) -> tuple[SystemKind, str]:
+    """Return the kind of a system, and what it is to be made of; errors as for `make_system`."""
+    name, _, source = system.partition(":")
+    if name not in SYSTEMS.names():
+        return _kind_of_file(system), system
+    kind = _kind(name)
+    if (source and not kind.takes) or (kind.takes and not source and not kind.by_itself):
+        what = "needs what to make it of" if kind.takes else "is made of nothing else"
+        raise UsageError(f"system {name} {what}: set system={name}{kind.takes and ':'}{kind.takes}")
+    return kind, source
 
 
 def _kind(name: str) -> SystemKind:

@@ -41,4 +41,8 @@ def _make(request: SystemRequest) -> System:
     )
 
 
-SYSTEM = SystemKind(_make)
+SYSTEM = SystemKind(
+    _make,
+    campaign={"steps": 600_000, "chunk_steps": 5_000, "frame_interval": 500, "walkers": 8, "learner": "coordinates",
+              "first_training_frames": 100},
+)  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 from levinthal.files.numbers import read_array
 from levinthal.workloads.sampling.systems.dynamics import ChainDynamics
 from levinthal.workloads.sampling.systems.observables import MicrostateObservables
-from levinthal.workloads.sampling.systems.system import System, SystemKind, SystemRequest
+from levinthal.workloads.sampling.systems.system import CHAIN_CAMPAIGN, System, SystemKind, SystemRequest
 
 
 def _make(request: SystemRequest) -> System:
@@ -47,4 +47,4 @@ def _make(request: SystemRequest) -> System:
     )
 
 
-SYSTEM = SystemKind(_make, is_exact=True, takes="FILE.npz")
+SYSTEM = SystemKind(_make, is_exact=True, takes="FILE.npz", campaign=CHAIN_CAMPAIGN)

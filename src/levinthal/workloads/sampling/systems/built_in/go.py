@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from levinthal.workloads.sampling.systems.folding import go_system_of_file, of_structure_file
+from levinthal.workloads.sampling.systems.folding import GO_CAMPAIGN, go_system_of_file, of_structure_file
 from levinthal.workloads.sampling.systems.system import SystemKind
 
-SYSTEM = SystemKind(lambda request: of_structure_file(request.source, request, go_system_of_file), takes="FILE.pdb")
+SYSTEM = SystemKind(
+    lambda request: of_structure_file(request.source, request, go_system_of_file),
+    takes="FILE.pdb",
+    campaign=GO_CAMPAIGN,
+)

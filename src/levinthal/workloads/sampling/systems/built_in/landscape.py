@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from levinthal.errors import UsageError
 from levinthal.workloads.sampling.systems.dynamics import ChainDynamics
 from levinthal.workloads.sampling.systems.observables import MicrostateObservables
-from levinthal.workloads.sampling.systems.system import System, SystemKind, SystemRequest
+from levinthal.workloads.sampling.systems.system import CHAIN_CAMPAIGN, System, SystemKind, SystemRequest
 
 
 def _make(request: SystemRequest) -> System:
     from levinthal.simulation.exact.folding_landscape import folding_landscape
 
-    landscape = folding_landscape(request.settings.depth_kt)
+    landscape = folding_landscape(_depth_kt(request))
     target = np.zeros(landscape.chain.n_states, np.bool_)
     target[landscape.native] = True
     return System(
@@ -34,4 +35,14 @@ def _make(request: SystemRequest) -> System:
     )
 
 
-SYSTEM = SystemKind(_make, is_exact=True)
+def _depth_kt(request: SystemRequest) -> float:
+    """Return the depth in the system's name, else that of the settings."""
+    if not request.source:
+        return request.settings.depth_kt
+    try:
+        return float(request.source)
+    except ValueError:
+        raise UsageError(f"system landscape:{request.source}: give a depth in kT, as landscape:10") from None
+
+
+SYSTEM = SystemKind(_make, is_exact=True, takes="DEPTH_KT", by_itself=True, campaign=CHAIN_CAMPAIGN)

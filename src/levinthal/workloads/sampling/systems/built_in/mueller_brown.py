@@ -41,4 +41,9 @@ def _make(request: SystemRequest) -> System:
     )
 
 
-SYSTEM = SystemKind(_make, is_exact=True)
+SYSTEM = SystemKind(
+    _make,
+    is_exact=True,
+    campaign={"steps": 60_000, "chunk_steps": 500, "frame_interval": 25, "walkers": 8, "learner": "coordinates",
+              "first_training_frames": 100},
+)  # fmt: skip

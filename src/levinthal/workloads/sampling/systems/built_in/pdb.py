@@ -28,7 +28,13 @@ def _all_atoms(path: Path, request: SystemRequest) -> System:
     simulated = in_explicit_water if settings.model == "explicit" else from_pdb
     molecule, starts = simulated(path, temperature_k=temperature_k)
     begin = native = starts["structure"]
-    if settings.start not in ("auto", "native", "unfolded"):
+    if settings.start == "extended":
+        from levinthal.simulation.systems.peptide import extended_start
+
+        if settings.model == "explicit":
+            raise UsageError("an extended start in explicit water would need another box: take model=implicit")
+        begin = extended_start(molecule)
+    elif settings.start not in ("auto", "native", "unfolded"):
         if settings.model == "explicit":
             raise UsageError(
                 "another start in explicit water would have other water: leave start out, or take implicit"

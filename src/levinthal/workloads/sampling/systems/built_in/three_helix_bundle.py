@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from levinthal.workloads.sampling.systems.folding import DEFAULT_KT, go_system
+from levinthal.workloads.sampling.systems.folding import DEFAULT_KT, GO_CAMPAIGN, go_system
 from levinthal.workloads.sampling.systems.system import System, SystemKind, SystemRequest
 
 
@@ -13,4 +13,5 @@ def _make(request: SystemRequest) -> System:
     return go_system(model, request, "a made-up bundle of three helices")
 
 
-SYSTEM = SystemKind(_make)
+# the walks of a reference of so many steps at the default temperature are shipped
+SYSTEM = SystemKind(_make, campaign={**GO_CAMPAIGN, "reference_steps": 8_000_000})
