@@ -1,0 +1,1 @@
+"""Dynamics on whatever gives energies and forces."""

@@ -1,0 +1,1 @@
+"""What a student is worth: errors, failures, drift, populations, speed."""

@@ -1,0 +1,1 @@
+"""Labels, training, and the loop that chooses what is labelled next."""

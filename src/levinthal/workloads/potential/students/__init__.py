@@ -1,0 +1,1 @@
+"""Students: networks that learn energies and forces."""

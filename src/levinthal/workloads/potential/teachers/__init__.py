@@ -1,0 +1,1 @@
+"""Teachers: whatever gives energies and forces that are worth learning."""

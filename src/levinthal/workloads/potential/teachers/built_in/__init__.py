@@ -1,0 +1,1 @@
+"""The teachers of the package, a module each."""
