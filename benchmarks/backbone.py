@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from undisturbed import watched
 
 LENGTHS_NM = (0.145801, 0.152326, 0.132868)  # N-CA, CA-C, C-N
 ANGLES_RAD = (2.124, 1.941, 2.028)  # C-N-CA, N-CA-C, CA-C-N
@@ -324,4 +325,4 @@ def report(cases: list[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(watched(main))

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from undisturbed import watched
 
 from levinthal.proteins.contact_maps.maps import CONTACT_CUTOFF_NM, n_pairs, pack_contacts
 
@@ -209,4 +210,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(watched(main))

@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 
 import numpy as np
+from undisturbed import watched
 
 
 def simulate(seed: int, frames: int, interval: int) -> np.ndarray:
@@ -40,7 +41,8 @@ def interval_of(values: np.ndarray) -> tuple[float, float, float]:
 def main() -> None:
     from levinthal.proteins.contact_maps.maps import unpack_pairs
     from levinthal.workloads.cvae.data.maps import LaggedMaps, PackedMaps, SelectedMaps, lagged_pairs
-    from levinthal.workloads.cvae.evaluation.scores import pca_embedding, tica_embedding, vamp2_held_out
+    from levinthal.workloads.cvae.evaluation.baselines import pca_embedding, tica_embedding
+    from levinthal.workloads.cvae.evaluation.kinetics import vamp2_held_out
     from levinthal.workloads.cvae.inference import encode
     from levinthal.workloads.cvae.model.config import CVAEConfig
     from levinthal.workloads.cvae.model.network import CVAEModel
@@ -114,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(watched(main))

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from undisturbed import watched
 
 RESIDUES, RUNS, FRAMES, FRAME_INTERVAL = 28, 4, 400, 50
 
@@ -102,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(watched(main))

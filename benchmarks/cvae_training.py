@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from undisturbed import watched
 
 # rows, residues, batch, latent; 64 filters of 3x3, strides 1, 2, 1, 1, dense 128, RMSprop 1e-3
 CASES = {"22x22": (22, 21, 256, 3), "28x28": (28, 28, 256, 10), "106x106": (106, 106, 32, 10)}
@@ -412,4 +413,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(watched(main))

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from undisturbed import watched
 
 from levinthal.datasets.structures import real_complex
 from levinthal.workloads.docking.molecules.atom_types import ELEMENTS
@@ -354,10 +355,13 @@ def all_methods(policy: Path | None, spread: bool) -> dict[str, Any]:
     }
     if policy is not None:
         from levinthal.workloads.docking.search.agent.checkpoint import load_policy
+        from levinthal.workloads.docking.search.agent.episodes import EpisodeSettings
         from levinthal.workloads.docking.search.agent.policy import TrainedPolicy
         from levinthal.workloads.docking.search.built_in.policy import PolicySearch
 
-        methods["policy"] = ours(PolicySearch(TrainedPolicy(load_policy(policy)[0])))
+        trained, _ = load_policy(policy)
+        episode = EpisodeSettings(receptor="choose" if trained.settings.chooses_conformation else "start")
+        methods["policy"] = ours(PolicySearch(TrainedPolicy(trained, episode)))
     if spread:
         methods["enumeration"] = ours(Enumeration())
         methods["CMA-ES"] = ours(Evolution())
@@ -389,4 +393,4 @@ def by_complex(runs: list[Run]) -> dict[str, dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(watched(main))

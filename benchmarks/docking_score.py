@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from undisturbed import watched
 
 from levinthal.datasets.structures import real_complex
 from levinthal.workloads.docking.molecules.molecule import Box, Ligand, Receptor
@@ -154,4 +155,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(watched(main))

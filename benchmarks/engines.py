@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from undisturbed import watched
 
 from levinthal.harness.engines.contract import Engine
 from levinthal.harness.engines.open import open_engine
@@ -147,4 +148,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(watched(main))

@@ -25,6 +25,8 @@ RUNS: dict[str, list[str]] = {
     "cvae": ["run", "cvae", "--set", "checkpoint_interval=2", "--precision", "fp32"],
     "sampling": ["run", "sampling", "--set", "policies=plain,random", "--precision", "fp32"],
     "docking": ["run", "docking", "--set", "methods=restarts"],
+    "potential": ["run", "potential", "--set", "teacher=mmff"],
+    "discovery": ["run", "discovery"],
 }
 
 
@@ -91,7 +93,7 @@ def at_point(words: list[str], size: int, expected: list[tuple[str, bool]]) -> t
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--points", type=int, default=32, help="over all workloads (default 32)")
+    parser.add_argument("--points", type=int, default=36, help="over all workloads (default 36)")
     parser.add_argument("--workloads", default=",".join(RUNS), help="which (default all)")
     options = parser.parse_args()
     chosen = options.workloads.split(",")

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import openmm
+from undisturbed import watched
 
 from levinthal.simulation.dynamics.replica import advance, start_replica
 from levinthal.simulation.go.go_model import go_forces, go_model
@@ -164,4 +165,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(watched(main))

@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from undisturbed import watched
+
 _PLUGIN = '''
 """A workload that sleeps."""
 import time
@@ -107,4 +109,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(watched(main))

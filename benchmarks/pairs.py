@@ -8,6 +8,10 @@ cores; only the folder of the sources differs. For each figure of ours the ratio
 that above 1 this checkout is better; the median over the pairs stands with its interval. The same commit on both sides
 (`--before` naming a copy of this checkout) is the null experiment: its intervals hold 1.
 
+Where neighbours share the machine, whole runs scatter by more than what is looked for. With `--calls` a process of each
+checkout stays open and single calls of the same benchmarks (`pairs_calls.py`) take turns, hundreds in a minute: the two
+of a pair lie within a moment of each other, and the first sixteenth of the pairs is for warming up.
+
 A figure of the earlier checkout that moves by more than 15 % between the first and the last third of its runs says that
 the machine was disturbed, and nothing is concluded. The last line is JSON; exit status 1 where a figure got slower (its
 median below 0.97 and its interval below 1) or the machine was disturbed.
@@ -21,10 +25,13 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from undisturbed import watched
 
 from levinthal.metrics.statistics import median_interval
 
@@ -142,22 +149,80 @@ def compare(name: str, before: Path, data: Path, pairs: int) -> list[dict[str, A
     for number in range(pairs):
         for side in (0, 1) if number % 2 == 0 else (1, 0):
             sides[side].append(run((before, HERE)[side], name, data))
+    return [
+        row_of(name, figure, *([each[figure] for each in side] for side in sides), higher=BENCHMARKS[name].higher)
+        for figure in sides[0][0]
+    ]
+
+
+class Caller:
+    """A process of a checkout that runs single calls of a benchmark."""
+
+    def __init__(self, checkout: Path, name: str, data: Path) -> None:
+        script = str(HERE / "benchmarks" / "pairs_calls.py")
+        self.process = subprocess.Popen(
+            [sys.executable, script, str(checkout), name, str(data)],
+            cwd=checkout, env={**os.environ, "PYTHONPATH": str(checkout / "src")}, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        self.names: list[str] = self._answer()
+
+    def _answer(self) -> Any:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"it stopped: {self.process.communicate()[1].strip()[-2000:]}")
+        return json.loads(line)
+
+    def seconds(self, call: str) -> float:
+        """Return how long a call took, after a moment in which the other process's threads fall asleep."""
+        assert self.process.stdin is not None
+        time.sleep(0.02)
+        self.process.stdin.write(call + "\n")
+        self.process.stdin.flush()
+        return float(self._answer())
+
+    def stop(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.communicate()
+
+
+def compare_calls(name: str, before: Path, data: Path, pairs: int) -> list[dict[str, Any]]:
+    """Return a row for each call of a benchmark that both checkouts have."""
+    callers = [Caller(checkout, name, data) for checkout in (before, HERE)]
     rows = []
-    for figure in sides[0][0]:
-        old, new = ([each[figure] for each in side] for side in sides)
-        ratios = [(b / a) if BENCHMARKS[name].higher else (a / b) for a, b in zip(old, new, strict=True)]
-        interval = median_interval(ratios, 0.95)
-        low, high = (interval.low, interval.high) if interval else (float("nan"), float("nan"))
-        ratio = statistics.median(ratios)
-        row = {
-            "benchmark": name, "figure": figure, "before": statistics.median(old), "after": statistics.median(new),
-            "ratio": ratio, "low": low, "high": high, "pairs": pairs, "drift": drift(old),
-            "slower": ratio < ALLOWED and high < 1.0, "disturbed": drift(old) > DRIFT,
-        }  # fmt: skip
-        rows.append(row)
-        verdict = "DISTURBED: measure again" if row["disturbed"] else "SLOWER" if row["slower"] else "holds"
-        print(f"{name:<15} {figure:<44} {ratio:.3f} [{low:.3f}, {high:.3f}]  {verdict}", flush=True)
+    try:
+        for call in callers[1].names:
+            if call not in callers[0].names:
+                continue
+            sides: tuple[list[float], list[float]] = ([], [])
+            for number in range(-max(pairs // 16, 1), pairs):
+                for side in (0, 1) if number % 2 == 0 else (1, 0):
+                    taken = callers[side].seconds(call)
+                    if number >= 0:
+                        sides[side].append(1e3 * taken)
+            rows.append(row_of(name, call, *sides, higher=False))
+    finally:
+        for caller in callers:
+            caller.stop()
     return rows
+
+
+def row_of(name: str, figure: str, old: list[float], new: list[float], *, higher: bool) -> dict[str, Any]:
+    """Return, and print, how a figure of the two checkouts compares, pair by pair."""
+    ratios = [(b / a) if higher else (a / b) for a, b in zip(old, new, strict=True)]
+    interval = median_interval(ratios, 0.95)
+    low, high = (interval.low, interval.high) if interval else (float("nan"), float("nan"))
+    ratio = statistics.median(ratios)
+    row = {
+        "benchmark": name, "figure": figure, "before": statistics.median(old), "after": statistics.median(new),
+        "ratio": ratio, "low": low, "high": high, "pairs": len(old), "drift": drift(old),
+        "slower": ratio < ALLOWED and high < 1.0, "disturbed": drift(old) > DRIFT,
+    }  # fmt: skip
+    verdict = "DISTURBED: measure again" if row["disturbed"] else "SLOWER" if row["slower"] else "holds"
+    print(f"{name:<15} {figure:<44} {ratio:.3f} [{low:.3f}, {high:.3f}]  {verdict}", flush=True)
+    return row
 
 
 def main() -> int:
@@ -167,11 +232,13 @@ def main() -> int:
     parser.add_argument("--before", type=Path, required=True, help="the other checkout")
     parser.add_argument("--data", type=Path, required=True, help="folder of the test data (casp12, complexes)")
     parser.add_argument("--pairs", type=int, default=10, help="pairs of runs of each benchmark (default 10)")
+    parser.add_argument("--calls", action="store_true", help="single calls in turn, in two processes that stay open")
     options = parser.parse_args()
+    way = compare_calls if options.calls else compare
     rows = [
         row
         for name in options.names
-        for row in compare(name, options.before.resolve(), options.data.resolve(), options.pairs)
+        for row in way(name, options.before.resolve(), options.data.resolve(), options.pairs)
     ]
     worst = min(rows, key=lambda row: row["ratio"])
     print(
@@ -186,4 +253,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(watched(main))

@@ -24,6 +24,7 @@ import psutil
 import pyhmmer
 from pyhmmer.easel import Alphabet, MSAFile
 from pyhmmer.plan7 import Background, Builder
+from undisturbed import watched
 
 from levinthal.proteins.residues import ONE_LETTER
 from levinthal.proteins.sequences.profiles import PROTEINNET_RECIPE, SearchRecipe, SequenceDatabase, search_profiles
@@ -193,4 +194,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(watched(main))

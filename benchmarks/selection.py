@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from undisturbed import watched
 
 from levinthal.workloads.sampling.learners.learner import make_learner
 from levinthal.workloads.sampling.policies.registry import POLICIES, make_policy
 from levinthal.workloads.sampling.policies.view import View
 
 N_RESIDUES, N_WALKERS, LIMIT_S = 28, 16, 10.0
-NAMES = POLICIES.built_in()
+NAMES = tuple(name for name in POLICIES.built_in() if not POLICIES.declared(name, "wants_answer"))
 LEARNERS: dict[str, tuple[str, dict[str, Any]]] = {
     "coordinates": ("coordinates", {"landmarks": 5}),
     "pca, d = 3": ("pca", {"components": 3}),
@@ -113,4 +114,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(watched(main))

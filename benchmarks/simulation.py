@@ -16,6 +16,7 @@ from typing import Any
 
 import openmm
 from openmm import app, unit
+from undisturbed import watched
 
 from levinthal.harness.engines.built_in.local import pinned_pool
 from levinthal.harness.engines.processes import available_cores
@@ -112,4 +113,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(watched(main))
