@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from carried import NEED_SHARED_DATA, shared_folder
+from loaded import Loaded
 from probes import probe_environment
+
+_TIMEOUT_S = 240.0
+"""Of one call of the command line."""
 
 # Neighbours on a shared machine slow examples down; that is not a failure.
 settings.register_profile("levinthal", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -40,18 +44,31 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def loaded() -> Iterator[Loaded]:
+    """Return the process that has the libraries loaded, one for each process of tests."""
+    process = Loaded(probe_environment())
+    yield process
+    process.close()
+
+
 @pytest.fixture
-def levinthal(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def levinthal(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Return a function that runs the command line in a process of its own, with the probe workloads installed."""
 
     def call(*arguments: str | Path, cwd: Path = tmp_path, **kwargs: Any) -> subprocess.CompletedProcess[str]:
+        words, environment = [str(each) for each in arguments], probe_environment()
+        if not kwargs and request.node.get_closest_marker("alone") is None:  # those measure a process as users start it
+            process: Loaded = request.getfixturevalue("loaded")
+            if process.fits(environment):
+                return process.call(words, cwd, environment, _TIMEOUT_S)
         return subprocess.run(
-            [sys.executable, "-m", "levinthal", *map(str, arguments)],
+            [sys.executable, "-m", "levinthal", *words],
             cwd=cwd,
-            env=probe_environment(),
+            env=environment,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=_TIMEOUT_S,
             check=False,
             **kwargs,
         )

@@ -6,32 +6,21 @@ import ast
 import doctest
 import importlib
 import inspect
-import io
-import os
 import re
-import shlex
 import subprocess
 import sys
 import warnings
-from pathlib import Path
 
-import mdtraj
-import numpy as np
 import pytest
 
-import levinthal
-from levinthal.harness.contract.registry import load_workload
-from levinthal.harness.contract.settings import make_settings, parse_assignments
+from documented import PAGES, ROOT, programs
 from levinthal.moved import MOVED, NAMES_MOVED
-from levinthal.proteins import pack_contacts
-from levinthal.sampling import CVAE
-from levinthal.simulation import capped_peptide
 
-ROOT = Path(levinthal.__file__).parents[2]
 FACES = {
     "levinthal": ["LevinthalError", "__version__", "load_result", "run"],
     "levinthal.harness": [
-        "Choice", "Chooses", "Rank", "Result", "Run", "ScalingCase", "Settings", "Trainer", "Trains", "Workload",
+        "Choice", "Chooses", "FigureOfMerit", "Inference", "Infers", "Lowers", "Plans", "Rank", "Result", "Run",
+        "ScalingCase", "ScenePart", "SceneStep", "Sends", "Settings", "StageTimes", "Trainer", "Trains", "Workload",
         "load_result",
     ],
     "levinthal.proteins": [
@@ -59,9 +48,9 @@ FACES = {
     ],
 }  # fmt: skip
 LIBRARY = sorted(set(FACES) - {"levinthal"})
+# `load_result` is that of `levinthal.harness`, whose example runs there.
 EXAMPLES = [(face, name) for face in LIBRARY for name in FACES[face]] + [
     ("levinthal", "run"),
-    ("levinthal", "load_result"),
 ]
 HEAVY = {"torch", "openmm", "mdtraj", "numba", "numpy", "scipy", "sklearn", "rdkit", "gymnasium", "pydantic", "pyhmmer"}
 
@@ -110,13 +99,7 @@ def imported(program: str) -> list[tuple[str, str]]:
     return found
 
 
-def programs(path: Path) -> list[str]:
-    """Return the Python programs of a file of documentation or an example."""
-    text = path.read_text()
-    return [text] if path.suffix == ".py" else re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-
-
-TAUGHT = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.py")])
+TAUGHT = [*PAGES, *sorted(ROOT.glob("examples/**/*.py"))]
 
 
 @pytest.mark.parametrize("path", TAUGHT, ids=lambda path: path.name)
@@ -153,91 +136,3 @@ def test_a_moved_name_is_found_with_a_warning(module, name):
 def test_a_module_of_that_name_is_not_made_up():
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("levinthal.simulation.nothing")
-
-
-def test_every_run_that_is_printed_has_settings_that_are_accepted():
-    """What it reads need not be here; keys, values, policies and searches are checked before anything is read."""
-    n_checked = 0
-    for path in TAUGHT:
-        for line in re.findall(r"levinthal run ((?!all)[a-z][^\n`|;]*)", path.read_text().replace("\\\n", " ")):
-            words = iter(shlex.split(line.replace(",mine", "").replace(",furthest", ""), comments=True))
-            name, size, assignments = next(words), "tiny", []
-            for word in words:
-                if word == "--set":
-                    assignments.append(next(words))
-                elif word == "--size":
-                    size = next(words)
-            make_settings(load_workload(name).Settings, size, parse_assignments(assignments))
-            n_checked += 1
-    assert n_checked > 25
-
-
-def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    first, second = programs(ROOT / "README.md")
-    small = first.replace(
-        '{"latent": 6}, repeats=3', '{"latent": 6, "margin": 0}, size="smoke", precision="fp32", out="r1"'
-    )
-    assert small != first
-    exec(small, {})
-    maps = np.random.default_rng(0).integers(0, 2, (64, 12, 12), np.uint8)
-    space = {"maps": np.maximum(maps, maps.transpose(0, 2, 1))}
-    exec(second.replace("epochs=20", "epochs=1"), space)
-    assert space["latent"].shape == (64, 3)
-
-
-def _run_on_later_frames(program: str) -> None:
-    """Carry out what the guide does with the model that a run has left."""
-    system, _ = capped_peptide("helix", "A" * 12, ("helix",))
-    Path("protein.pdb").write_text(system.topology_pdb)
-    start = mdtraj.load("protein.pdb")
-    moved = start.xyz + np.random.default_rng(0).normal(scale=0.003, size=(60, start.n_atoms, 3))
-    mdtraj.Trajectory(moved, start.topology).save_xtc("run3.xtc")
-    packed = pack_contacts(mdtraj.load("run3.xtc", top="protein.pdb").atom_slice(start.topology.select("name CA")).xyz)
-    trained = CVAE(latent=3, filters=(4, 4, 4, 4), dense=8, n_residues=12, epochs=1).fit(packed)
-    Path("r1/repeats/000").mkdir(parents=True)
-    trained.save("r1/repeats/000/model.safetensors")  # what a run leaves
-    space: dict[str, object] = {}
-    exec(program, space)
-    np.testing.assert_allclose(space["latent"], trained.transform(packed), atol=1e-5)
-
-
-def _run_a_policy(program: str, folder: Path) -> None:
-    """Install the guide's policy as a package would be, and sample by it."""
-    (folder / "my_package.py").write_text(program)
-    (folder / "my_package-1.dist-info").mkdir()
-    (folder / "my_package-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: my_package\nVersion: 1\n")
-    entry = "[levinthal.policies]\nfurthest = my_package:Furthest\n"
-    (folder / "my_package-1.dist-info/entry_points.txt").write_text(entry)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(Path(levinthal.__file__).parents[1])])}
-    settings = {
-        "exact_replicas": 0, "steps": 4000, "chunk_steps": 200, "frame_interval": 10, "first_training_frames": 20,
-        "policies": "plain,furthest",
-    }  # fmt: skip
-    command = [sys.executable, "-m", "levinthal", "run", "sampling", "--size", "smoke", "--engine", "local:1"]
-    command += ["--out", "r2", *(part for key, value in settings.items() for part in ("--set", f"{key}={value}"))]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode in (0, 1), done.stderr + done.stdout  # so short a campaign may miss its gate
-    decisions = (folder / "r2/repeats/000/decisions_furthest.csv").read_text()
-    assert "the furthest along the first axis" in decisions
-
-
-def test_the_guide_runs_as_printed(tmp_path, monkeypatch):
-    import openmm
-    from openmm import app
-
-    monkeypatch.chdir(tmp_path)
-    later, policy, first, second = programs(ROOT / "docs/guide.md")
-    _run_on_later_frames(later)
-    _run_a_policy(policy, tmp_path)
-    system, starts = capped_peptide("short", "AAAA", ("extended",))
-    topology = app.PDBFile(io.StringIO(system.topology_pdb)).topology
-    integrator = openmm.LangevinMiddleIntegrator(300, 1, 0.002)
-    simulation = app.Simulation(topology, openmm.XmlSerializer.deserialize(system.system_xml), integrator)
-    simulation.context.setPositions(starts["extended"])
-    exec(first.replace("1000", "5"), {"simulation": simulation})
-    simulation.step(500)
-    simulation.reporters[-1].close()
-    space: dict[str, object] = {}
-    exec(second, space)
-    assert space["latent"].shape == (100, 3)

@@ -1,7 +1,7 @@
 """Dask on this machine: `levinthal run sampling --engine executor:examples/engines/dask.py`.
 
 A worker process a core but one, with one thread each; training has a process of its own beside them. On a cluster make
-the client from dask-jobqueue (`SLURMCluster`, `PBSCluster`) or dask-kubernetes, and set `n_workers` to what it asks for.
+the client from dask-jobqueue (`SLURMCluster`, `PBSCluster`) or dask-kubernetes, with `n_workers` as it asks for.
 """
 
 import os

@@ -42,7 +42,7 @@ dispatcher.Dispatcher.compile = compile_other
 """
 
 SMALL = {
-    "cvae": ("steps=300", "frame_interval=3", "filters=16", "equilibration_steps=0", "epochs=1"),
+    "cvae": ("steps=2000", "frame_interval=20", "filters=16", "equilibration_steps=0", "epochs=1", "replicas=4"),
     "rgn": ("families=20", "homologues=3", "steps=2", "target_lengths=30,60", "timings=1", "target_drmsd=1000"),
     "docking": ("flexible=none", "n_conformations=1", "training_steps=1", "methods=restarts"),
     "sampling": ("system=landscape", "learner=coordinates", "policies=plain,random", "replicas=2", "steps=2000",
