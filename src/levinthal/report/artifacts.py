@@ -15,6 +15,8 @@ from levinthal.harness.results.result import Artifact
 
 MAX_BYTES = 5_000_000
 _PNG = b"\x89PNG\r\n\x1a\n"
+_SAFE_IN_URL = " !$()*+,-./:;=?@[]^_`{|}~"
+"""What a `data:` URL in an attribute can hold as it is, beside letters and digits."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,7 @@ def embed(artifact: Artifact, folder: Path | None) -> Picture:
         kind = _kind(artifact.path, data)
     except RefusedError as refusal:
         return Picture(artifact.name, artifact.caption, artifact.path, None, 0, str(refusal))
-    address = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
-    return Picture(artifact.name, artifact.caption, artifact.path, address, len(data), None)
+    return Picture(artifact.name, artifact.caption, artifact.path, _address(kind, data), len(data), None)
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,13 @@ def read_artifact(artifact: Artifact, folder: Path | None) -> bytes:
     if hashlib.sha256(data).hexdigest() != artifact.sha256:
         raise RefusedError("not shown: it was changed after the run (its SHA-256 is not the recorded one)")
     return data
+
+
+def _address(kind: str, data: bytes) -> str:
+    """Return the data as a URL: text as it is where that is shorter, which base64 would make a third longer."""
+    encoded = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    as_text = f"data:{kind},{quote(data, safe=_SAFE_IN_URL)}"
+    return min(encoded, as_text, key=len)
 
 
 def _kind(path: str, data: bytes) -> str:
