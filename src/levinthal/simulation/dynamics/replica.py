@@ -17,7 +17,7 @@ from openmm import unit
 
 from levinthal.errors import DataError, SimulationError, UsageError
 from levinthal.simulation.dynamics.frames import Frames, frame_steps
-from levinthal.simulation.systems.molecular_system import MolecularSystem
+from levinthal.simulation.systems.molecular_system import BOLTZMANN_KJ_MOL_K, MolecularSystem
 
 __all__ = ["PLATFORMS", "Frames", "ReplicaState", "advance", "choose_platform", "start_replica"]
 
@@ -37,7 +37,6 @@ _GPU_FROM_ATOMS = 50
 _EXPLODED_KT_PER_ATOM = 10.0
 _EXPLODED_TEMPERATURE_RATIO = 3.0
 _KEPT_CONTEXTS = 4
-_BOLTZMANN_KJ_MOL_K = 0.00831446261815324
 
 Positions = npt.NDArray[np.float64]
 
@@ -402,7 +401,7 @@ def advance(
         context = _context(system, platform, threads, seed)
         energy = _set_state(context, state, positions, velocities, temperature)
         frames = _take_frames(system, context, state.step, n_steps, frame_interval, full_states)
-        kt = _BOLTZMANN_KJ_MOL_K * temperature
+        kt = BOLTZMANN_KJ_MOL_K * temperature
         finished = _end_state(system, context, state, energy, state.step + n_steps, kt)
     return replace(finished, lineage=(*state.lineage, seed)), frames
 

@@ -23,6 +23,9 @@ Case, Proteins 55:383, 2004). This file of OpenMM makes a GBSAOBCForce, which is
 CustomGBForce, which is interpreted and on a CPU five times slower.
 """
 
+BOLTZMANN_KJ_MOL_K = 0.00831446261815324
+"""Boltzmann's constant times Avogadro's (CODATA 2018, exact)."""
+
 CUTOFF_NM = 1.0
 HYDROGEN_MASS_AMU = 3.0
 """Heavier hydrogens allow 4 fs (Hopkins, Le Grand, Walker and Roitberg, J. Chem. Theory Comput. 11:1864, 2015); with
@@ -80,6 +83,11 @@ class MolecularSystem:
 
     def __hash__(self) -> int:
         return hash(self.sha256)
+
+    @property
+    def kt_kj_mol(self) -> float:
+        """Temperature times Boltzmann's constant."""
+        return BOLTZMANN_KJ_MOL_K * self.temperature_k
 
     @property
     def n_residues(self) -> int:

@@ -37,6 +37,7 @@ from levinthal.workloads.sampling.study.campaigns import CampaignFailure, over_w
 from levinthal.workloads.sampling.study.comparison import PolicyComparison, compare_all
 from levinthal.workloads.sampling.study.estimate import report_estimate
 from levinthal.workloads.sampling.study.evaluation import coverage_at
+from levinthal.workloads.sampling.study.exchange import LADDERS, exchanged_reference
 from levinthal.workloads.sampling.study.given import given_reference
 from levinthal.workloads.sampling.study.guard import attempt, attempt_all
 from levinthal.workloads.sampling.study.outcome import Outcome
@@ -232,6 +233,12 @@ def _reference(run: Run, settings: ComparisonSettings, system: System, frame_int
         return given
     if exact is not None or not n_steps:
         return exact
+    if settings.reference_ladder:
+        doing = "replica exchange for populations to compare with"
+        with run.phase("reference", items=n_steps, total=LADDERS, doing=doing) as phase:
+            return exchanged_reference(
+                system, settings.reference_ladder, n_steps, frame_interval, run.executor, phase.advance
+            )
     doing = "plain simulation for populations to compare with"
     with run.phase("reference", items=n_steps, total=WALKS, doing=doing) as phase:
         return simulated_reference(system, n_steps, frame_interval, run.executor, phase.advance)

@@ -35,7 +35,7 @@ from levinthal.workloads.sampling.study.evaluation import (
 from levinthal.workloads.sampling.study.guard import attempt, attempt_all
 from levinthal.workloads.sampling.study.outcome import ENTROPY, Outcome
 from levinthal.workloads.sampling.study.possible import PolicyShare
-from levinthal.workloads.sampling.study.reference import Reference
+from levinthal.workloads.sampling.study.reference import ExchangeModel, Reference
 from levinthal.workloads.sampling.study.result import Divergences, StudyResult
 from levinthal.workloads.sampling.study.weighing import weighing_of
 
@@ -166,12 +166,20 @@ def report_study(
 
 def _report_reference(run: Run, reference: Reference | None) -> None:
     """Record on how much a simulated reference rests."""
-    model = None if reference is None else reference.model
+    model = None if reference is None else reference.model or reference.exchange
     if reference is None or model is None:
         return
     halves = reference.halves_nats
     run.metric("round trips of the reference", model.n_round_trips, unit="1", better="higher", kind="quality")
     run.metric("divergence of the reference's halves", halves, unit="nat", better="lower", kind="quality")
+    if isinstance(model, ExchangeModel):
+        run.note(
+            f"The reference comes from replica exchange at {', '.join(f'{each:g}' for each in model.factors)} times "
+            f"the temperature: {model.n_round_trips} round trips between the lowest and the highest, at least "
+            f"{100 * model.least_accepted:.2g} % of the exchanges of neighbours accepted. It is known to about "
+            f"{halves / 4:.2g} nats: a smaller divergence says nothing."
+        )
+        return
     run.note(
         f"The reference comes from a reversible Markov model of {model.n_coarse} coarse states at a lag of "
         f"{model.chosen.lag_frames} frames (Chapman-Kolmogorov {model.chosen.chapman_kolmogorov:.2g}), with "

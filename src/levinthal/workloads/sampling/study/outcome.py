@@ -34,7 +34,6 @@ _BONDED_NM = (0.25, 0.45)
 """Between neighbouring CA: 0.38 nm, at a cis peptide bond 0.29 nm, and what heat adds."""
 
 _BYTES_AT_ONCE = 1 << 24
-_BOLTZMANN_KJ_MOL_K = 0.00831446261815324
 ENTROPY = "configurational entropy"
 
 T = TypeVar("T")
@@ -81,7 +80,7 @@ def kinetic_ratio(states: Doubles, molecule: MolecularSystem | None) -> float:
     half = states.shape[1] // 2
     velocities = np.asarray(states[chosen, half:]).reshape(len(chosen), -1, 3)
     twice_kinetic = np.einsum("a,fai,fai->f", masses, velocities, velocities).mean()
-    return float(twice_kinetic / (freedom * _BOLTZMANN_KJ_MOL_K * molecule.temperature_k))
+    return float(twice_kinetic / (freedom * molecule.kt_kj_mol))
 
 
 def broken_frames(frames: Singles, system: System) -> int:

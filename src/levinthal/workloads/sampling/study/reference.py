@@ -31,6 +31,25 @@ MOST_OUTSIDE = 0.01
 LEAST_ROUND_TRIPS = 50
 
 
+@dataclass(frozen=True)
+class ExchangeModel:
+    """On how much a reference by replica exchange rests.
+
+    Attributes
+    ----------
+    factors : tuple of float
+        Temperatures as multiples of the system's own, ascending from 1.
+    least_accepted : float
+        Share of the exchanges that were accepted, between the neighbours that swap least.
+    n_round_trips : int
+        From the lowest temperature to the highest and back, all replicas together.
+    """
+
+    factors: tuple[float, ...]
+    least_accepted: float
+    n_round_trips: int
+
+
 @dataclass(frozen=True, eq=False)
 class Reference:
     """What sampling is held against.
@@ -42,16 +61,19 @@ class Reference:
     event_population : float
         Of the frames that meet the event; NaN where it is not known.
     model : CoarseModel or None
-        What simulated ones come from; None where they are exact.
+        What those of plain simulation come from; None where they are exact or from replica exchange.
     halves_nats : float
         Jensen-Shannon divergence between the references of both halves of the walks: about four times what the whole
         is off the truth. 0 where it is exact.
+    exchange : ExchangeModel or None
+        What those of replica exchange rest on.
     """
 
     populations: Doubles
     event_population: float = math.nan
     model: CoarseModel | None = None
     halves_nats: float = 0.0
+    exchange: ExchangeModel | None = None
 
 
 def exact_reference(system: System) -> Reference | None:

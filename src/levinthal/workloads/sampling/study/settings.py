@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -105,6 +107,11 @@ class ComparisonSettings(Settings):
         description="Steps of plain simulation for reference populations, half of them from the native state; one that "
         "does not hold is refused. Exact systems need none.",
     )
+    reference_ladder: tuple[float, ...] = Field(
+        default=(),
+        description="Replica exchange instead of plain simulation for the reference: temperatures above the system's "
+        "own, as multiples of it, ascending, as 1.15,1.35,1.6,1.9; reference_steps are then those of all replicas.",
+    )
     reference: tuple[str, ...] = Field(
         default=(),
         description="Instead of reference_steps: trajectory files of long plain simulation of the same protein, whose "
@@ -139,6 +146,11 @@ class ComparisonSettings(Settings):
             raise ValueError("a reference of trajectories needs both: set reference=FILE and reference_topology=FILE")
         if self.reference and self.reference_steps:
             raise ValueError("reference is given and reference_steps asks to simulate one: set reference_steps=0")
+        ladder = (1.0, *self.reference_ladder)
+        if any(not low < high < math.inf for low, high in pairwise(ladder)):
+            raise ValueError("reference_ladder must ascend from above 1, as 1.15,1.35,1.6,1.9")
+        if self.reference_ladder and not self.reference_steps:
+            raise ValueError("reference_ladder is given and there are no steps for it: set reference_steps")
         if len(set(self.policies)) < len(self.policies):
             raise ValueError("a policy is named twice: keep one")
         if self.headline and self.headline not in self.chosen_policies:

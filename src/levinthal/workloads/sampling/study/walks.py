@@ -83,10 +83,20 @@ class WalkTask:
     key: str
 
 
-def content_key(dynamics: Dynamics, observables: Observables, frame_interval: int) -> tuple[str, bool]:
-    """Return a digest of all that decides the walks, and whether it is one of the content of the observables too."""
+def content_key(dynamics: Dynamics, observed_by: object, frame_interval: int) -> tuple[str, bool]:
+    """Return a digest of all that decides the walks, and whether it is one of the content of the observables too.
+
+    Parameters
+    ----------
+    dynamics : Dynamics
+        What makes them.
+    observed_by : object
+        The observables, and what else there is.
+    frame_interval : int
+        Steps between frames.
+    """
     digest = hashlib.sha256(f"{_FORMAT} {dynamics.sha256} {frame_interval}".encode())
-    whole = _add(digest, observables)
+    whole = _add(digest, observed_by)
     return digest.hexdigest(), whole
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -85,6 +85,26 @@ class Dynamics(Protocol):
         ...
 
 
+@runtime_checkable
+class Tempered(Dynamics, Protocol):
+    """A system with a temperature that can be raised, for replica exchange."""
+
+    def heated(self, factor: float) -> Self:
+        """Return the same at so many times its temperature."""
+        ...
+
+    def reduced_energy(self, state: Doubles) -> float:
+        """Return the potential energy of a full state over kT of its own temperature."""
+        ...
+
+    def carried(self, state: Doubles, factor: float) -> Doubles:
+        """Return a full state that comes from `factor` times the temperature this was made with, its velocities scaled.
+
+        Both factors are over the same temperature: that which `heated` was called on.
+        """
+        ...
+
+
 def _checked_starts(starts: Sequence[object], name: str) -> None:
     if not starts:
         raise UsageError(f"{name} has no start: give at least one")
@@ -155,10 +175,13 @@ class PlanarDynamics:
         With its temperature and dynamics.
     starts : tuple of (float, float)
         Where walkers begin, taken in turn.
+    heat : float
+        By how much `heated` raised the temperature of the surface.
     """
 
     surface: MuellerBrown = field(default_factory=MuellerBrown)
     starts: tuple[tuple[float, float], ...] = MINIMA[:1]
+    heat: float = 1.0
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -197,3 +220,15 @@ class PlanarDynamics:
             states[k] = (*particle.position, *particle.velocity)
         at_frames = states if ends[-1] % frame_interval == 0 else states[:-1]
         return DynamicsChunk(at_frames[:, :2].astype(np.float32), at_frames, states[-1])
+
+    def heated(self, factor: float) -> Self:
+        """Return the same at so many times its temperature."""
+        return replace(self, surface=replace(self.surface, kt=factor * self.surface.kt), heat=factor * self.heat)
+
+    def reduced_energy(self, state: Doubles) -> float:
+        """Return the energy on the surface over kT."""
+        return float(self.surface.energy(state[:2])) / self.surface.kt
+
+    def carried(self, state: Doubles, factor: float) -> Doubles:
+        """Return a state that comes from another temperature, its velocity scaled."""
+        return np.concatenate([state[:2], state[2:] * np.sqrt(self.heat / factor)])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
@@ -28,18 +29,23 @@ class ParticleDynamics:
         As for `levinthal.simulation.dynamics.replica.advance`.
     threads : int
         Likewise.
+    heat : float
+        By how much `heated` raised the system's temperature.
     """
 
     system: MolecularSystem
     starts_nm: tuple[Doubles, ...]
     platform: str = "auto"
     threads: int = 1
+    heat: float = 1.0
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
         if not self.starts_nm:
             raise UsageError(f"{self.system.name} has no start: give at least one")
         digest = hashlib.sha256(f"{self.system.sha256}{self.platform}{self.threads}".encode())
+        if self.heat != 1.0:
+            digest.update(f" heat {self.heat!r}".encode())
         for start in self.starts_nm:
             digest.update(np.ascontiguousarray(start, "<f8").tobytes())
         object.__setattr__(self, "sha256", digest.hexdigest())
@@ -63,7 +69,7 @@ class ParticleDynamics:
         """Return a walker's start structure with velocities drawn for the temperature."""
         positions = self.starts_nm[number % len(self.starts_nm)]
         state = start_replica(self.system, positions, seed, platform=self.platform, threads=self.threads)
-        return _flat(state.positions_nm, state.velocities_nm_ps)
+        return _flat(state.positions_nm, state.velocities_nm_ps * np.sqrt(self.heat))
 
     def advance(self, state: Doubles, n_steps: int, seed: int, frame_interval: int, first_step: int) -> DynamicsChunk:
         """Simulate; the frames are those of `levinthal.simulation.dynamics.replica.advance`."""
@@ -77,10 +83,29 @@ class ParticleDynamics:
             frame_interval=frame_interval,
             platform=self.platform,
             threads=self.threads,
+            temperature_k=self.heat * self.system.temperature_k,
             full_states=True,
         )
         states = np.asarray(frames.states, np.float64).reshape(len(frames), -1)
         return DynamicsChunk(frames.coordinates_nm, states, _flat(end.positions_nm, end.velocities_nm_ps))
+
+    def heated(self, factor: float) -> Self:
+        """Return the same at so many times its temperature."""
+        return replace(self, heat=factor * self.heat)
+
+    def reduced_energy(self, state: Doubles) -> float:
+        """Return the potential energy over kT."""
+        positions = state[: 3 * self.system.n_atoms].reshape(-1, 3)
+        energy = start_replica(
+            self.system, positions, 0, platform=self.platform, threads=self.threads
+        ).potential_energy_kj_mol
+        assert energy is not None
+        return energy / (self.heat * self.system.kt_kj_mol)
+
+    def carried(self, state: Doubles, factor: float) -> Doubles:
+        """Return a state that comes from another temperature, its velocities scaled."""
+        half = 3 * self.system.n_atoms
+        return np.concatenate([state[:half], state[half:] * np.sqrt(self.heat / factor)])
 
 
 def _flat(positions: Doubles, velocities: Doubles) -> Doubles:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
@@ -107,3 +108,15 @@ class TorsionDynamics:
         positions = chunk.states[:, :half].reshape(len(chunk.states), -1, 3)
         frames = torsion_features(positions, self.quartets).astype(np.float32)
         return DynamicsChunk(frames, chunk.states, chunk.end_state)
+
+    def heated(self, factor: float) -> Self:
+        """Return the same at so many times its temperature."""
+        return replace(self, molecule=self.molecule.heated(factor))
+
+    def reduced_energy(self, state: Doubles) -> float:
+        """Return that of the molecule."""
+        return self.molecule.reduced_energy(state)
+
+    def carried(self, state: Doubles, factor: float) -> Doubles:
+        """Return that of the molecule."""
+        return self.molecule.carried(state, factor)
