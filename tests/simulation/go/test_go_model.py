@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
+import platform
 import re
+import subprocess
+import sys
 
 import numpy as np
 import openmm
@@ -245,3 +249,30 @@ def test_a_stretched_chain_folds_and_the_bits_are_the_same(bundle):
 def test_mistakes_are_named(options, error, words):
     with pytest.raises(error, match=words):
         go_model(three_helix_residues(), **options)
+
+
+_KEY = """
+import hashlib
+from levinthal.simulation.go.ideal_fold import three_helix_bundle
+model = three_helix_bundle()
+print(model.system.sha256, hashlib.sha256(model.native_nm.tobytes() + model.unfolded_nm.tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="switches off what processors of this kind have")
+def test_the_bundle_is_the_same_bits_on_an_older_processor():
+    older = {
+        "OPENBLAS_CORETYPE": "Prescott",
+        "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX2 FMA3",
+    }
+    keys = [
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", _KEY],
+            env={**os.environ, **each},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for each in ({}, older)
+    ]
+    assert keys[0] == keys[1]

@@ -29,7 +29,7 @@ from levinthal.errors import DataError, UsageError
 from levinthal.proteins.residues import HEAVY_ATOMS
 from levinthal.simulation.go.heavy_atoms import read_heavy_atoms
 from levinthal.simulation.go.shadow_map import SHADOW_MIN_SEPARATION, shadow_map
-from levinthal.simulation.systems.molecular_system import MolecularSystem, Residue, prepare
+from levinthal.simulation.systems.molecular_system import BOLTZMANN_KJ_MOL_K, MolecularSystem, Residue, prepare
 
 NATIVE_FACTOR = 1.2
 """A native contact is kept up to this many times its native distance (Clementi, Nymeyer and Onuchic, 2000)."""
@@ -39,11 +39,11 @@ _ANGLE_STRENGTH = 40.0  # kJ/mol/rad^2
 _REPULSION = 0.4**12  # kJ/mol nm^12
 _REPULSION_CUTOFF_NM = 1.1
 _BONDS_EXCLUDED = 3
-_BOLTZMANN_KJ_MOL_K = 0.00831446261815324
 
 # Below this many beads writing out all pairs is fastest (benchmarks/go_model.py): on the Reference platform a neighbour
 # list costs more than it saves.
 _CUTOFF_FROM_BEADS = 100
+_DECIMALS = 9
 # A Lennard-Jones potential this shallow, its r^-12 term that of the repulsion, has an r^-6 term of 1e-10 kJ/mol nm^6:
 # so OpenMM's compiled and vectorised NonbondedForce can make the repulsion.
 _SHALLOW_KJ_MOL = 1e-16
@@ -84,7 +84,7 @@ class GoModel:
     @property
     def kt_over_epsilon(self) -> float:
         """Thermal energy in units of the depth of a contact."""
-        return self.system.temperature_k * _BOLTZMANN_KJ_MOL_K
+        return self.system.kt_kj_mol
 
     def at(self, kt_over_epsilon: float) -> GoModel:
         """Return the same model at another thermal energy.
@@ -130,20 +130,37 @@ class GoModel:
 def _temperature_k(kt_over_epsilon: float) -> float:
     if not (np.isfinite(kt_over_epsilon) and kt_over_epsilon > 0):
         raise UsageError(f"kt_over_epsilon is {kt_over_epsilon}: it must be a positive number")
-    return kt_over_epsilon / _BOLTZMANN_KJ_MOL_K
+    return kt_over_epsilon / BOLTZMANN_KJ_MOL_K
+
+
+def _settled(values: npt.NDArray[np.floating]) -> Doubles:
+    """Return values to nine decimals: the last bits of sums and roots differ between processors, a model must not.
+
+    References are kept, and shipped, by the content of a model.
+    """
+    return np.asarray(np.round(values, _DECIMALS), np.float64)
 
 
 def _angles(beads_nm: Doubles) -> Doubles:
     back, on = beads_nm[:-2] - beads_nm[1:-1], beads_nm[2:] - beads_nm[1:-1]
     cosines = np.einsum("ki,ki->k", back, on) / (np.linalg.norm(back, axis=1) * np.linalg.norm(on, axis=1))
-    return np.asarray(np.arccos(np.clip(cosines, -1.0, 1.0)), np.float64)
+    return _settled(np.arccos(np.clip(cosines, -1.0, 1.0)))
 
 
 def _dihedrals(beads_nm: Doubles) -> Doubles:
     bonds = np.diff(beads_nm, axis=0)
     normals = np.cross(bonds[:-1], bonds[1:])
     sines = np.einsum("ki,ki->k", normals[:-1], bonds[2:]) * np.linalg.norm(bonds[1:-1], axis=1)
-    return np.asarray(np.arctan2(sines, np.einsum("ki,ki->k", normals[:-1], normals[1:])), np.float64)
+    return _settled(np.arctan2(sines, np.einsum("ki,ki->k", normals[:-1], normals[1:])))
+
+
+def _lengths(between_nm: Doubles) -> Doubles:
+    return _settled(np.linalg.norm(between_nm, axis=1))
+
+
+def bead_distances(beads_nm: Doubles, pairs: Integers) -> Doubles:
+    """Return the distance of each pair of beads, shape (n_pairs,)."""
+    return _lengths(beads_nm[pairs[:, 0]] - beads_nm[pairs[:, 1]])
 
 
 def _contact_force(contacts: Integers, distances_nm: Doubles) -> openmm.CustomBondForce:
@@ -152,7 +169,7 @@ def _contact_force(contacts: Integers, distances_nm: Doubles) -> openmm.CustomBo
     force.addPerBondParameter("A")
     force.addPerBondParameter("B")
     for (i, j), distance in zip(contacts.tolist(), distances_nm.tolist(), strict=True):
-        force.addBond(i, j, [5 * distance**12, 6 * distance**10])
+        force.addBond(i, j, [float(f"{each:.12g}") for each in (5 * distance**12, 6 * distance**10)])
     return force
 
 
@@ -208,7 +225,7 @@ def go_forces(
     DataError
         A contact of a residue that is not there, or of near neighbours.
     """
-    native = np.asarray(native_nm, np.float64)
+    native = _settled(native_nm)
     n_beads = len(native)
     lengths = [n_beads] if chain_lengths is None else list(chain_lengths)
     chain_of = np.repeat(np.arange(len(lengths)), lengths)
@@ -233,7 +250,7 @@ def go_forces(
     first = 0
     for length in lengths:
         chain = native[first : first + length]
-        for k, bond in enumerate(np.linalg.norm(np.diff(chain, axis=0), axis=1).tolist(), first):
+        for k, bond in enumerate(_lengths(np.diff(chain, axis=0)).tolist(), first):
             bonds.addBond(k, k + 1, bond, _BOND_STRENGTH)
         for k, angle in enumerate(_angles(chain).tolist() if length > 2 else [], first):
             angles.addAngle(k, k + 1, k + 2, angle, _ANGLE_STRENGTH)
@@ -247,7 +264,7 @@ def go_forces(
         if chain_of[i] == chain_of[j]
     } | {(i, j) for i, j in pairs.tolist()}
     if distances_nm is None:
-        distances_nm = np.linalg.norm(native[pairs[:, 0]] - native[pairs[:, 1]], axis=1)
+        distances_nm = bead_distances(native, pairs)
     with_cutoff = n_beads >= _CUTOFF_FROM_BEADS if cutoff is None else cutoff
     repulsion = (_repulsion_with_cutoff if with_cutoff else _repulsion_written_out)(n_beads, exclusions)
     for force in (bonds, angles, dihedrals, _contact_force(pairs, distances_nm), repulsion, openmm.CMMotionRemover(1)):
@@ -266,12 +283,12 @@ def _stretched(native_nm: Doubles, chain_lengths: Sequence[int]) -> Doubles:
         for turn in turns[: length - 2]:
             direction += turn if direction < 0 else -turn
             directions.append(direction)
-        bonds = np.linalg.norm(np.diff(chain, axis=0), axis=1)
+        bonds = _lengths(np.diff(chain, axis=0))
         steps = bonds[:, None] * np.stack([np.cos(directions), np.sin(directions), np.zeros(len(bonds))], axis=1)
         beads = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
         chains.append(beads - beads.mean(axis=0) + [0.0, 0.0, k * _CHAIN_SPACING_NM])
         first += length
-    return np.concatenate(chains)
+    return _settled(np.concatenate(chains))
 
 
 def _topology(residues: Sequence[Residue]) -> app.Topology:
@@ -350,11 +367,11 @@ def go_model(
     pairs = shadow_map(residues) if contacts is None else np.asarray(contacts, np.int64).reshape(-1, 2)
     if not len(pairs):
         raise DataError(f"{name} has no native contact, so nothing would fold it: take a folded structure")
-    native_nm = np.array([residue.atoms["CA"] for residue in residues], np.float64)
+    native_nm = _settled(np.array([residue.atoms["CA"] for residue in residues], np.float64))
     chain_lengths = [len(list(members)) for _, members in groupby(residues, key=lambda residue: residue.chain_key)]
     forces = go_forces(native_nm, pairs, chain_lengths, distances_nm=distances_nm)  # refuses contacts of no residue
     if distances_nm is None:
-        distances_nm = np.linalg.norm(native_nm[pairs[:, 0]] - native_nm[pairs[:, 1]], axis=1)
+        distances_nm = bead_distances(native_nm, pairs)
     system = prepare(
         f"{name} (Go)",
         _topology(residues),

@@ -45,7 +45,16 @@ def three_helix_residues() -> list[Residue]:
     """
     dihedrals_deg = [_LOOPS_DEG.get(k, _HELIX_DEG) for k in range(len(THREE_HELIX_SEQUENCE))]
     built = zip(THREE_HELIX_SEQUENCE, heavy_atoms(THREE_HELIX_SEQUENCE, dihedrals_deg), strict=True)
-    return [Residue(THREE_LETTER[code], "A", str(number), atoms) for number, (code, atoms) in enumerate(built, start=1)]
+    return [
+        Residue(THREE_LETTER[code], "A", str(number), {name: _to_pdb_digits(nm) for name, nm in atoms.items()})
+        for number, (code, atoms) in enumerate(built, start=1)
+    ]
+
+
+def _to_pdb_digits(position_nm: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Round to 0.001 A, as a PDB file does: atoms are placed one after another, in bits that a processor decides."""
+    x, y, z = (round(each, 4) for each in position_nm)
+    return x, y, z
 
 
 def three_helix_bundle(kt_over_epsilon: float = COMMON_FOLDING_KT) -> GoModel:

@@ -10,7 +10,7 @@ import numpy as np
 from levinthal.arrays import Doubles
 from levinthal.errors import DataError
 from levinthal.proteins.similarity.fractions import rmsd
-from levinthal.simulation.go.go_model import GoModel, go_model
+from levinthal.simulation.go.go_model import GoModel, bead_distances, go_model
 from levinthal.simulation.go.heavy_atoms import read_heavy_atoms
 from levinthal.simulation.go.shadow_map import shadow_map
 
@@ -78,7 +78,7 @@ def two_basin_model(first: str | Path, second: str | Path, kt_over_epsilon: floa
     if not len(only):
         raise DataError(f"{second} has no contact that {first} lacks: name them in the other order")
     pairs = np.concatenate([own, only])
-    lengths_nm = [np.linalg.norm(nm[pairs[:, 0]] - nm[pairs[:, 1]], axis=1) for nm in (native, second_nm)]
+    lengths_nm = [bead_distances(nm, pairs) for nm in (native, second_nm)]
     model = go_model(
         one,
         name=f"{Path(first).stem} and {Path(second).stem}",

@@ -28,7 +28,7 @@ Cells: TypeAlias = npt.NDArray[np.int32]
 
 _FORMAT = "levinthal reference walk 1"
 SHIPPED = Path(__file__).with_name("references")
-"""Walks that come with the package, in folders named as those of the cache are."""
+"""Walks that come with the package, in folders named as those of the cache are, with the OpenMM they were made with."""
 _NAME_DIGITS = 24
 _FRAMES_AT_ONCE = 500
 _PARTS_BETWEEN_FILES = 20
