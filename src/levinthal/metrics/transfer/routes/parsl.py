@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -52,7 +54,10 @@ class _Tasks:
         provider = local(init_blocks=1, min_blocks=1, max_blocks=1)
         executor = HighThroughputExecutor(
             label="senders", address="127.0.0.1", max_workers_per_node=load.senders, provider=provider, encrypted=False,
+            interchange_launch_cmd=[sys.executable, "-m", "parsl.executors.high_throughput.interchange"],
         )  # fmt: skip
+        # Parsl finds its workers' program on PATH alone, where it is not unless the environment is activated
+        os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         folder = Path(load.folder) / "parsl"
         self._kernel: Any = parsl.load(Config(executors=[executor], run_dir=str(folder), initialize_logging=False))
         self._ask: Any = parsl.python_app(message_of, data_flow_kernel=self._kernel)
