@@ -115,14 +115,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-index", "--no-build-isolation"]
     command = [sys.executable, "-m", "pip", "install", *options, "--target", str(folder), str(PLUGIN)]
-    subprocess.run(command, check=True, capture_output=True, text=True, timeout=240)
+    subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
     return folder
 
 
 def _levinthal(site: Path, cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(SOURCE)]), "COLUMNS": "120"}
     command = [sys.executable, "-m", "levinthal", *words]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=280, check=False)
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ def _stopped_at(folder, stage):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     command = [sys.executable, "-m", "levinthal", "resume", str(folder)]
-    subprocess.run(command, env=probe_environment(), capture_output=True, timeout=240, check=False)
+    subprocess.run(command, env=probe_environment(), capture_output=True, timeout=600, check=False)
     assert json.loads((folder / "result.json").read_text())["repeats"][0]["error"] is None
     return (folder / "repeats/000/ranked.csv").read_bytes()
 
