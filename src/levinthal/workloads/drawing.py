@@ -6,9 +6,9 @@ import base64
 import io
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,13 +33,13 @@ def svg_of(figure: Figure) -> str:
     from matplotlib import rc_context
 
     buffer = io.StringIO()
-    with rc_context(_STYLE):
+    with rc_context(dict(_STYLE)):
         figure.savefig(buffer, format="svg", dpi=150, metadata={"Date": None})
     shorter = _RASTER.sub(_few_colours, buffer.getvalue())
     return _INDENT.sub("\n", _COORDINATES.sub(_rounded, shorter))
 
 
-_STYLE = {
+_STYLE: Mapping[Any, Any] = {
     "svg.hashsalt": "levinthal",  # with no date: the same data give the same bytes
     "svg.fonttype": "none",
     "font.family": ["DejaVu Sans", "sans-serif"],

@@ -83,6 +83,23 @@ def test_a_route_that_corrupts_or_drops_is_seen(route, wrong, tmp_path, store, m
     assert (found.checked < N) == (route == "dropping")
 
 
+def test_an_end_that_is_killed_before_the_first_message_is_begun_again_and_counted(
+    tmp_path, store, monkeypatch
+) -> None:
+    monkeypatch.setattr(os, "environ", probe_environment())
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "plugin"))
+    found = carry(load("dying-at-first", tmp_path, store[0]))
+    assert (found.checked, found.wrong, found.begun_again) == (N, 0, 1)
+    assert (tmp_path / "session-broken-0").is_dir()
+
+
+def test_an_end_that_is_killed_later_is_told(tmp_path, store, monkeypatch) -> None:
+    monkeypatch.setattr(os, "environ", probe_environment())
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "plugin"))
+    with pytest.raises(DataError, match="stopped with status -11"):
+        carry(load("dying-later", tmp_path, store[0]))
+
+
 def test_what_cannot_be_used_here_says_why(tmp_path, store, monkeypatch) -> None:
     if pytest.importorskip("torch").cuda.is_available():
         pytest.skip("there is a GPU")

@@ -39,6 +39,8 @@ class Received:
         Payload in the timed phase, without its first fifth; None where there was none.
     messages : int
         Of the timed phase.
+    begun_again : int
+        How often the session was begun again because an end was killed by a signal before a message had arrived.
     """
 
     checked: int = 0
@@ -46,6 +48,7 @@ class Received:
     latency_s: list[float] = field(default_factory=list)
     bytes_s: float | None = None
     messages: int = 0
+    begun_again: int = 0
 
 
 def receive(folder: Path) -> None:

@@ -19,6 +19,7 @@ from levinthal.metrics.transfer.route import PATIENCE_S, ROUTES, Load
 
 _PROGRAM = "levinthal.metrics.transfer.ends"
 _LONGEST_S = 300.0
+_MOST_BEGINNINGS = 3
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,31 @@ def carry(load: Load) -> Received:
     ------
     LevinthalError
         The route cannot be used here, or one of its ends failed; as that end told it.
+
+    Notes
+    -----
+    Where an end is killed by a signal before any message has arrived, as it happens when ADIOS2's streams meet, the
+    session is begun again, twice at most; `Received.begun_again` counts it. Later nothing is begun again.
     """
-    processes = _start(load)
-    try:
-        _wait(processes, Path(load.folder))
-    finally:
-        _end(processes)
-    return Received(**json.loads((Path(load.folder) / "received.json").read_text(encoding="ascii")))
+    folder = Path(load.folder)
+    for begun_again in range(_MOST_BEGINNINGS):
+        processes = _start(load)
+        try:
+            _wait(processes, folder)
+            break
+        except _EndKilledError:
+            arrived = folder / "arrived.log"
+            if begun_again + 1 == _MOST_BEGINNINGS or (arrived.exists() and arrived.stat().st_size):
+                raise
+        finally:
+            _end(processes)
+        folder.rename(folder.with_name(f"{folder.name}-broken-{begun_again}"))
+    received = Received(**json.loads((folder / "received.json").read_text(encoding="ascii")))
+    return replace(received, begun_again=begun_again)
+
+
+class _EndKilledError(DataError):
+    """An end of a session was killed by a signal."""
 
 
 def carry_through_a_kill(load: Load) -> Killed:
@@ -137,7 +156,8 @@ def _wait(processes: Iterable[subprocess.Popen[str]], folder: Path) -> None:
                 said, _ = process.communicate()
                 for error in filter(None, map(from_line, said.splitlines())):
                     raise error
-                raise DataError(f"an end of the session stopped with status {process.returncode}: see {folder}")
+                kind = _EndKilledError if process.returncode < 0 else DataError
+                raise kind(f"an end of the session stopped with status {process.returncode}: see {folder}")
         if time.monotonic() > end:
             raise DataError(f"the session was not done within {_LONGEST_S:g} s: see {folder}")
         time.sleep(0.01)

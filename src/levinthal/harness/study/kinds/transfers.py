@@ -167,6 +167,11 @@ class TransferStudy(Study[TransferRecord]):
                 load = Load(route, str(folder / "session"), str(folder), tuple(range(n_messages)),
                             int(point[_SENDERS]), seconds=self.options.seconds)  # fmt: skip
                 found = carry(load)
+                if found.begun_again:
+                    bench.run.warn(
+                        f"{bench.plan.words(point)}: an end was killed by a signal before the first message, and the "
+                        f"session was begun again ({found.begun_again} of at most 2 times)."
+                    )
                 killed = self._killed(load, folder)
         finally:
             for each in folder.rglob("*.bin"):
