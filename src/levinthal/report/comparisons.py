@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from levinthal.harness.results.labels import Label, in_words
+from levinthal.harness.results.labels import Label, in_words, label_in_words
 from levinthal.harness.results.result import CANNOT_TELL, Comparison, Repeat, Terms
 from levinthal.report.figures import FigureRow
 from levinthal.report.rounding import ratio_texts, rounded
@@ -60,7 +60,7 @@ def _matrix(figures: Sequence[FigureRow]) -> Matrix:
         method, column = (values[:1], values[1]) if spread else (values, figure.measure)
         cells.setdefault(method, {})[column] = figure
     what = _heading(first) if spread else "Speed" if first.kind == "speed" else "Quality"
-    common = [f"{name} {value}" for name, value in first.labels.items() if name not in names]
+    common = [label_in_words(name, value) for name, value in first.labels.items() if name not in names]
     return Matrix(
         title="; ".join([f"{what} by {' and '.join(names)}", *common]),
         labels=names[:1] if spread else names,

@@ -63,7 +63,24 @@ class Key(NamedTuple):
 
 def in_words(name: str, labels: Mapping[str, Label]) -> str:
     """Return a figure for a reader, for example `cells seen (policy dbscan)`."""
-    return f"{name} ({', '.join(f'{key} {value}' for key, value in labels.items())})" if labels else name
+    return f"{name} ({', '.join(label_in_words(key, value) for key, value in labels.items())})" if labels else name
+
+
+_UNITS = {"angstrom": "Å", "nm": "nm", "ps": "ps", "ns": "ns", "ms": "ms"}
+
+
+def label_in_words(key: str, value: Label) -> str:
+    """Return a label for a reader: `policy dbscan`, and with the unit of its key `within 2 Å`.
+
+    Examples
+    --------
+    >>> label_in_words("within_angstrom", 2.0)
+    'within 2 Å'
+    """
+    word, _, unit = key.rpartition("_")
+    if word and unit in _UNITS and not isinstance(value, str):
+        return f"{word} {value:g} {_UNITS[unit]}"
+    return f"{key} {value}"
 
 
 class Labelled(Record):
