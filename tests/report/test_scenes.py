@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -38,7 +39,8 @@ def result_with(tmp_path, make_result, make_repeat):
 
 
 def data_of(page):
-    return [json.loads(each) for each in re.findall(r'class="scene-data">(.*?)</script>', page, re.S)]
+    packed = re.findall(r'class="scene-data">(.*?)</script>', page, re.S)
+    return [json.loads(gzip.decompress(base64.b64decode(each, validate=True))) for each in packed]
 
 
 def test_the_library_is_the_file_its_readme_names():
@@ -130,7 +132,8 @@ def test_scenes_beyond_the_limit_of_a_page_are_links(tmp_path, result_with, monk
     assert 'href="repeats/000/receptor.pdb"' in page
     monkeypatch.undo()
     result = result_with()
-    size = len(re.search(r'class="scene-data">(.*?)</script>', render([(tmp_path, result)]), re.S).group(1))
+    (data,) = data_of(render([(tmp_path, result)]))
+    size = len(json.dumps(data, separators=(",", ":")))
     monkeypatch.setattr("levinthal.report.view.MAX_PAGE_BYTES", 2 * size + 3_000)
     page = render([(tmp_path, result)] * 4)
     assert 1 <= len(data_of(page)) < 4

@@ -19,9 +19,13 @@ const heard = [];
 addEventListener("error", event => heard.push(event.message));
 addEventListener("securitypolicyviolation", event => heard.push(event.violatedDirective));
 for (const kind of ["error", "warn"]) console[kind] = (...words) => heard.push(words.join(" "));
-addEventListener("load", () => {
+addEventListener("load", async () => {
   const figure = document.querySelector(".scene"), find = name => figure.querySelector(`[data-part="${name}"]`);
   const press = name => find(name).click(), said = () => find("said").textContent;
+  const look = async () => {  // what is shown is unpacked first
+    press("look");
+    for (let k = 0; k < 500 && find("stage").hidden && !said().includes("cannot"); k++) await new Promise(done => setTimeout(done));
+  };
   const key = name => find("canvas").dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true }));
   const found = [];
   try { ACT } catch (error) { heard.push(error.message); }
@@ -70,7 +74,7 @@ def poses(page: Callable[[Scene, list[Artifact]], Path], tmp_path: Path) -> Path
 def test_nothing_is_drawn_before_a_press_and_then_the_controls_work(poses: Path, chromium: Callable[..., str]) -> None:
     act = """
       found.push(typeof $3Dmol, document.querySelectorAll("canvas").length, find("stage").hidden, find("look").hidden);
-      press("look");
+      await look();
       const canvas = figure.querySelector("canvas"), label = () => canvas.getAttribute("aria-label");
       found.push(canvas.width > 100, said(), label(), document.activeElement === find("canvas"));
       press("after"); found.push(said(), find("steps").value);
@@ -79,7 +83,7 @@ def test_nothing_is_drawn_before_a_press_and_then_the_controls_work(poses: Path,
       press("surface"); found.push(find("surface").getAttribute("aria-pressed"));
       for (const each of ["ArrowLeft", "+", "-"]) key(each);
       key("Escape"); found.push(find("stage").hidden, document.activeElement === find("look"));
-      press("look"); found.push(find("stage").hidden, figure.querySelectorAll("canvas").length);
+      await look(); found.push(find("stage").hidden, figure.querySelectorAll("canvas").length);
     """
     assert told(poses, chromium, act) == [
         "undefined", "0", "true", "false",
@@ -97,7 +101,7 @@ def test_the_structure_is_drawn_fits_and_stays_off_paper(poses: Path, chromium: 
     """A canvas that stays empty would pass the test above; paper has the picture, as the styles for print say."""
     act = """
       document.body.style.width = "390px";
-      press("look");
+      await look();
       const image = document.createElement("canvas"), drawn = figure.querySelector("canvas");
       image.width = drawn.width; image.height = drawn.height;
       const context = image.getContext("2d"), colours = new Set();
@@ -127,14 +131,14 @@ def test_a_trajectory_plays_and_stops(
     )
     file = page(scene, [leave(tmp_path, "way.pdb", chain_pdb(n_models=4))])
     act = """
-      press("look"); press("play"); found.push(find("play").textContent, find("said").getAttribute("aria-live"));
+      await look(); press("play"); found.push(find("play").textContent, find("said").getAttribute("aria-live"));
       press("play"); found.push(find("play").textContent, find("said").getAttribute("aria-live"));
     """
     assert told(file, chromium, act) == ["Stop", "off", "Play", "polite"]
 
 
 def test_without_webgl_it_says_so(poses: Path, chromium: Callable[..., str]) -> None:
-    act = """press("look"); found.push(said(), find("stage").hidden, find("still").classList.contains("replaced"));"""
+    act = """await look(); found.push(said(), find("stage").hidden, find("still").classList.contains("replaced"));"""
     words, *state = told(poses, chromium, act, "--disable-3d-apis", "--dump-dom")
     assert words.startswith("This browser cannot draw it in 3D (no WebGL): open the files below")
     assert state == ["true", "false"]

@@ -23,7 +23,7 @@ def _drawn() -> str:
     axes = figure.subplots()
     axes.plot([0.0, 1.0], [0.123456, 0.654321])
     axes.text(0.5, 0.5, "0.123456 Å <b>")
-    points = np.random.default_rng(0).random((4_000, 2))
+    points = np.random.default_rng(0).random((2_000, 2))
     axes.scatter(*points.T, c=points[:, 0], s=4, cmap="viridis", rasterized=True)
     return svg_of(figure)
 
@@ -35,7 +35,7 @@ def test_the_same_data_give_the_same_bytes(drawn):
 def test_text_stays_text_with_all_its_digits(drawn):
     words = [each.text for each in ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")]
     assert "0.123456 Å <b>" in words
-    assert "DejaVu Sans" in drawn
+    assert drawn.count("DejaVu Sans") == 1
 
 
 def test_coordinates_have_two_decimals_at_most(drawn):
@@ -56,4 +56,4 @@ def test_a_raster_shows_the_points_in_their_colours(drawn):
     # viridis goes from (68, 1, 84) on the left to (253, 231, 37) on the right
     left, right = pixels[:, :40][seen[:, :40]][:, :3], pixels[:, -40:][seen[:, -40:]][:, :3]
     np.testing.assert_allclose(np.median(left, axis=0), (70, 15, 95), atol=25)
-    np.testing.assert_allclose(np.median(right, axis=0), (240, 229, 30), atol=25)
+    np.testing.assert_allclose(np.median(right, axis=0), (218, 226, 28), atol=25)

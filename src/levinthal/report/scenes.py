@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +37,10 @@ class Legend:
 
 @dataclass(frozen=True)
 class SceneView:
-    """A scene ready to be laid out; without `data` it cannot be shown, and `problems` says why."""
+    """A scene ready to be laid out; without `data` it cannot be shown, and `problems` says why.
+
+    `data` is JSON, compressed by gzip and in base64; `n_bytes` is its size before.
+    """
 
     anchor: str
     name: str
@@ -45,7 +50,8 @@ class SceneView:
     plays: bool
     has_receptor: bool
     still: Markup
-    data: Markup
+    data: str
+    n_bytes: int
     problems: tuple[str, ...]
     files: tuple[FileLink, ...]
 
@@ -70,7 +76,7 @@ def scenes_of(
     views: list[SceneView] = []
     for number, scene in enumerate(repeat.scenes if repeat is not None else (), 1):
         assert repeat is not None
-        left = room_bytes - sum(len(each.data) for each in views)
+        left = room_bytes - sum(each.n_bytes for each in views)
         views.append(_view(f"{anchor}-scene-{number}", scene, repeat, (folder, beside), min(left, MAX_SCENE_BYTES)))
     return tuple(views)
 
@@ -90,8 +96,9 @@ def _view(
         limits = f"{MAX_SCENE_BYTES // 1000} kB for a scene and {MAX_PAGE_BYTES / 1e6:.1f} MB for a page"
         problems.append(f"Too large to be shown whole, {shown}: the limits are {limits} of structures.")
     drawn = [_drawn(part, contents.get(part.artifact, ())) for part in scene.parts]
-    still = Markup()
+    still, text = Markup(), ""
     if steps:
+        text = _json(scene, steps, embedded, drawn, colours)
         first = [Drawn(embedded[k][m], colours[k]) for k, m in enumerate(steps[0].models) if m is not None]
         still = still_svg(first, f"{scene.name}: {steps[0].words}")
     return SceneView(
@@ -103,7 +110,8 @@ def _view(
         plays=scene.plays and len(steps) > 1,
         has_receptor=any(part.shown == "pocket" for part in scene.parts),
         still=still,
-        data=_json(scene, steps, embedded, drawn, colours) if steps else Markup(),
+        data=base64.b64encode(gzip.compress(text.encode("ascii"), mtime=0)).decode("ascii") if text else "",
+        n_bytes=len(text),
         problems=tuple(problems),
         files=tuple(link(each, folder, beside) for each in files.values()),
     )
@@ -207,8 +215,8 @@ def _json(
     embedded: Sequence[Mapping[int, Model]],
     drawn: Sequence[str],
     colours: Sequence[str],
-) -> Markup:
-    """Return the data of a scene as JSON in which nothing ends a script element or begins a comment."""
+) -> str:
+    """Return the data of a scene as JSON, in ASCII."""
     place = [{m: at for at, m in enumerate(models)} for models in embedded]
     data = {
         "name": scene.name,
@@ -226,7 +234,4 @@ def _json(
             [step.words, [None if m is None else place[k][m] for k, m in enumerate(step.models)]] for step in steps
         ],
     }
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    for sign in "<>&":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)  # noqa: S704 -- JSON without a character that HTML knows
+    return json.dumps(data, separators=(",", ":"), allow_nan=False)

@@ -179,7 +179,7 @@ def view_of(
             result,
             folder,
             beside,
-            room_bytes=MAX_PAGE_BYTES - sum(len(scene.data) for view in earlier for scene in view.scenes),
+            room_bytes=MAX_PAGE_BYTES - sum(scene.n_bytes for view in earlier for scene in view.scenes),
         ),
         files=_files(result, folder, beside),
         meanings=_meanings(result),

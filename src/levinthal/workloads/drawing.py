@@ -6,9 +6,9 @@ import base64
 import io
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,19 +33,21 @@ def svg_of(figure: Figure) -> str:
     from matplotlib import rc_context
 
     buffer = io.StringIO()
-    with rc_context(dict(_STYLE)):
-        figure.savefig(buffer, format="svg", dpi=150, metadata={"Date": None})
-    shorter = _RASTER.sub(_few_colours, buffer.getvalue())
-    return _INDENT.sub("\n", _COORDINATES.sub(_rounded, shorter))
+    # a fixed salt and no date: the same data give the same bytes
+    with rc_context({"svg.hashsalt": "levinthal", "svg.fonttype": "none", "font.size": 9, "axes.titlesize": 9}):
+        figure.savefig(buffer, format="svg", dpi=_DOTS_PER_INCH, metadata={"Date": None})
+    whole = _RASTER.sub(_few_colours, buffer.getvalue())
+    whole = _INDENT.sub("\n", _COORDINATES.sub(_rounded, _FONTS.sub("", whole))).replace("<svg ", _FONT, 1)
+    used = set(_USED.findall(whole))
+    return _EMPTY.sub("", _IDENTIFIER.sub(lambda found: found[0] if found[1] in used else "", whole))
 
 
-_STYLE: Mapping[Any, Any] = {
-    "svg.hashsalt": "levinthal",  # with no date: the same data give the same bytes
-    "svg.fonttype": "none",
-    "font.family": ["DejaVu Sans", "sans-serif"],
-    "font.size": 9,
-    "axes.titlesize": 9,
-}
+_DOTS_PER_INCH = 110
+_FONTS = re.compile(r"; font-family: 'DejaVu Sans',[^;\"]*sans-serif")
+_FONT = '<svg font-family="DejaVu Sans, sans-serif" '
+_USED = re.compile(r"#([\w.-]+)")
+_IDENTIFIER = re.compile(r' id="([^"]+)"')
+_EMPTY = re.compile(r"<g ?/>\n")
 _RASTER = re.compile(r'"data:image/png;base64,([^"]+)"')
 _COORDINATES = re.compile(r' (?:d|x|y)="[^"]*"')
 _LONG = re.compile(r"-?\d+\.\d{3,}(?!\d|e)")

@@ -21,6 +21,16 @@
     return Boolean(canvas.getContext("webgl2") || canvas.getContext("webgl"));
   }
 
+  /* JSON that was compressed by gzip and written in base64. */
+  async function unpacked(text) {
+    const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+    const stream = new DecompressionStream("gzip"), writer = stream.writable.getWriter();
+    const written = Promise.all([writer.write(bytes), writer.close()]);
+    const whole = await new Response(stream.readable).text();
+    await written;
+    return JSON.parse(whole);
+  }
+
   function carbons(name) {
     return { prop: "elem", map: { C: colour(name), H: colour("--soft"), N: "#4d6bff", O: "#e0301e", S: "#c8a000", P: "#e07b00",
       F: "#3fa045", Cl: "#1f9f1f", Br: "#a0522d", I: "#940094" } };
@@ -40,7 +50,6 @@
   class Scene {
     constructor(figure) {
       this.figure = figure;
-      this.data = JSON.parse(figure.querySelector(".scene-data").textContent);
       this.find = name => figure.querySelector(`[data-part="${name}"]`);
       this.step = 0;
       this.surface = false;
@@ -50,10 +59,11 @@
       look.addEventListener("click", () => this.open());
     }
 
-    open() {
+    async open() {
       const say = this.find("said");
       try {
         if (!drawsIn3D()) throw new Error("no WebGL");
+        this.data ??= await unpacked(this.figure.querySelector(".scene-data").textContent);
         if (!this.viewer) this.make();
       } catch (error) {
         say.textContent = `This browser cannot draw it in 3D (${error.message}): open the files below in a program for structures.`;

@@ -44,13 +44,13 @@ class RGNSettings(ImplementationSettings):
         description="Model and optimiser: fast (ours, for a CPU), casp12 (as published, on the 41 inputs of public "
         "records) or casp12-62 (as its authors ran it: the profile twice, each copy with its own dropout).",
     )
-    steps: int = Field(default=800, ge=0, description="Most training steps; 0 leaves the weights untrained.")
+    steps: int = Field(default=1000, ge=0, description="Most training steps; 0 leaves the weights untrained.")
     batch_size: int = Field(default=16, ge=1, description="Proteins of a training step, over all ranks.")
     max_length: int = Field(default=700, ge=20, description="Longer records are left out of training.")
     validation_interval: int = Field(default=100, ge=1, description="Steps between validations.")
     checkpoint_interval: CheckpointInterval = 0
     target_drmsd: float = Field(
-        default=7.5,
+        default=8.0,
         gt=0.0,
         description="Validation dRMSD in A, weighted by resolved residues, to reach; the clock of time to target stops "
         "there.",
@@ -99,6 +99,7 @@ class RGNSettings(ImplementationSettings):
             "families": 800,
             "longest": 100,
             "steps": 8000,
+            "target_drmsd": 7.5,
             "validation_interval": 500,
             "windows": (5, 7, 9),
             "beyond_window": 0.9,

@@ -31,7 +31,7 @@ def ramachandran_maps(found: Mapping[str, tuple[Doubles, Doubles]]) -> str:
         with np.errstate(divide="ignore"):
             energy = -np.log(counts / counts.max())
         shown = np.ma.masked_invalid(energy.T)
-        drawn = axes.pcolormesh(edges, edges, shown, cmap="viridis", vmin=0, vmax=_DEEPEST_KT)
+        drawn = axes.pcolormesh(edges, edges, shown, cmap="viridis", vmin=0, vmax=_DEEPEST_KT, rasterized=True)
         axes.set(title=name, xlabel="phi (degrees)", ylabel="psi (degrees)" if k == 0 else "", aspect="equal")
         axes.set(xticks=(-180, 0, 180), yticks=(-180, 0, 180))
     if drawn is not None:

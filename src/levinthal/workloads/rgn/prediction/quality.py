@@ -28,8 +28,9 @@ from levinthal.workloads.rgn.prediction.reach import NETWORK, WINDOW, reach_of, 
 from levinthal.workloads.rgn.settings import RGNSettings
 
 _ANGSTROM_PER_NM = 10.0
-_FAR_BELOW = 0.75
-"""Held-out dRMSD of a trained network against the best of the predictors that know nothing of the sequence."""
+_FAR_BELOW = 0.85
+"""Most that the held-out dRMSD of a trained network may be of the best predictor's that knows nothing of the sequence,
+which is at 1. Of `tiny` the ratio spreads by 0.05 over seeds about 0.7."""
 _MOST_FOR_GRID, _MOST_FOR_TORSIONS = 30, 1_000
 
 

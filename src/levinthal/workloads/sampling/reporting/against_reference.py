@@ -66,6 +66,8 @@ def population_figure(study: StudyResult, populations: Doubles) -> str:
             shown = np.maximum(median[known], floor)
             axes.plot(populations[known], shown, ".", color=PALETTE[k % len(PALETTE)], markersize=2.5, rasterized=True)
     panels[0, 0].set(xscale="log", yscale="log", xlim=(floor, 1.5), ylim=(0.8 * floor, 1.5))
+    for axes in panels.ravel():
+        axes.minorticks_off()
     for axes in panels[-1]:
         axes.set_xlabel("reference")
     for axes in panels[:, 0]:
