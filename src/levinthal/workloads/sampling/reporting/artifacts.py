@@ -93,8 +93,10 @@ def present(
     budget, known = study.budgets[cost], None if study.reference is None else study.reference.populations
     first = outcomes[leader][0]
     folder = campaign_folder(study.folder, leader, first.replica)
+    # what ceilings reach is the picture of shares
+    ratios = [each for each in comparisons if each.ratio is not None and not study.declared[each.candidate].is_ceiling]
     made: dict[str, Callable[[], object]] = {
-        "ratios.svg": lambda: comparisons and run.artifact("ratios.svg", ratio_figure(comparisons), _RATIOS),
+        "ratios.svg": lambda: ratios and run.artifact("ratios.svg", ratio_figure(ratios), _RATIOS),
         "coverage.svg": lambda: run.artifact("coverage.svg", coverage_figure(outcomes, cost, budget), _COVERAGE),
         "arrivals.svg": lambda: (
             event

@@ -46,7 +46,7 @@ def ratio_figure(comparisons: Sequence[PolicyComparison]) -> str:
     panels = figure.subplots(1, len(costs), squeeze=False)[0]
     for axes, cost in zip(panels, costs, strict=True):
         _ratios(axes, [each for each in comparisons if each.cost == cost])
-        axes.set_title(f"at equal {cost}")
+        axes.set_title(f"at equal\n{cost}")
     return svg_of(figure)
 
 
@@ -74,7 +74,8 @@ def _ratios(axes: Axes, shown: Sequence[PolicyComparison]) -> None:
     low, high = axes.get_xlim()
     low, high = min(low, 0.8), max(high, 1.25)
     axes.set_xlim(low, high * (high / low) ** 0.9)
-    ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= tick <= high]
+    powers, steps = (range(-4, 5, 2), (1,)) if high > 100 * low else (range(-3, 4), (1, 2, 5))
+    ticks = [tick for power in powers for step in steps if low <= (tick := step * 10.0**power) <= high]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.set_yticks(
