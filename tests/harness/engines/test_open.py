@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
@@ -68,6 +69,31 @@ def test_workers_stay_warm_from_one_user_to_the_next_and_are_replaced_when_they_
         assert engine.executor().submit(os.getpid).result(timeout=60) != pid
     finally:
         engine.close()
+
+
+def test_a_broken_pool_is_not_shut_down_from_its_own_thread(monkeypatch):
+    """From Python 3.12 on that thread holds the lock which `shutdown` waits for: a worker that died hung the run."""
+    threads = []
+    shutdown = ProcessPoolExecutor.shutdown
+
+    def seen(pool, *arguments, **named):
+        threads.append(threading.current_thread())
+        shutdown(pool, *arguments, **named)
+
+    monkeypatch.setattr(ProcessPoolExecutor, "shutdown", seen)
+    engine = open_engine("local:1")
+    try:
+        user = engine.executor()
+        with pytest.raises(BrokenProcessPool):
+            user.submit(die, 0).result(timeout=60)
+        with pytest.raises(BrokenExecutor):
+            user.submit(os.getpid).result(timeout=60)
+        training = engine.training_executor()
+        training.submit(time.sleep, 60)
+        training.shutdown(wait=False)
+    finally:
+        engine.close()
+    assert set(threads) <= {threading.main_thread()}
 
 
 def test_what_one_user_left_waiting_is_dropped_and_the_others_go_on():

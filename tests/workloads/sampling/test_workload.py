@@ -221,7 +221,8 @@ def test_a_protein_of_ones_own_is_estimated_before_and_what_was_plain_simulation
     assert estimate.duration_s > 0
     assert f"    estimate: {estimate.sentence}" in done.stderr
     told = " ".join(done.stdout.split())
-    assert "found: Cells seen within" in told
+    # whichever the short campaigns give: a ratio where the event was met, else the cells that were seen
+    assert "found: dbscan over plain by" in told or "found: Cells seen within" in told
     assert "dbscan: no model yet: this was plain simulation." in told
     assert "sanity checks of the answer: 1 of 1 met" in told
     assert "no rule is broken" in levinthal("check", "a").stdout

@@ -95,18 +95,22 @@ class _SharedPool:
             self._pool = self._make()
         return self._pool
 
-    def discard(self, pool: ProcessPoolExecutor) -> None:
-        """Have the next user get another pool than this one."""
+    def forget(self, pool: ProcessPoolExecutor) -> None:
+        """Have the next user get another pool than this one, which broke.
+
+        It ends by itself. Futures tell of it in the pool's own thread, which from Python 3.12 on holds the lock that
+        `shutdown` waits for.
+        """
         if pool is self._pool:
             self._pool = None
-        pool.shutdown(wait=False, cancel_futures=True)
 
     def end(self, pool: ProcessPoolExecutor) -> None:
         """Kill the pool's processes, whatever they do."""
         # Its own method for this came with Python 3.14.
         for process in list((pool._processes or {}).values()):
             process.kill()
-        self.discard(pool)
+        self.forget(pool)
+        pool.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
         pool, self._pool = self._pool, None
@@ -129,7 +133,7 @@ class _Handle(Executor):
         try:
             future = self._pool.submit(fn, *args, **kwargs)
         except BrokenExecutor:
-            self._shared.discard(self._pool)
+            self._shared.forget(self._pool)
             raise
         self._own.add(future)
         future.add_done_callback(self._done)
@@ -138,7 +142,7 @@ class _Handle(Executor):
     def _done(self, future: Future[Any]) -> None:
         self._own.discard(future)
         if not future.cancelled() and isinstance(future.exception(), BrokenExecutor):
-            self._shared.discard(self._pool)
+            self._shared.forget(self._pool)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more tasks; the workers stay for the next user."""
