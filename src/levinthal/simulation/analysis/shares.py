@@ -91,6 +91,8 @@ def share_of_possible(
         best, mine = ratio(ceiling), ratio(candidate)
     except DataError as error:
         return unknown(confidence, str(error)), None
+    if math.isnan(best.value):
+        return unknown(confidence, f"the ceiling over the baseline: {best.method}"), best
     if not best.low > least_ceiling:
         why = (
             f"the ceiling is {best.value:.2g} times the baseline, from {best.low:.2g} on: not surely {least_ceiling:g}"

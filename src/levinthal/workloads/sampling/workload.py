@@ -36,7 +36,6 @@ from levinthal.workloads.sampling.study.answer import answer_of
 from levinthal.workloads.sampling.study.campaigns import CampaignFailure, over_workers, run_on_cores
 from levinthal.workloads.sampling.study.comparison import PolicyComparison, compare_all
 from levinthal.workloads.sampling.study.estimate import report_estimate
-from levinthal.workloads.sampling.study.evaluation import coverage_at
 from levinthal.workloads.sampling.study.exchange import LADDERS, exchanged_reference
 from levinthal.workloads.sampling.study.given import given_reference
 from levinthal.workloads.sampling.study.guard import attempt, attempt_all
@@ -289,9 +288,15 @@ def _measure(
             at_most=_KINETIC_TOLERANCE,
             advice="simulate longer: more steps; or begin from a structure that is minimised",
         )
-    empty = sum(not coverage_at(outcome, study.cost, study.budgets[study.cost]) for outcome in every)
+    empty = study.without_a_frame(study.limit)
     advice = "raise core_seconds or steps, or lower chunk_steps"
     run.gate("campaigns without a frame", float(empty), at_most=0.0, advice=advice)
+    late = study.without_a_frame(study.cost) - empty
+    if study.cost != study.limit and late > 0:
+        run.warn(
+            f"{late} of {len(every)} campaigns had no frame yet when the cheapest one ended, after "
+            f"{study.budgets[study.cost]:.2g} {study.cost}: what is compared at that cost says little; raise steps."
+        )
     if study.system.molecule is not None:
         broken = float(sum(outcome.n_broken for outcome in every))
         advice = "begin from another structure, or lower temperature"

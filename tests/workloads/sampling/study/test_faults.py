@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from levinthal.harness.contract.settings import make_settings
+from levinthal.workloads.sampling import workload
 from levinthal.workloads.sampling.reporting import artifacts, metrics
 from levinthal.workloads.sampling.settings import SamplingSettings
 from levinthal.workloads.sampling.study import comparison, evaluation, possible
@@ -50,6 +52,9 @@ class Kept:
 
     def artifact(self, name, content, caption="", **_):
         self.keep("artifact", name, content=content)
+
+    def gate(self, name, value, **_):
+        self.keep("gate", name, value=value)
 
     def note(self, sentence):
         self.keep("sentence", sentence)
@@ -141,3 +146,30 @@ def test_what_breaks_costs_nothing_else(studied, whole, monkeypatch, module, nam
         kind, _, _ = key
         assert kind != "artifact"
         assert "None" in run.found[key] or "nan" in run.found[key] or kind == "samples", (key, run.found[key])
+
+
+def test_a_campaign_that_was_held_up_is_told_and_misses_no_gate(studied, monkeypatch):
+    """Where steps end the campaigns, only one without any frame misses the gate."""
+    folder, study, _ = studied
+    monkeypatch.setattr("levinthal.simulation.analysis.pair_bootstrap._RESAMPLES", 99)
+    first, *others = study.outcomes["random"]
+    held_up = replace(first, core_s=first.core_s + 1e3)
+    nothing = replace(
+        first,
+        **{
+            name: getattr(first, name)[:0]
+            for name in ("values", "cell", "segment", "arrived", "core_s", "simulate_s", "weight")
+        },
+    )
+    told = {}
+    for name, changed in {"as it was": first, "held up": held_up, "nothing": nothing}.items():
+        run = Kept(folder)
+        those = replace(study, outcomes={**study.outcomes, "random": [changed, *others]})
+        workload._measure(run, those, "", spread=False)
+        gate = run.found["gate", "campaigns without a frame", ()]
+        told[name] = (gate, [each for each in run.warnings if "had no frame yet" in each])
+    assert told["as it was"] == ("{'value': 0.0}", [])
+    gate, (warning,) = told["held up"]
+    assert gate == "{'value': 0.0}"
+    assert warning.startswith("1 of 7 campaigns had no frame yet when the cheapest one ended, after ")
+    assert told["nothing"][0] == "{'value': 1.0}"

@@ -93,6 +93,7 @@ def test_a_panel_through_the_command_line(levinthal, tmp_path):
         "run", "sampling", "--verbose", "--out", "a", "--seed", "3", "--engine", "local:2", *UNCHECKED,
         "--set", "systems=landscape:6,lifted:landscape:6,three-helix-bundle", "--set", "learners=coordinates,pca",
         "--set", "policies=plain,least-counts,oracle", "--set", "replicas=3", "--set", "best_structures=0",
+        "--set", "deterministic=true",
         "--set", "options=landscape.steps=4000,lifted.steps=4000,three-helix-bundle.steps=4000,"
         "three-helix-bundle.reference_steps=40000,least-counts.min_age_frames=5,oracle.strategy=passage",
     )  # fmt: skip

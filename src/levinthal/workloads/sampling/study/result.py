@@ -11,7 +11,7 @@ from levinthal.errors import DataError, SimulationError
 from levinthal.harness.study import Axis, Drawing, Point, StudyPlan
 from levinthal.workloads.sampling.policies.registry import Declared
 from levinthal.workloads.sampling.study.campaigns import CampaignFailure
-from levinthal.workloads.sampling.study.evaluation import Cost, common_budget, divergences
+from levinthal.workloads.sampling.study.evaluation import Cost, common_budget, divergences, frames_within
 from levinthal.workloads.sampling.study.outcome import Outcome
 from levinthal.workloads.sampling.study.reference import Reference
 from levinthal.workloads.sampling.study.settings import CampaignSettings, ComparisonSettings
@@ -52,6 +52,8 @@ class StudyResult:
         Of Markov state models, in frames.
     headline : str
         The policy that the headline is of, as declared beforehand; empty where the first is meant.
+    limit : str
+        The cost that ended the campaigns.
     """
 
     system: System
@@ -65,6 +67,7 @@ class StudyResult:
     reference: Reference | None
     lag: int
     headline: str = ""
+    limit: Cost = "core-seconds"
 
     @property
     def cost(self) -> Cost:
@@ -92,6 +95,11 @@ class StudyResult:
         aside = (*self.controls, *self.ceilings)
         declared = [policy for policy in self.outcomes if self.entries[policy].kind == self.headline]
         return next(iter((*declared, *(each for each in self.outcomes if each not in aside))), list(self.outcomes)[-1])
+
+    def without_a_frame(self, cost: Cost) -> int:
+        """Return how many campaigns had nothing yet at the end of the budget of that cost."""
+        every = (each for side in self.outcomes.values() for each in side)
+        return sum(not frames_within(each, cost, self.budgets[cost]) for each in every)
 
     @property
     def plan(self) -> StudyPlan:
@@ -202,4 +210,5 @@ def study_result(
         reference,
         comparison.lag,
         comparison.headline,
+        "core-seconds" if campaign.core_seconds else "steps",
     )
