@@ -88,7 +88,7 @@ def test_options_in_sentences_are_there(page):
         "levinthal run cvae --engine locl:3",
         "levinthal sweep cvae --over batch_sise=1,2",
         "levinthal study rooflines cvae --option thread=1",
-        "levinthal scale sampling --world-sizes 1,2",
+        "levinthal scale discovery --world-sizes 1,2",
         "levinthal plan sampling --set chunks_s=1",
         "levinthal data fetch nothing",
         "levinthal compare r1",

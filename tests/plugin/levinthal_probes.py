@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from levinthal.errors import DataError
-from levinthal.harness import Rank, Run, ScalingCase, Settings
+from levinthal.harness import Rank, Replicated, Run, ScalingCase, Settings
 from levinthal.harness.contract.workload import FigureOfMerit, MainFigure
 
 
@@ -79,6 +79,41 @@ class ProbeWorkload:
         run.metric("rate", settings.steps / run.duration_s("sleep"), unit="step/s", better="higher")
         run.metric("error", 0.5, unit="1", better="lower", kind="quality")
         run.metric("energy", None, unit="J", better="lower", reason="no counter")
+
+
+class SleepingReplica:
+    """Every third takes twice as long; `miss` is another answer each time, `data` fails but for the first."""
+
+    def __init__(self, settings: ProbeSettings) -> None:
+        self.settings = settings
+
+    def __call__(self, number: int) -> Replicated:
+        if self.settings.mode == "data" and number:
+            raise DataError(f"replica {number} cannot be done: do another")
+        if self.settings.mode == "kill" and number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        twice = 1 + (number % 3 == 2)
+        time.sleep(twice * self.settings.seconds)
+        answer = time.monotonic() if self.settings.mode == "miss" else 7.0 + number
+        return Replicated(items=twice * self.settings.steps, answer=answer)
+
+
+class NappersWorkload:
+    """Has replicas, which sleep."""
+
+    name: ClassVar[str] = "nappers"
+    version: ClassVar[int] = 1
+    Settings: ClassVar[type[Settings]] = ProbeSettings
+    replica_item: ClassVar[str] = "nap"
+
+    def run(self, run: Run, settings: ProbeSettings) -> None:
+        """Do nothing."""
+
+    def load_replica(self, run: Run, settings: ProbeSettings) -> SleepingReplica:
+        """Return a replica that sleeps."""
+        run.dataset("nothing", version="1", sha256="0" * 64, synthetic=True)
+        run.note("Replicas sleep.")
+        return SleepingReplica(settings)
 
 
 class SleepingTrainer:

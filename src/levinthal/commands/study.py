@@ -21,6 +21,7 @@ from levinthal.commands.options import (
     Verbose,
     given_settings,
 )
+from levinthal.errors import UsageError
 
 
 def study(
@@ -99,14 +100,18 @@ def carry_out(
 
 
 def scale(
-    name: Annotated[str, typer.Argument(help="A workload whose training can be spread over ranks.")],
-    world_sizes: Annotated[str, typer.Option(metavar="N,N,...", help="Numbers of ranks; the first is the baseline.")],
+    name: Annotated[str, typer.Argument(help="A workload that trains, on ranks, or whose replicas run side by side.")],
+    world_sizes: Annotated[
+        str, typer.Option(metavar="N,N,...", help="Numbers of ranks, or of workers; the least is the baseline.")
+    ],
     batch_sizes: Annotated[
         list[str] | None,
         typer.Option(metavar="[CASE=]N,N,...", help="Batch sizes, of all cases or of one [the workload's own]."),
     ] = None,
     cases: Annotated[str, typer.Option(metavar="CASE,...", help="Which problem sizes [all of the workload's].")] = "",
-    mode: Annotated[str, typer.Option(help="strong: ranks share a batch; weak: each has its own.")] = "strong",
+    mode: Annotated[
+        str, typer.Option(help="strong: ranks share a batch, or workers the replicas; weak: each has its own.")
+    ] = "strong",
     nodes: Annotated[int, typer.Option(help="Nodes to deal ranks out to, inside a Slurm allocation.")] = 1,
     seconds: Annotated[float, typer.Option(help="How long the steps of a point are timed at least.")] = 5.0,
     size: Size = "tiny",
@@ -120,14 +125,26 @@ def scale(
     out: Out = None,
     verbose: Verbose = False,
 ) -> None:
-    """Train on more and more ranks; speed-up and parallel efficiency."""
+    """Train on more and more ranks, or run replicas on more and more cores; speed-up and parallel efficiency."""
+    from levinthal.harness.contract.registry import load_workload
+    from levinthal.harness.contract.replicates import Replicates
+    from levinthal.harness.contract.trains import Trains
+
     settings = given_settings(config, assignments)
-    asked = {
-        "world_sizes": world_sizes, "batch_sizes": ";".join(batch_sizes or []), "cases": cases, "mode": mode,
-        "nodes": nodes, "seconds": seconds,
-    }  # fmt: skip
     how = {"size": size, "repeats": repeats, "seed": seed, "device": device, "precision": precision}
-    carry_out("scaling", name, asked, settings, out, how, dry_run=dry_run, verbose=verbose)
+    workload = load_workload(name)
+    if isinstance(workload, Replicates) and not isinstance(workload, Trains):
+        if batch_sizes or cases or nodes != 1:
+            raise UsageError(
+                f"the replicas of {name} run on cores of this machine: leave out --batch-sizes, --cases and --nodes"
+            )
+        kind, asked = "replicas", {"workers": world_sizes, "mode": mode, "seconds": seconds}
+    else:
+        kind, asked = "scaling", {
+            "world_sizes": world_sizes, "batch_sizes": ";".join(batch_sizes or []), "cases": cases, "mode": mode,
+            "nodes": nodes, "seconds": seconds,
+        }  # fmt: skip
+    carry_out(kind, name, asked, settings, out, how, dry_run=dry_run, verbose=verbose)
 
 
 def sweep(

@@ -1,7 +1,7 @@
 """What a benchmark is: the contract of a workload, what it is handed, what is kept of it.
 
-For those who write a workload: `Workload`, `Settings`, `Run`; and `Trains`, for scaling studies, `Infers`, for studies
-that ask its model. For those who read results: `Result`, `load_result`.
+For those who write a workload: `Workload`, `Settings`, `Run`; and `Trains`, for scaling studies, `Replicates`, for
+replicas against cores, `Infers`, for studies that ask its model. For those who read results: `Result`, `load_result`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from levinthal.lazy import lazily
 if TYPE_CHECKING:
     from levinthal.harness.contract.infers import Inference, Infers, Lowers
     from levinthal.harness.contract.plans import Plans, StageTimes
+    from levinthal.harness.contract.replicates import Replicated, Replicates
     from levinthal.harness.contract.run import Run
     from levinthal.harness.contract.sends import Sends
     from levinthal.harness.contract.settings import Settings
@@ -32,6 +33,8 @@ __all__ = [
     "Lowers",
     "Plans",
     "Rank",
+    "Replicated",
+    "Replicates",
     "Result",
     "Run",
     "ScalingCase",

@@ -21,6 +21,7 @@ from levinthal.kernels.choice import choose
 from levinthal.workloads.docking.inputs import read_inputs, with_library
 from levinthal.workloads.docking.redocking.learning import POLICY, episode_of, new_policy
 from levinthal.workloads.docking.redocking.redock import redock
+from levinthal.workloads.docking.redocking.replica import OneSearch
 from levinthal.workloads.docking.screening.run import screen_library
 from levinthal.workloads.docking.search.agent.checkpoint import load_policy
 from levinthal.workloads.docking.search.agent.guide import Guide
@@ -42,6 +43,7 @@ class DockingWorkload:
     query: ClassVar[str] = "pose"
     latency_bound_ms: ClassVar[float] = 50.0
     scenarios: ClassVar[tuple[str, ...]] = ("single-stream", "offline")
+    replica_item: ClassVar[str] = "evaluation"
     precisions: ClassVar[tuple[str, ...]] = ("fp32", "fp64", "tf32", "bf16", "fp16")
     effects: ClassVar[Mapping[str, tuple[str, Better]]] = {SCORE: ("kcal/mol", "lower"), MOVE: ("A", "lower")}
     figures_of_merit: ClassVar[tuple[FigureOfMerit, ...]] = (
@@ -94,14 +96,26 @@ class DockingWorkload:
         else:
             run.note("The policy is not trained: its moves mean nothing.")
             policy = new_policy(run)
-        inputs = read_inputs(run, settings)
-        if inputs.ligand is None:
-            raise UsageError("poses of a ligand are asked about: set ligand beside the library")
-        run.dataset(inputs.name, version="1", sha256=inputs.sha256, synthetic=False)
-        problem = Problem.of(
-            inputs.receptors, inputs.ligand, inputs.box, settings.function, spacing_angstrom=settings.spacing,
-            device=run.device,
-        )  # fmt: skip
+        problem = _problem(run, settings)
         episode = episode_of(settings, chooses=policy.settings.chooses_conformation)
         model = TrainedPolicy(policy.eval(), episode)
         return DockingInference(model, problem, run.seed_for("poses", bits=31), run.precision)
+
+    def load_replica(self, run: Run, settings: DockingSettings) -> OneSearch:
+        """Return a search of the ligand's pose by random restarts; see `Replicates`."""
+        choose(settings.implementation)
+        if run.device == "cpu":
+            torch.set_num_threads(1)
+        return OneSearch(_problem(run, settings))
+
+
+def _problem(run: Run, settings: DockingSettings) -> Problem:
+    """Return the ligand in its pocket, without a goal."""
+    inputs = read_inputs(run, settings)
+    if inputs.ligand is None:
+        raise UsageError("poses of a ligand are asked about: set ligand beside the library")
+    run.dataset(inputs.name, version="1", sha256=inputs.sha256, synthetic=False)
+    return Problem.of(
+        inputs.receptors, inputs.ligand, inputs.box, settings.function, spacing_angstrom=settings.spacing,
+        device=run.device,
+    )  # fmt: skip

@@ -23,6 +23,7 @@ from levinthal.errors import DataError, SimulationError
 from levinthal.harness import Run, Settings
 from levinthal.harness.contract.workload import FigureOfMerit, MainFigure
 from levinthal.harness.results.store import load_result
+from levinthal.kernels.choice import choose
 from levinthal.simulation.dynamics.payloads import PAYLOADS, bytes_of_frame, chain_frames, from_bytes, to_bytes
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.sampling.record.times import PLANNED_SETTINGS, fullest_record, measured_times
@@ -51,6 +52,7 @@ from levinthal.workloads.sampling.study.panel import (
 )
 from levinthal.workloads.sampling.study.possible import shares_of
 from levinthal.workloads.sampling.study.reference import WALKS, Reference, exact_reference, simulated_reference
+from levinthal.workloads.sampling.study.replica import WalkerShare
 from levinthal.workloads.sampling.study.result import HEADLINE, StudyResult
 from levinthal.workloads.sampling.study.settings import ComparisonSettings
 from levinthal.workloads.sampling.study.tasks import CampaignTask, seeds_of
@@ -69,6 +71,7 @@ class SamplingWorkload:
     version: ClassVar[int] = 3
     Settings: ClassVar[type[Settings]] = SamplingSettings
     payloads: ClassVar[tuple[str, ...]] = PAYLOADS
+    replica_item: ClassVar[str] = "step"
     figures_of_merit: ClassVar[tuple[FigureOfMerit, ...]] = (
         FigureOfMerit("simulation", "simulation rate", {"policy": "dbscan"}),
     )
@@ -117,6 +120,17 @@ class SamplingWorkload:
         stand = [each for each in standings if each is not None]
         attempt_all(run, {"where policies stand": lambda: report_opening(run, stand) if stand else None})
         report_peak_memory(run)
+
+    def load_replica(self, run: Run, settings: SamplingSettings) -> WalkerShare:
+        """Return a walker's share of a campaign on the last system of the panel; see `Replicates`."""
+        choose(settings.implementation)
+        member = settings.members()[-1]
+        system = make_system(member.sampled, _platform(run, member.sampled.platform), run.folder)
+        for warning in system.warnings:
+            run.warn(warning)
+        run.note(f"A replica is a walker's share of a campaign on {system.name}, without a policy.")
+        _name_dataset(run, [system])
+        return WalkerShare(system, member.campaign)
 
     def frames_to_send(self, n_frames: int, n_beads: int, seed: int) -> Singles:
         """Return coordinates as those that a worker brings back; see `Sends`."""

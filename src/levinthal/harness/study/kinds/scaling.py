@@ -21,10 +21,12 @@ from levinthal.harness.contract.trains import CHOICE, PREPARED, Chooses, Prepare
 from levinthal.harness.contract.workload import Workload
 from levinthal.harness.engines.ranks import threads_of_rank
 from levinthal.harness.results.grid import Axis, Choice, Drawing, Point, StudyPlan
+from levinthal.harness.results.labels import Label
 from levinthal.harness.results.result import Result
 from levinthal.harness.results.store import read_json, validated
 from levinthal.harness.study.kept import Measured
 from levinthal.harness.study.kind import Bench, Figure, GateValue, Ratio, Study, Terms
+from levinthal.harness.study.laws import laws_in_words
 from levinthal.harness.study.pairs import largest_relative_difference, pairs_along
 from levinthal.harness.study.scaling.launch import RankedTraining
 from levinthal.harness.study.scaling.record import PointRecord
@@ -171,6 +173,8 @@ class ScalingStudy(Study[PointRecord]):
         self._name_data(bench, measured.records)
         for note in self._notes(measured.records):
             bench.run.note(note)
+        for sentence in self._laws(measured.records):
+            bench.run.finding(sentence)
         for what, use in (("precision", bench.run.use_precision), ("implementation", bench.run.use_implementation)):
             chosen = {str(choice.taken[what]) for choice in bench.choices.values() if what in choice.taken}
             if len(chosen) == 1:  # where cases differ in it, only the choices tell
@@ -181,6 +185,20 @@ class ScalingStudy(Study[PointRecord]):
             axis.model_copy(update={"title": "GPUs"}) if axis.name == _RANKS else axis for axis in bench.plan.axes
         )
         return bench.plan.model_copy(update={"axes": axes})
+
+    def _laws(self, records: Mapping[Point, PointRecord]) -> Iterator[str]:
+        """Yield what the laws of scaling make of each case and batch size."""
+        together: dict[tuple[Label, Label], dict[int, PointRecord]] = {}
+        for point, record in records.items():
+            together.setdefault((point[_CASE], point[self.batch_axis]), {})[int(point[_RANKS])] = record
+        for (case, batch), mine in together.items():
+            rates = {
+                n: self._rate(Point(((_CASE, case), (self.batch_axis, batch), (_RANKS, n))), record)
+                for n, record in mine.items()
+            }
+            most = max((n for n, record in mine.items() if record.ranks_per_core <= 1), default=0)
+            for sentence in laws_in_words(rates, most, "ranks"):
+                yield f"{case}, batch {batch}: {sentence}"
 
     def _rate(self, point: Point, record: PointRecord) -> float:
         return self._items_of_a_step(point) / statistics.median(record.step_s)
