@@ -19,6 +19,7 @@ from levinthal import __version__
 from levinthal.commands.data import data
 from levinthal.commands.doctor import doctor
 from levinthal.commands.ending import end, flush_output
+from levinthal.commands.energy import energy
 from levinthal.commands.fom import fom
 from levinthal.commands.infer import infer, precision
 from levinthal.commands.listing import describe, list_installed, settings
@@ -54,6 +55,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "doctor": doctor,
     "compare": compare,
     "fom": fom,
+    "energy": energy,
     "report": report,
     "check": check,
     "plan": plan,

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levinthal.metrics.energy import EnergyMeter, nvml_counters
+from levinthal.metrics.energy import EnergyMeter, amd_counters, nvml_counters
 
 
 def zone(root: Path, folder: str, name: str, microjoules: int, limit: int = 262_143_328_850) -> Path:
@@ -115,3 +118,62 @@ def test_a_cray_node_is_counted_whole_and_nothing_beside_it(tmp_path: Path) -> N
     fallen_back = EnergyMeter(tmp_path, {"gpu 0": lambda: 5.0}, cray=tmp_path)
     assert fallen_back.domains == ("gpu 0",)
     assert "not readable" in fallen_back.missing["node"]
+
+
+def test_it_keeps_up_with_a_counter_that_wraps_twice_in_a_phase(tmp_path: Path) -> None:
+    counter = zone(tmp_path, "intel-rapl:0", "package-0", 0, limit=1_000_000)
+    meter = EnergyMeter(tmp_path, {})
+    meter.keep_up(every_s=0.01)
+    try:
+        for microjoules in (600_000, 200_000, 800_000, 400_000):  # 0.6, 1.2, 1.8 and 2.4 J
+            (tmp_path / "next").write_text(str(microjoules))
+            (tmp_path / "next").replace(counter)  # the kernel never shows half a number
+            time.sleep(0.2)
+        assert meter.read_j() == pytest.approx(2.4)
+    finally:
+        meter.close()
+
+
+class AmdSmi(SimpleNamespace):
+    """As the Python library of AMD SMI answers: two GPUs, of which the second, in a virtual machine, counts nothing."""
+
+    class AmdSmiException(Exception):  # noqa: N818 - its name there
+        pass
+
+    def __init__(self, *, key: str = "energy_accumulator", driver: bool = True) -> None:
+        super().__init__(ticks=1000, key=key, driver=driver)
+
+    def amdsmi_init(self) -> None:
+        if not self.driver:
+            raise self.AmdSmiException
+
+    def amdsmi_get_processor_handles(self) -> list[int]:
+        return [0, 1]
+
+    def amdsmi_get_energy_count(self, handle: int) -> dict[str, float]:
+        if handle:
+            raise self.AmdSmiException
+        return {self.key: self.ticks, "counter_resolution": 15.3, "timestamp": 7}
+
+
+@pytest.mark.parametrize("key", ["energy_accumulator", "power"])
+def test_amd_gpus_count_in_units_of_their_resolution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    library = AmdSmi(key=key)
+    monkeypatch.setitem(sys.modules, "amdsmi", library)  # type: ignore[arg-type]
+    monkeypatch.setattr("levinthal.metrics.energy.AMD_DRIVER", tmp_path)
+    meter = EnergyMeter(tmp_path)
+    assert [name for name in meter.domains if name.startswith("amd")] == ["amd gpu 0"]
+    assert "amd gpu 1" in meter.missing
+    library.ticks += 1_000_000
+    assert meter.read_j() is not None
+    assert meter.read_by_domain_j()["amd gpu 0"] == pytest.approx(15.3)
+
+
+def test_without_amd_s_driver_or_library_there_is_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("levinthal.metrics.energy.AMD_DRIVER", tmp_path / "none")
+    assert amd_counters() == ({}, None)  # no GPU of AMD's is missed
+    monkeypatch.setattr("levinthal.metrics.energy.AMD_DRIVER", tmp_path)
+    monkeypatch.setitem(sys.modules, "amdsmi", None)
+    assert amd_counters()[1] == "the package amdsmi, which comes with ROCm, is not installed"
+    monkeypatch.setitem(sys.modules, "amdsmi", AmdSmi(driver=False))  # type: ignore[arg-type]
+    assert amd_counters() == ({}, "no AMD driver answers")

@@ -1,17 +1,22 @@
 """Energy as counters report it, in joules.
 
-Of a Cray's whole node; elsewhere RAPL of the processor packages and their memory, and NVML of the GPUs. Nothing is
-ever estimated from power ratings or utilisation: where no counter can be read there is a reason instead.
+Of a Cray's whole node; elsewhere RAPL of the processor packages and their memory, and NVML or AMD SMI of the GPUs.
+Nothing is ever estimated from power ratings or utilisation: where no counter can be read there is a reason instead.
+For the log of an external meter see `levinthal.metrics.meter_log`.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 POWERCAP = Path("/sys/class/powercap")
 CRAY = Path("/sys/cray/pm_counters")
+AMD_DRIVER = Path("/dev/kfd")
+
+_LOOK_S = 20.0  # a RAPL counter of 65 kJ wraps after 65 s at a kilowatt
 
 
 @dataclass
@@ -40,16 +45,17 @@ class _Counter:
 class EnergyMeter:
     """Joules since the meter was made.
 
-    A RAPL counter starts again after some 65 to 262 kJ, and only one such wrap between two readings can be told: read
-    at least once a minute. All packages and GPUs of the machine are counted, whoever keeps them busy, so only one
-    process of a machine should report them.
+    A RAPL counter starts again after some 65 to 262 kJ, and only one such wrap between two readings can be told:
+    `keep_up` reads often enough, or read at least once a minute. All packages and GPUs of the machine are counted,
+    whoever keeps them busy, so only one process of a machine should report them.
 
     Parameters
     ----------
     powercap : Path
         Where the kernel shows the RAPL domains.
     gpu_counters : mapping of str to callable, optional
-        For each GPU a function that returns its cumulative joules, or None when it cannot; by default NVML's.
+        For each GPU a function that returns its cumulative joules, or None when it cannot; by default NVML's and AMD
+        SMI's.
     cray : Path
         Where a Cray EX shows its node's counters; where there is one it counts processors, memory and GPUs alike, and
         nothing is counted beside it.
@@ -81,6 +87,7 @@ class EnergyMeter:
         self.missing: dict[str, str] = {}
         self._counters: dict[str, _Counter] = {}
         self._broken: str | None = None
+        self._reading, self._done = threading.Lock(), threading.Event()
         if (cray / "energy").exists():
             self._add("node", lambda: _node_joules(cray / "energy"), None, "Cray's counter of the node is not readable")
             if self._counters:
@@ -88,8 +95,12 @@ class EnergyMeter:
         self._add_rapl(powercap)
         if gpu_counters is None:
             gpu_counters, why = nvml_counters()
-            if why:
+            amd, why_no_amd = amd_counters()
+            if why and not amd:
                 self.missing["gpu"] = why
+            if why_no_amd:
+                self.missing["amd gpu"] = why_no_amd
+            gpu_counters = {**gpu_counters, **amd}
         for name, read in gpu_counters.items():
             self._add(name, read, None, "the GPU does not count its energy")
 
@@ -138,13 +149,28 @@ class EnergyMeter:
 
         A counter that stops to answer ends the whole figure: a sum that leaves out a part would look like a saving.
         """
-        if not self._counters or self._broken:
-            return None
-        for name, counter in self._counters.items():
-            if not counter.advance():
-                self._broken = f"the counter {name} stopped to answer or ran backwards"
+        with self._reading:
+            if not self._counters or self._broken:
                 return None
-        return sum(counter.total_j for counter in self._counters.values())
+            for name, counter in self._counters.items():
+                if not counter.advance():
+                    self._broken = f"the counter {name} stopped to answer or ran backwards"
+                    return None
+            return sum(counter.total_j for counter in self._counters.values())
+
+    def keep_up(self, every_s: float = _LOOK_S) -> None:
+        """Read now and then beside whatever else is done, where a counter wraps, until `close`."""
+
+        def look() -> None:
+            while not self._done.wait(every_s) and self.read_j() is not None:
+                pass
+
+        if any(counter.range_j is not None for counter in self._counters.values()):
+            threading.Thread(target=look, name="levinthal-energy", daemon=True).start()
+
+    def close(self) -> None:
+        """Read no more by itself."""
+        self._done.set()
 
     def read_by_domain_j(self) -> dict[str, float]:
         """Return the joules of each domain up to the last `read_j`."""
@@ -194,3 +220,34 @@ def nvml_counters() -> tuple[dict[str, Callable[[], float | None]], str | None]:
         return read
 
     return {f"gpu {index}": counter(handle) for index, handle in enumerate(handles)}, None if handles else "no GPU"
+
+
+def amd_counters() -> tuple[dict[str, Callable[[], float | None]], str | None]:
+    """Return the energy counter of each GPU that AMD SMI knows, or none with the reason; without AMD's driver neither.
+
+    The counter is `amdsmi_get_energy_count`, whose accumulator counts in units of its resolution, in microjoules.
+    """
+    if not AMD_DRIVER.exists():
+        return {}, None
+    try:
+        import amdsmi
+    except (ImportError, OSError, KeyError):  # without ROCm's library its import ends in any of these
+        return {}, "the package amdsmi, which comes with ROCm, is not installed"
+    try:
+        amdsmi.amdsmi_init()
+        handles = amdsmi.amdsmi_get_processor_handles()
+    except amdsmi.AmdSmiException:
+        return {}, "no AMD driver answers"
+
+    def counter(handle: object) -> Callable[[], float | None]:
+        def read() -> float | None:
+            try:
+                found = amdsmi.amdsmi_get_energy_count(handle)
+                ticks = found.get("energy_accumulator", found.get("power"))  # its name until ROCm 6.0
+                return float(ticks) * float(found["counter_resolution"]) / 1e6
+            except (amdsmi.AmdSmiException, KeyError, TypeError, ValueError):
+                return None
+
+        return read
+
+    return {f"amd gpu {index}": counter(handle) for index, handle in enumerate(handles)}, None if handles else "no GPU"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,6 +85,10 @@ class Run(Recording):
         What was asked for: `auto`, `fp32` or `bf16`. Say what was used with `use_precision`.
     folder : Path
         A folder of the repeat's own, for whatever files the workload leaves.
+    origin_s : float
+        When the repeat began, on the clock of `time.perf_counter`.
+    around_phase : callable
+        For the harness: takes the name of a phase and returns the context that it runs in.
 
     Examples
     --------
@@ -125,8 +129,10 @@ class Run(Recording):
         self._engine: Engine | None = None
         self._executor: Executor | None = None
         self._meter = EnergyMeter()
-        self._started_utc = datetime.now(UTC).isoformat(timespec="seconds")
-        self._origin_s = time.perf_counter()
+        self._meter.keep_up()
+        self._started_utc = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.origin_s = time.perf_counter()
+        self.around_phase: Callable[[str], AbstractContextManager[object]] = lambda _: nullcontext()
         self._phases: list[Phase] = []
         self._peaks: Peaks | None = None
 
@@ -260,7 +266,8 @@ class Run(Recording):
         start_s = time.perf_counter()
         failed = True
         try:
-            yield opened
+            with self.around_phase(name):
+                yield opened
             failed = False
         finally:
             self._synchronise()
@@ -273,7 +280,7 @@ class Run(Recording):
                 Phase(
                     name=name,
                     lane=lane,
-                    start_s=start_s - self._origin_s,
+                    start_s=start_s - self.origin_s,
                     duration_s=duration_s,
                     items=opened.items,
                     cpu_s=process_tree_usage().cpu_s - before.cpu_s,
@@ -289,7 +296,7 @@ class Run(Recording):
             Phase(
                 name=name,
                 lane=lane,
-                start_s=max(0.0, start_s - self._origin_s),
+                start_s=max(0.0, start_s - self.origin_s),
                 duration_s=duration_s,
                 items=items,
                 energy_reason="counted on the main lane",
@@ -317,7 +324,7 @@ class Run(Recording):
             index=self._index,
             seed=self.seed,
             started_utc=self._started_utc,
-            duration_s=time.perf_counter() - self._origin_s,
+            duration_s=time.perf_counter() - self.origin_s,
             device=self._device or self._device_asked,
             precision=self._precision_used,
             implementation=self._implementation_used,
@@ -348,6 +355,7 @@ class Run(Recording):
                     self._executor.shutdown(wait=True, cancel_futures=True)
                 self._engine.close()
                 self._executor = self._engine = None
+        self._meter.close()
 
     def _keep_phase(self, phase: Phase, *, failed: bool = False) -> None:
         self._phases.append(phase)

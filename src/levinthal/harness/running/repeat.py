@@ -137,7 +137,7 @@ def _recover(folder: Path, index: int) -> tuple[str, tuple[Phase, ...]]:
         if event.get("repeat") != index:
             continue
         if event["event"] == "repeat_start" and "time_s" in event:
-            started_utc = datetime.fromtimestamp(event["time_s"], UTC).isoformat(timespec="seconds")
+            started_utc = datetime.fromtimestamp(event["time_s"], UTC).isoformat(timespec="milliseconds")
             phases = []
         elif event["event"] == "phase_stop":
             fields = {key: event.get(key) for key in Phase.model_fields if key != "name"}
