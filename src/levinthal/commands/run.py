@@ -49,6 +49,9 @@ def run(
         str,
         typer.Option(help="Where tasks run: local:N (N pinned processes), a cluster, ...: see levinthal list engines."),
     ] = "local",
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Leave a Chrome trace of operators and phases beside each repeat.")
+    ] = False,
     out: Out = None,
     verbose: Verbose = False,
 ) -> None:
@@ -80,6 +83,7 @@ def run(
                 device=device,
                 precision=precision,
                 engine=engine,
+                profile=profile,
                 out=target,
                 watcher=make_watcher(),
             )

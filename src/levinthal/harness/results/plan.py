@@ -48,6 +48,7 @@ class Plan(BaseModel):
     machine: Machine
     software: Software
     study: StudyPlan | None = None
+    profile: bool = False
 
 
 def default_folder(name: str) -> Path:

@@ -52,6 +52,7 @@ def start_run(
     precision: str = "auto",
     engine: str = "local",
     study: StudyPlan | None = None,
+    profile: bool = False,
     out: Path | None = None,
     watcher: Watcher | None = None,
 ) -> Result:
@@ -73,6 +74,8 @@ def start_run(
         See `Run`.
     study : StudyPlan, optional
         Measure the points of a study instead of running the workload; see `levinthal.harness.study.plan_study`.
+    profile : bool
+        Leave a trace of operators and phases beside each repeat; see `levinthal.harness.running.profiling`.
     out : Path, optional
         The run folder; `results/<workload>-<UTC time>` by default.
     watcher : Watcher, optional
@@ -107,6 +110,7 @@ def start_run(
         engine=engine,
         created_utc=utc_now(),
         study=study,
+        profile=profile,
         machine=describe_machine(),
         software=software(),
     )

@@ -20,11 +20,13 @@ from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.run import Run
 from levinthal.harness.results.events import EVENTS_FILE, EventLog
 from levinthal.harness.results.plan import PLAN_FILE, read_plan, repeat_folder
+from levinthal.harness.running.profiling import TRACE_FILE, Profile
 from levinthal.harness.study.engine import run_study
 from levinthal.harness.study.kind import Bench, Terms
 from levinthal.harness.study.registry import study_of
 
 REPEAT_FILE = "repeat.json"
+_TRACE = "Chrome trace of the phases and of the operators within them: open it in ui.perfetto.dev or chrome://tracing."
 LOADING = "load"
 """The phase in which the workload is imported and its settings are read; it leaves nothing."""
 
@@ -52,6 +54,7 @@ def main(folder: Path, index: int) -> None:
     mistake: LevinthalError | None = None
     failure: str | None = None
     events.append("repeat_start", repeat=index, seed=run.seed)
+    profile = _profiled(run) if plan.profile else None
     try:
         with run.phase(LOADING, doing="the workload and its libraries"):
             workload = load_workload(plan.workload)
@@ -76,10 +79,29 @@ def main(folder: Path, index: int) -> None:
         run.close()
     if mistake is not None:
         raise mistake
+    if profile is not None:
+        _keep_trace(run, profile)
     record = run.record(failure)
     write_whole(own / REPEAT_FILE, record.model_dump_json(indent=1) + "\n")
     events.append("repeat_stop", repeat=index, verdict=record.verdict, duration_s=record.duration_s, error=record.error)
     events.close()
+
+
+def _profiled(run: Run) -> Profile:
+    profile = Profile(run.device)
+    run.around_phase = profile.around
+    run.warn("This run was profiled: it is slower, and needs more memory, than one without --profile.")
+    return profile
+
+
+def _keep_trace(run: Run, profile: Profile) -> None:
+    """Leave the trace among the artifacts; a profiler that fails costs nothing that was measured."""
+    try:
+        run.artifact(TRACE_FILE, profile.trace(run.record().phases, run.origin_s), _TRACE)
+    except (UsageError, ResultError):
+        raise
+    except Exception as error:
+        run.warn(f"The profile is missing, all else stands: {type(error).__name__}: {error}.")
 
 
 if __name__ == "__main__":
