@@ -138,7 +138,7 @@ def scale(
             raise UsageError(
                 f"the replicas of {name} run on cores of this machine: leave out --batch-sizes, --cases and --nodes"
             )
-        kind, asked = "replicas", {"workers": world_sizes, "mode": mode, "seconds": seconds}
+        kind, asked = "ensembles", {"workers": world_sizes, "mode": mode, "seconds": seconds}
     else:
         kind, asked = "scaling", {
             "world_sizes": world_sizes, "batch_sizes": ";".join(batch_sizes or []), "cases": cases, "mode": mode,

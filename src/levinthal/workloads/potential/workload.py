@@ -7,12 +7,17 @@ explores and asks for more, and what the student is worth: errors, runs that hol
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import torch
 
 from levinthal.harness import Rank, Run, ScalingCase, Settings
+from levinthal.harness.contract.infers import ALL
 from levinthal.harness.contract.workload import FigureOfMerit, MainFigure
+from levinthal.harness.results.figures import Better
+from levinthal.kernels.choice import choose
 from levinthal.workloads.implementation import use_implementation
 from levinthal.workloads.potential.dynamics.langevin import Motion
 from levinthal.workloads.potential.evaluation.production import ReplicaTask, run_replicas
@@ -24,11 +29,13 @@ from levinthal.workloads.potential.evaluation.report import (
     report_populations,
     report_speed,
 )
-from levinthal.workloads.potential.learning.active import first_labels, learn
+from levinthal.workloads.potential.learning.active import Learned, first_labels, learn
 from levinthal.workloads.potential.learning.labels import write_labels
 from levinthal.workloads.potential.learning.scaling import CASES, LABELS, PotentialTrainer
 from levinthal.workloads.potential.molecule import Molecule, read_molecule
+from levinthal.workloads.potential.serving import COSINE, ENERGY, PotentialInference, student_to_ask
 from levinthal.workloads.potential.settings import PotentialSettings
+from levinthal.workloads.potential.student_file import STUDENT, save_student
 from levinthal.workloads.potential.teachers.contract import make_teacher
 from levinthal.workloads.training.reporting import report_peak_memory
 
@@ -43,6 +50,11 @@ class PotentialWorkload:
     Settings: ClassVar[type[Settings]] = PotentialSettings
     scaling_cases: ClassVar[Mapping[str, ScalingCase]] = CASES
     item: ClassVar[str] = "structure"
+    query: ClassVar[str] = "structure"
+    latency_bound_ms: ClassVar[float] = 10.0
+    scenarios: ClassVar[tuple[str, ...]] = ("single-stream", "offline")
+    precisions: ClassVar[tuple[str, ...]] = ("fp32", "fp64", "tf32", "bf16")
+    effects: ClassVar[Mapping[str, tuple[str, Better]]] = {ENERGY: ("kcal/mol", "lower"), COSINE: ("1", "higher")}
     figures_of_merit: ClassVar[tuple[FigureOfMerit, ...]] = (
         FigureOfMerit("simulation", "simulation rate", {"potential": "student"}),
         FigureOfMerit("training", "training rate"),
@@ -66,6 +78,7 @@ class PotentialWorkload:
         with run.phase("evaluate", items=len(held_out), doing="errors on trajectories that were held out"):
             member = best_member(learned)
             report_errors(run, settings, learned, member)
+            _keep_student(run, learned, member)
         motion = Motion(settings.timestep_fs, settings.temperature_k, _FRICTION_PER_PS)
         task = ReplicaTask(
             learned.committee, member, motion, 0, settings.replica_steps, settings.frame_interval, run.seed_for("runs")
@@ -80,6 +93,18 @@ class PotentialWorkload:
         report_speed(run, settings, learned, member, replicas, motion)
         report_peak_memory(run)
 
+    def inference_buckets(self, settings: PotentialSettings) -> tuple[str, ...]:
+        """Return the one there is: structures are of one molecule."""
+        del settings
+        return (ALL,)
+
+    def load_inference(self, run: Run, settings: PotentialSettings, source: Path | None) -> PotentialInference:
+        """Return the student of a repeat, or a new one, and structures of its molecule."""
+        choose(settings.implementation)
+        if run.device == "cpu":
+            torch.set_num_threads(1)  # a structure is little work: a second thread loses more than it gains
+        return PotentialInference(student_to_ask(run, settings, source), run.device, run.precision)
+
     def prepare_training(self, run: Run, settings: PotentialSettings) -> None:
         """Make the first labels for the ranks of a scaling study."""
         labels, _ = first_labels(run, settings, _prepare(run, settings))
@@ -88,6 +113,12 @@ class PotentialWorkload:
     def trainer(self, rank: Rank, settings: PotentialSettings) -> PotentialTrainer:
         """Return the trainer of one rank."""
         return PotentialTrainer(rank, settings)
+
+
+def _keep_student(run: Run, learned: Learned, member: int) -> None:
+    file = run.kept / STUDENT
+    save_student(file, learned.committee, member, learned.held_out.positions_nm)
+    run.artifact(STUDENT, file.read_bytes(), "The student: weights and molecule, for load_student and levinthal infer.")
 
 
 def _prepare(run: Run, settings: PotentialSettings) -> Molecule:

@@ -38,7 +38,7 @@ _LEAST_ROUNDS, _MOST_ROUNDS = 3, 100
 _ANSWERS = 1e-6
 
 
-class ReplicasOptions(Settings):
+class EnsembleOptions(Settings):
     """What a study of replicas varies."""
 
     workers: str = Field(description="Numbers of workers, separated by commas; the least is the baseline.")
@@ -51,14 +51,14 @@ class ReplicasOptions(Settings):
     seconds: float = Field(default=5.0, gt=0, description="How long rounds are timed at least; three or more.")
 
 
-class ReplicasStudy(Study[ReplicasRecord]):
+class EnsembleStudy(Study[ReplicasRecord]):
     """Replicas by more and more workers: rate, speed-up, parallel efficiency."""
 
-    Options = ReplicasOptions
+    Options = EnsembleOptions
     Record = ReplicasRecord
-    options: ReplicasOptions
+    options: EnsembleOptions
 
-    def __init__(self, workload: Workload, options: ReplicasOptions) -> None:
+    def __init__(self, workload: Workload, options: EnsembleOptions) -> None:
         super().__init__(workload, options)
         if not isinstance(workload, Replicates):
             raise UsageError(
@@ -82,14 +82,14 @@ class ReplicasStudy(Study[ReplicasRecord]):
             "seconds": f"{self.options.seconds:g}",
         }  # fmt: skip
         return StudyPlan(
-            kind="replicas",
+            kind="ensembles",
             axes=(
                 Axis(
                     name=_WORKERS, values=tuple(self.workers), baseline=self.workers[0], counted="worker",
                     title="workers, a core each",
                 ),
             ),
-            command=("study", "replicas"),
+            command=("study", "ensembles"),
             arguments=tuple(word for key, value in asked.items() for word in ("--option", f"{key}={value}")),
             drawing=Drawing(
                 title="Replicas against cores",
@@ -214,4 +214,4 @@ def _numbers(text: str) -> list[int]:
     return sorted(set(map(int, parts)))
 
 
-STUDY = ReplicasStudy
+STUDY = EnsembleStudy

@@ -7,7 +7,7 @@ import pytest
 from levinthal.harness import Replicates
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.results.store import load_result
-from levinthal.harness.study.kinds.replicas import ReplicasOptions, ReplicasStudy
+from levinthal.harness.study.kinds.ensembles import EnsembleOptions, EnsembleStudy
 
 SCALE = ("scale", "nappers", "--seconds", "0.1", "--set", "seconds=0.05", "--set", "steps=6", "--out", "r")
 
@@ -38,7 +38,7 @@ def test_rates_are_those_of_what_sleeps(tmp_path, levinthal, mode):
     assert "Replicas sleep." in repeat.notes
     assert [each for each in repeat.findings if "law" in each.lower()]
     page = (tmp_path / "r/report.html").read_text()
-    assert "levinthal study replicas nappers" in page
+    assert "levinthal study ensembles nappers" in page
     assert levinthal("check", "r").returncode == 0
     # points are kept: without the result they are not measured again
     (tmp_path / "r/result.json").unlink()
@@ -81,13 +81,13 @@ def test_a_mistake_is_one_line(levinthal, more, message):
 
 
 def test_who_has_no_replicas_is_told(levinthal):
-    done = levinthal("study", "replicas", "rgn", "--option", "workers=1,2", "--out", "r")
+    done = levinthal("study", "ensembles", "rgn", "--option", "workers=1,2", "--out", "r")
     assert done.returncode == 2
     assert "workload 'rgn' has no unit of work that workers could do side by side" in done.stderr
 
 
 def test_weak_scaling_gives_each_worker_as_many():
-    study = ReplicasStudy(load_workload("sampling"), ReplicasOptions(workers="1,2,4", mode="weak", replicas=12))
+    study = EnsembleStudy(load_workload("sampling"), EnsembleOptions(workers="1,2,4", mode="weak", replicas=12))
     assert [study._replicas(n) for n in (1, 2, 4)] == [3, 6, 12]
 
 
