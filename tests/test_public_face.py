@@ -19,9 +19,9 @@ from levinthal.moved import MOVED, NAMES_MOVED
 FACES = {
     "levinthal": ["LevinthalError", "__version__", "load_result", "run"],
     "levinthal.harness": [
-        "Choice", "Chooses", "FigureOfMerit", "Inference", "Infers", "Lowers", "Plans", "Rank", "Replicated",
-        "Replicates", "Result", "Run", "ScalingCase", "ScenePart", "SceneStep", "Sends", "Settings", "StageTimes",
-        "Trainer", "Trains", "Workload", "load_result",
+        "Choice", "Chooses", "Embedded", "Embeds", "FigureOfMerit", "Inference", "Infers", "Lowers", "Plans", "Rank",
+        "Replicated", "Replicates", "Result", "Run", "ScalingCase", "ScenePart", "SceneStep", "Sends", "Settings",
+        "StageTimes", "Trainer", "Trains", "Workload", "load_result",
     ],
     "levinthal.proteins": [
         "BackboneChain", "ContactMaps", "FaultPolicy", "ProteinRecord", "SequenceDatabase", "build_backbone",

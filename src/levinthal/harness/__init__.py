@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from levinthal.lazy import lazily
 
 if TYPE_CHECKING:
+    from levinthal.harness.contract.embeds import Embedded, Embeds
     from levinthal.harness.contract.infers import Inference, Infers, Lowers
     from levinthal.harness.contract.plans import Plans, StageTimes
     from levinthal.harness.contract.replicates import Replicated, Replicates
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Choice",
     "Chooses",
+    "Embedded",
+    "Embeds",
     "FigureOfMerit",
     "Inference",
     "Infers",

@@ -6,6 +6,7 @@ on the same frames with as many dimensions; what is judged are whole trajectorie
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -21,12 +22,20 @@ from levinthal.harness.contract.workload import FigureOfMerit, MainFigure
 from levinthal.harness.results.figures import Better
 from levinthal.kernels.choice import choose
 from levinthal.proteins.contact_maps.maps import pack_contacts
+from levinthal.workloads.cvae.archive import (
+    TOPOLOGY,
+    CVAEArchive,
+    files_of,
+    fitted_share,
+    kept_archive,
+    write_archive,
+)
 from levinthal.workloads.cvae.calibration import calibrate
 from levinthal.workloads.cvae.data.features import Features, features_of_maps, features_of_trajectories
 from levinthal.workloads.cvae.data.frames import TrajectorySet, map_size_of, read_trajectories, simulate
 from levinthal.workloads.cvae.data.holding_out import count_crossings, report_held_out
 from levinthal.workloads.cvae.data.maps import PackedMaps, SelectedMaps
-from levinthal.workloads.cvae.evaluation.answer import WEIGHTS, leave_weights
+from levinthal.workloads.cvae.evaluation.answer import LATENT_TABLE, WEIGHTS, leave_weights
 from levinthal.workloads.cvae.evaluation.baselines import PCA, Space, fit_baselines, target_bits
 from levinthal.workloads.cvae.evaluation.interpretation import cluster_model, interpret
 from levinthal.workloads.cvae.evaluation.reconstruction import reconstruct_held_out
@@ -116,6 +125,31 @@ class CVAEWorkload:
             model = CVAE.load(source / WEIGHTS).model_
             check_frames(model, maps)
         return CVAEInference(model.to(run.device), maps, run.precision)
+
+    def open_archive(
+        self, run: Run, settings: CVAESettings, source: Path, files: Sequence[str], topology: str, folder: Path
+    ) -> CVAEArchive:
+        """Return a person's trajectories, or new ones of the run's molecule, to be looked at by the run's model."""
+        choose(settings.implementation)
+        from levinthal.workloads.cvae.estimator import CVAE
+
+        with run.phase("open", doing="the trained model, and what its places say of contacts"):
+            model, share = CVAE.load(source / WEIGHTS).model_.to(run.device), fitted_share(source / LATENT_TABLE)
+        if files:
+            found = files_of(files)
+            name = f"{len(found)} trajectories of {Path(topology).name}"
+            run.dataset(name, version="1", sha256=None, synthetic=False)
+            return CVAEArchive(model, share, found, Path(topology))
+        if settings.maps or settings.frames_are_given:
+            raise UsageError("the run was trained on a person's frames: give others, as files=... and topology=...")
+        found = kept_archive(folder, settings.replicas)
+        if not found:
+            made = simulate(run, settings, "archive")
+            run.note(f"The archive: {len(made.frames)} trajectories that were simulated for it, as DCD files.")
+            found = write_archive(made, folder)
+        sha256 = hashlib.sha256(b"".join(file.read_bytes() for file in found)).hexdigest()
+        run.dataset(f"archive of {len(found)} trajectories", version="1", sha256=sha256, synthetic=True)
+        return CVAEArchive(model, share, found, folder / TOPOLOGY)
 
     def prepare_training(self, run: Run, settings: CVAESettings) -> None:
         """Simulate or read frames for the ranks of a scaling study."""

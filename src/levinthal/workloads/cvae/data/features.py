@@ -35,7 +35,9 @@ MOST_PAIRS = 6_000
 _SAMPLED_PAIRS = 2_000
 
 _RESIDUES_OF_A_HELIX = 5
-_CONTACTS_OF = "contacts of "
+CONTACTS_OF = "contacts of "
+"""What the name of a share of native contacts begins with; the structure's follows."""
+
 _LEAST_FRAMES = 40
 _UNPACKED_BYTES_AT_ONCE = 1 << 27
 
@@ -161,7 +163,7 @@ def _properties(run: Run, coordinates: Singles, references: Mapping[str, Floats]
     properties = {f"RMSD to {name}": rmsd(coordinates, each) for name, each in references.items()}
     (native, reference), *_ = references.items()
     try:
-        properties[f"{_CONTACTS_OF}{native}"] = fraction_native_contacts(coordinates, reference)
+        properties[f"{CONTACTS_OF}{native}"] = fraction_native_contacts(coordinates, reference)
     except DataError as error:
         run.note(f"The contacts of {native} are not followed: {error}.")
     properties["radius of gyration"] = radius_of_gyration(coordinates)
@@ -205,7 +207,7 @@ def features_of_trajectories(run: Run, settings: CVAESettings, trajectories: Tra
             pairs=_pairs(run, packed, n_residues),
             properties=properties,
             correlation_time=correlation_time,
-            native=next((each for each in properties if each.startswith(_CONTACTS_OF)), None),
+            native=next((each for each in properties if each.startswith(CONTACTS_OF)), None),
             structures=Structures(stored.coordinates_nm, trajectories.ca_records, trajectories.files),
         )
 

@@ -123,8 +123,10 @@ def map_size_of(settings: CVAESettings, n_residues: int) -> int:
     return size
 
 
-def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
+def simulate(run: Run, settings: CVAESettings, purpose: str = "simulation") -> TrajectorySet:
     """Simulate replicas from the start structures, one a worker, and report the speed.
+
+    For another purpose than to be learned from, other random numbers are drawn.
 
     Phases `prepare` (build the system, start the workers) and `simulate`, with an interval `advance` for each chunk on
     its worker's lane.
@@ -174,7 +176,7 @@ def simulate(run: Run, settings: CVAESettings) -> TrajectorySet:
             n_steps=settings.steps,
             chunk_steps=settings.chunk_steps,
             frame_interval=settings.frame_interval,
-            seed=run.seed_for("simulation"),
+            seed=run.seed_for(purpose),
             executor=run.executor,
             on_chunk=note_chunk,
             platform=settings.platform,

@@ -26,6 +26,7 @@ from levinthal.workloads.cvae.settings import CVAESettings
 
 __all__ = ["WEIGHTS", "ca_structure", "displayed", "leave_clusters", "leave_weights"]
 
+LATENT_TABLE = "latent.csv"
 WEIGHTS = "model.safetensors"
 _ANGSTROM_PER_NM = 10.0
 _MOST_TOLD = 8
@@ -80,7 +81,7 @@ def leave_clusters(
     properties = dict(displayed(what, values) for what, values in data.properties.items())
     clusters = describe_clusters(scaled(latent), numbers, properties, run.seed_for("medoids", bits=31))
     run.artifact(
-        "latent.csv",
+        LATENT_TABLE,
         _latent_table(data, latent, numbers, properties),
         f"Every frame: its file and number there, its time, its place in the latent space of the "
         f"{settings.model_name}, its cluster, and properties.",

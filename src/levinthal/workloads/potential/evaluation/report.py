@@ -77,7 +77,9 @@ def report_failures(run: Run, settings: PotentialSettings, replicas: list[Replic
         "time to failure", None if mean is None else mean.value, unit="ps", better="higher", kind="quality",
         labels={"within_ps": longest}, reason="no run was made",
     )  # fmt: skip
-    advice = "more rounds of exploration, or a lower temperature"
+    advice = (
+        "explore more (rounds, explore_steps) and hotter (explore_temperature_k), or simulate at a lower temperature"
+    )
     run.gate("runs that failed", float(times.n_observed), at_most=0.0, labels={"within_ps": longest}, advice=advice)
 
 
