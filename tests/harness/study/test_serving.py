@@ -52,6 +52,9 @@ def test_streams_are_valid_by_bucket_and_a_campaign_is_followed(tmp_path: Path, 
         stated = {**at_once, "campaign": "stated: 1000/8"}
         assert result.summary["replicas that inference follows", stated].median == math.floor(rate / 1000 * 8)
     assert any("falls behind" in each for each in repeat.findings)
+    unseen = result.summary["conformations made during a training", {"campaign": "measured: made"}].median
+    assert 50 * 0.2 <= unseen < 50 * 0.4
+    assert any(f"makes {unseen:,.0f} conformations that a model trained" in each for each in repeat.findings)
     logs = tmp_path / "r/repeats/000/serving/single-stream-short-batch1"
     for test in ("performance", "accuracy", "other-seeds"):
         assert "Result is" in (logs / test / "mlperf_log_summary.txt").read_text() or test == "accuracy"

@@ -17,6 +17,7 @@ from levinthal.harness.results.result import SCHEMA, Repeat, Result
 from levinthal.harness.results.schema1 import upgrade_repeat, upgrade_result
 
 RESULT_FILE = "result.json"
+REPEAT_FILE = "repeat.json"
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -19,8 +19,9 @@ from levinthal.harness.engines.processes import END, child_environment, guarded_
 from levinthal.harness.results.events import EVENTS_FILE, EventLog, EventTail, read_events
 from levinthal.harness.results.plan import KEPT_FOLDER, Plan, repeat_folder
 from levinthal.harness.results.result import Phase, Repeat
+from levinthal.harness.results.store import REPEAT_FILE
 from levinthal.harness.running.watching import Watcher
-from levinthal.harness.running.worker import LOADING, REPEAT_FILE
+from levinthal.harness.running.worker import LOADING
 
 _POLL_S = 0.05
 _GRACE_S = 3.0

@@ -20,12 +20,12 @@ from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.run import Run
 from levinthal.harness.results.events import EVENTS_FILE, EventLog
 from levinthal.harness.results.plan import PLAN_FILE, read_plan, repeat_folder
+from levinthal.harness.results.store import REPEAT_FILE
 from levinthal.harness.running.profiling import TRACE_FILE, Profile
 from levinthal.harness.study.engine import run_study
 from levinthal.harness.study.kind import Bench, Terms
 from levinthal.harness.study.registry import study_of
 
-REPEAT_FILE = "repeat.json"
 _TRACE = "Chrome trace of the phases and of the operators within them: open it in ui.perfetto.dev or chrome://tracing."
 LOADING = "load"
 """The phase in which the workload is imported and its settings are read; it leaves nothing."""

@@ -55,6 +55,12 @@ class PotentialSettings(ImplementationSettings):
     reference_frames: int = Field(
         default=0, ge=0, description="Frames that the teacher corrects the populations with; 0 leaves them alone."
     )
+    water_steps: int = Field(
+        default=0, ge=0, description="Steps of the student in explicit water, a run on each worker; 0 is none."
+    )
+    water_padding_nm: float = Field(
+        default=1.0, gt=0.3, le=5.0, description="Least distance of the molecule to the faces of its cube of water."
+    )
     drift_replicas: int = Field(default=8, ge=3, description="Runs at constant energy, for each precision.")
     drift_steps: int = Field(default=2000, ge=100, description="Steps of each.")
     precisions: tuple[Precision, ...] = Field(
@@ -135,6 +141,7 @@ class PotentialSettings(ImplementationSettings):
             "replica_steps": 2_000_000,
             "frame_interval": 500,
             "reference_frames": 8000,
+            "water_steps": 200_000,
             "drift_replicas": 16,
             "drift_steps": 20_000,
             "precisions": ("fp64", "fp32", "tf32", "bf16"),
@@ -162,6 +169,10 @@ class PotentialSettings(ImplementationSettings):
                 raise ValueError(
                     f"{steps}={getattr(self, steps)} must be {interval}={getattr(self, interval)} twice or more"
                 )
+        if self.water_steps % self.frame_interval:
+            raise ValueError(
+                f"water_steps={self.water_steps} must be a multiple of frame_interval={self.frame_interval}"
+            )
         if len(set(self.precisions)) < len(self.precisions):
             raise ValueError("a precision is named twice")
         return self

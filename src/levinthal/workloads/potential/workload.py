@@ -29,7 +29,9 @@ from levinthal.workloads.potential.evaluation.report import (
     report_populations,
     report_speed,
 )
+from levinthal.workloads.potential.evaluation.water import report_water
 from levinthal.workloads.potential.learning.active import Learned, first_labels, learn
+from levinthal.workloads.potential.learning.exploration import any_student
 from levinthal.workloads.potential.learning.labels import write_labels
 from levinthal.workloads.potential.learning.scaling import CASES, LABELS, PotentialTrainer
 from levinthal.workloads.potential.molecule import Molecule, read_molecule
@@ -90,6 +92,8 @@ class PotentialWorkload:
         with run.phase("conserve", doing="energies without a thermostat, by precision"):
             report_drift(run, settings, learned.committee, member)
         report_populations(run, settings, learned, replicas)
+        if settings.water_steps:
+            report_water(run, settings, learned.committee, member, motion)
         report_speed(run, settings, learned, member, replicas, motion)
         report_peak_memory(run)
 
@@ -125,6 +129,7 @@ def _prepare(run: Run, settings: PotentialSettings) -> Molecule:
     with run.phase("prepare", doing="the molecule, its structures and the teacher"):
         n_starts = settings.trajectories + settings.held_out
         molecule = read_molecule(settings.molecule, n_starts, run.seed_for("structures", bits=31))
+        any_student(settings.model, molecule)
         make_teacher(settings.teacher, molecule).energy_forces(molecule.conformers_nm[0])
     run.dataset(molecule.name, version="1", sha256=molecule.sha256, synthetic=True)
     return molecule

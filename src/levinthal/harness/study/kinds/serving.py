@@ -19,11 +19,11 @@ from levinthal.harness.contract.settings import Settings
 from levinthal.harness.contract.workload import Workload
 from levinthal.harness.results.grid import Axis, Drawing, Point, StudyPlan
 from levinthal.harness.results.result import Result
-from levinthal.harness.results.store import read_json, validated
+from levinthal.harness.results.store import REPEAT_FILE, read_json, read_repeat, validated
 from levinthal.harness.study.kept import Measured
 from levinthal.harness.study.kind import Bench, Figure, GateValue, Study
 from levinthal.harness.study.serving.asking import SEEDS_TOLERANCE
-from levinthal.harness.study.serving.headroom import HeadRoom, campaigns_of
+from levinthal.harness.study.serving.headroom import HeadRoom, Retraining, campaigns_of, training_s_of
 from levinthal.harness.study.serving.launch import Server
 from levinthal.harness.study.serving.loadgen import need_loadgen
 from levinthal.harness.study.serving.record import SCENARIOS, Request, ServingRecord, ServingTerms
@@ -191,7 +191,12 @@ class ServingStudy(Study[ServingRecord]):
             run.note(f"Computed as {how}; LoadGen {next(iter(records.values())).loadgen}.")
         # answers in time are a server's; where none was measured, as many as come at all
         best = next((each for each in ("server", "offline") if each in self.scenarios), self.scenarios[0])
+        training_s = None
+        if self.options.source and self.campaigns:
+            training_s = training_s_of(read_repeat(Path(self.options.source) / REPEAT_FILE, self.workload.name))
         for campaign in self.campaigns:
+            if training_s is not None:
+                Retraining(campaign, training_s).report(run)
             for point, record in ((point, record) for point, record in records.items() if point[_SCENARIO] == best):
                 HeadRoom(campaign, record.per_s).report(run, dict(point), plan.words(point), self.infers.query)
         return plan

@@ -1,4 +1,4 @@
-"""Head-room: what one inference process sustains over what a campaign of simulations makes."""
+"""Head-room: what inference sustains over what a campaign of simulations makes, and how stale its models are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from levinthal.errors import UsageError
 from levinthal.harness.contract.run import Run
 from levinthal.harness.results.labels import Label
-from levinthal.harness.results.result import Result
+from levinthal.harness.results.result import Repeat, Result
 from levinthal.harness.results.store import load_result
 
 PAPER_PER_S = 1000 / 120
@@ -84,6 +84,47 @@ class HeadRoom:
             f"{campaign.per_s:.4g}/s: head-room {ratio:.3g}, {verdict}; it can follow {count:,} such "
             f"{'campaigns' if campaign.replicas == 1 else 'replicas'}."
         )
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """A model that is trained again while a campaign goes on.
+
+    Attributes
+    ----------
+    campaign : Campaign
+    training_s : float
+        How long a training took where the model comes from.
+
+    Examples
+    --------
+    >>> from levinthal.harness.study.serving.headroom import Campaign, Retraining
+    >>> Retraining(Campaign("four walkers", 20.0, 4), 30.0).unseen
+    600.0
+    """
+
+    campaign: Campaign
+    training_s: float
+
+    @property
+    def unseen(self) -> float:
+        """How many conformations are made while it trains: so many has the newest model not seen when it is ready."""
+        return self.campaign.per_s * self.training_s
+
+    def report(self, run: Run) -> None:
+        """Report to a repeat how stale a model is."""
+        labels = {"campaign": self.campaign.name}
+        run.metric("conformations made during a training", self.unseen, unit="1", better="lower", labels=labels)
+        run.finding(
+            f"{self.campaign.name}: a training as that of the run takes {self.training_s:.3g} s, in which the campaign "
+            f"makes {self.unseen:,.0f} conformations that a model trained without pause has not seen when it is ready."
+        )
+
+
+def training_s_of(repeat: Repeat) -> float | None:
+    """Return how long the training of a repeat took, None where it has no phase `train`."""
+    found = [phase.duration_s for phase in repeat.phases if (phase.name, phase.lane) == ("train", "main")]
+    return sum(found) if found else None
 
 
 def campaigns_of(words: Sequence[str]) -> tuple[Campaign, ...]:

@@ -122,10 +122,15 @@ class CommitteeDynamics:
         return DynamicsChunk(np.nan_to_num(frames), states.reshape(len(states), -1), states[-1].ravel())
 
 
-def compile_loops(student: str, molecule: Molecule) -> None:
-    """Have the loops of a student compiled and kept on disk, where other processes find them."""
+def any_student(student: str, molecule: Molecule) -> Any:
+    """Return a student of a kind before there is any label: whether its package is there, and knows the molecule."""
     x = molecule.conformers_nm
     labels = Labels(x, np.zeros(len(x)), np.ones(x.shape), np.arange(len(x)))
-    potential = potential_of(STUDENTS.load(student).of(molecule, labels, 0))
+    return STUDENTS.load(student).of(molecule, labels, 0)
+
+
+def compile_loops(student: str, molecule: Molecule) -> None:
+    """Have the loops of a student compiled and kept on disk, where other processes find them."""
+    x, potential = molecule.conformers_nm, potential_of(any_student(student, molecule))
     if isinstance(potential, CompiledPotential):
         simulate(potential, molecule, Motion(0.01, 1.0), start_state(molecule, x[0], 1.0, 0), 2, 0, 1)

@@ -23,6 +23,8 @@ from levinthal.workloads.potential.molecule import Molecule
 
 STUDENTS = Registry("student", "levinthal.students", package="levinthal.workloads.potential.students.built_in")
 
+NM_PER_UNIT_FORCE = 0.02
+
 DTYPES = {"fp64": torch.float64, "fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -57,6 +59,11 @@ class Labels(NamedTuple):
             np.concatenate([part.forces for part in parts]),
             np.concatenate(groups),
         )
+
+
+def force_scale(labels: Labels) -> float:
+    """Return an energy, kJ/mol, in whose units networks give theirs: the labels' forces over 0.02 nm."""
+    return float(np.sqrt((labels.forces**2).mean())) * NM_PER_UNIT_FORCE
 
 
 class Student(Protocol):

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from levinthal.kernels.moments_shape import FIRST_PLACE, LAST_PLACE, N_CHANNELS, N_SPLINES, WIDTH
 from levinthal.workloads.potential.molecule import Molecule
-from levinthal.workloads.potential.students.contract import Labels
+from levinthal.workloads.potential.students.contract import NM_PER_UNIT_FORCE, Labels, force_scale
 
 _MARGIN = 0.1
 _LEAST_RANGE_NM = 0.02
@@ -36,7 +36,6 @@ _SPRING_KJ_MOL = 2.5
 _WALL_KJ_MOL_NM2 = 50_000.0
 _ROOT_2 = math.sqrt(2.0)
 _FITTED_LABELS, _FITTED_AT_ONCE, _RIDGE, _SMOOTH = 256, 32, 1e-5, 1e-2
-_NM_PER_UNIT_FORCE = 0.02
 
 
 def _bump(x: Tensor) -> Tensor:
@@ -109,7 +108,7 @@ class Moments(nn.Module):
             held = apart[members][0] <= 2
             rest[members] = seen.mean() if held else seen.min()
             stiffness[members] = _SPRING_KJ_MOL / max(seen.var(), 1e-6) if held else _WALL_KJ_MOL_NM2
-        scale = float(np.sqrt((labels.forces**2).mean())) * _NM_PER_UNIT_FORCE
+        scale = force_scale(labels)
         about = {
             "pairs": torch.as_tensor(np.stack([first, second])),
             "rows": torch.as_tensor(rows),
@@ -129,7 +128,7 @@ class Moments(nn.Module):
     def begin(self, labels: Labels) -> None:
         """Fit the pair potential, before any training, and take the scale of what it leaves."""
         self.pair[:], left = _fitted_pairs(self, labels)
-        self.scale.fill_(left * _NM_PER_UNIT_FORCE)
+        self.scale.fill_(left * NM_PER_UNIT_FORCE)
 
     def places(self, distances_nm: Tensor) -> Tensor:
         """Return where distances (n, n_pairs) lie among the splines of their pairs."""
