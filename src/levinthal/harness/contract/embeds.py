@@ -20,6 +20,13 @@ class Embedded(NamedTuple):
     n_frames : int
     events : ndarray of int64, shape (n_events,)
         Frames in which it says that the state changed, ascending; negative numbers are changes back: frame k as -k.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from levinthal.harness import Embedded
+    >>> Embedded(n_frames=1000, events=np.array([120, -640])).events.size
+    2
     """
 
     n_frames: int

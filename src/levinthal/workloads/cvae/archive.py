@@ -21,8 +21,8 @@ from levinthal.arrays import Doubles, Singles
 from levinthal.errors import DataError
 from levinthal.files.writing import as_write_error, write_whole
 from levinthal.harness.contract.embeds import Embedded
-from levinthal.proteins import fraction_native_contacts
 from levinthal.proteins.contact_maps.maps import pack_contacts
+from levinthal.proteins.similarity.fractions import fraction_native_contacts
 from levinthal.simulation.analysis.effective_samples import correlation_time_of_runs_steps
 from levinthal.workloads.cvae.data.features import CONTACTS_OF
 from levinthal.workloads.cvae.data.frames import TrajectorySet

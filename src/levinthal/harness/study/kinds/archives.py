@@ -106,10 +106,6 @@ class ArchiveStudy(Study[ArchiveRecord]):
         if min(options.readers) < 1 or len(set(options.readers)) < len(options.readers):
             raise UsageError("readers are whole numbers from 1 on, each once")
         self.embeds = workload
-        trained = read_plan(Path(options.source))
-        if trained.workload != workload.name or trained.study is not None:
-            raise UsageError(f"{options.source} is not a run of {workload.name}: name one of levinthal run")
-        self._trained = trained
         self._archive: Archive | None = None
 
     def plan(self) -> StudyPlan:
@@ -129,7 +125,12 @@ class ArchiveStudy(Study[ArchiveRecord]):
         del file
         run, readers = bench.run, int(point[_READERS])
         if self._archive is None:
-            settings = self.workload.Settings.model_validate(self._trained.settings)
+            trained = read_plan(Path(self.options.source))
+            if trained.workload != self.workload.name or trained.study is not None:
+                raise UsageError(
+                    f"{self.options.source} is not a run of {self.workload.name}: name one of levinthal run"
+                )
+            settings = self.workload.Settings.model_validate(trained.settings)
             repeat = repeat_folder(Path(self.options.source), 0)
             self._archive = self.embeds.open_archive(
                 run, settings, repeat, self.options.files, self.options.topology, bench.terms.folder / "archive"

@@ -124,9 +124,7 @@ def map_size_of(settings: CVAESettings, n_residues: int) -> int:
 
 
 def simulate(run: Run, settings: CVAESettings, purpose: str = "simulation") -> TrajectorySet:
-    """Simulate replicas from the start structures, one a worker, and report the speed.
-
-    For another purpose than to be learned from, other random numbers are drawn.
+    """Simulate replicas from the start structures, one a worker, and report the speed; random numbers by purpose.
 
     Phases `prepare` (build the system, start the workers) and `simulate`, with an interval `advance` for each chunk on
     its worker's lane.
