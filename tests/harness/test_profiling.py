@@ -16,6 +16,7 @@ def trace_of(folder):
     return [each for each in document["traceEvents"] if each.get("ph") == "X"]
 
 
+@pytest.mark.slow
 def test_operators_lie_within_named_phases(levinthal, tmp_path):
     done = levinthal(
         "run",

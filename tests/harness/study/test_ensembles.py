@@ -20,7 +20,7 @@ def rates_of(folder):
     }
 
 
-@pytest.mark.parametrize("mode", ["strong", "weak"])
+@pytest.mark.parametrize("mode", ["strong", pytest.param("weak", marks=pytest.mark.slow)])
 def test_rates_are_those_of_what_sleeps(tmp_path, levinthal, mode):
     """Naps need no core, so that four workers on any number of cores have four times the rate, but for idle ends."""
     done = levinthal(*SCALE, "--world-sizes", "4,1,2", "--mode", mode)

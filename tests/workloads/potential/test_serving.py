@@ -85,6 +85,7 @@ def test_the_workload_can_be_asked_in_precisions():
     assert isinstance(workload, Lowers)
 
 
+@pytest.mark.slow
 def test_a_run_leaves_its_student_and_it_is_asked(levinthal, tmp_path):
     done = levinthal("run", "potential", "--size", "smoke", "--set", "teacher=mmff", "--out", "r")
     assert done.returncode in (0, 1), done.stderr
