@@ -125,7 +125,7 @@ def scale(
     out: Out = None,
     verbose: Verbose = False,
 ) -> None:
-    """Train on more and more ranks, or run replicas on more and more cores; speed-up and parallel efficiency."""
+    """Train on more and more ranks, or run replicas on more cores; efficiency."""
     from levinthal.harness.contract.registry import load_workload
     from levinthal.harness.contract.replicates import Replicates
     from levinthal.harness.contract.trains import Trains

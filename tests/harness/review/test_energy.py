@@ -36,7 +36,7 @@ def metered(levinthal, tmp_path):
 def test_a_constant_load_is_told_above_the_idle_machine_and_for_each_item(levinthal, tmp_path, metered):
     done = levinthal("energy", "r", "--meter", "meter.csv", "--json", "energy.json")
     assert done.returncode == 0, done.stderr
-    assert "energy of probe, by meter.csv; idle 40 W" in done.stdout
+    assert "energy of probe, by meter.csv; idle 40" in done.stdout
     told = json.loads((tmp_path / "energy.json").read_text())
     assert told["idle_watts"] == pytest.approx(IDLE_W, rel=0.02)
     sleeps = [each for each in told["phases"] if each["phase"] == "sleep"]
