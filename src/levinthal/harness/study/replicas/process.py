@@ -16,13 +16,11 @@ import traceback
 from pathlib import Path
 
 from levinthal.errors import DataError, LevinthalError, UsageError, to_line
-from levinthal.files.writing import write_failure, write_whole
+from levinthal.files.writing import write_failure
 from levinthal.harness.contract.registry import load_workload
 from levinthal.harness.contract.replicates import Replica, Replicates
-from levinthal.harness.contract.run import Run
-from levinthal.harness.contract.trains import PREPARED, Prepared
-from levinthal.harness.results.events import EVENTS_FILE, EventLog
 from levinthal.harness.results.store import read_json, validated
+from levinthal.harness.study.preparing import preparing
 from levinthal.harness.study.replicas.record import DoneReplica, ReplicaTerms
 
 
@@ -31,17 +29,8 @@ def load(terms: ReplicaTerms, folder: Path) -> Replica:
     workload = load_workload(terms.workload)
     if not isinstance(workload, Replicates):
         raise UsageError(f"workload {terms.workload!r} does not offer levinthal.harness.Replicates")
-    events = EventLog(folder / EVENTS_FILE)
-    run = Run(folder=folder, events=events, seed=terms.seed, device=terms.device, precision=terms.precision)
-    try:
-        replica = workload.load_replica(run, workload.Settings.model_validate(terms.settings))
-    finally:
-        run.close()
-        events.close()
-    told = run.record()
-    prepared = Prepared(dataset=told.dataset, warnings=told.warnings, notes=told.notes)
-    write_whole(folder / PREPARED, prepared.model_dump_json(indent=1) + "\n")
-    return replica
+    with preparing(folder, seed=terms.seed, device=terms.device, precision=terms.precision) as run:
+        return workload.load_replica(run, workload.Settings.model_validate(terms.settings))
 
 
 def do(replica: Replica, number: int) -> DoneReplica:

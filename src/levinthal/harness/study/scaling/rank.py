@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING
 from levinthal.errors import UsageError
 from levinthal.files.writing import write_whole
 from levinthal.harness.contract.registry import load_workload
-from levinthal.harness.contract.run import Run
 from levinthal.harness.contract.settings import Settings, make_settings, parse_assignments
-from levinthal.harness.contract.trains import CHOICE, PREPARED, Chooses, Prepared, Rank, Trainer, Trains
+from levinthal.harness.contract.trains import CHOICE, PREPARED, Chooses, Rank, Trainer, Trains
 from levinthal.harness.engines.processes import die_with_parent
 from levinthal.harness.engines.ranks import device_of_rank, end_rank, pin_rank, threads_of_rank
-from levinthal.harness.results.events import EVENTS_FILE, EventLog
 from levinthal.harness.results.grid import Choice
 from levinthal.harness.results.store import read_json, validated
+from levinthal.harness.study.preparing import preparing
 from levinthal.harness.study.scaling.record import PointRecord
 
 if TYPE_CHECKING:
@@ -113,16 +112,8 @@ def prepare_case(workload: Trains, settings: Settings, folder: Path, *, seed: in
     if (folder / PREPARED).exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    events = EventLog(folder / EVENTS_FILE)
-    run = Run(folder=folder, events=events, seed=seed, device=device, precision=precision)
-    try:
+    with preparing(folder, seed=seed, device=device, precision=precision) as run:
         workload.prepare_training(run, settings)
-    finally:
-        run.close()
-        events.close()
-    told = run.record()
-    prepared = Prepared(dataset=told.dataset, warnings=told.warnings, notes=told.notes)
-    write_whole(folder / PREPARED, prepared.model_dump_json(indent=1) + "\n")
 
 
 def _with_choice(workload: Chooses, rank: Rank, settings: Settings, threads: int) -> Rank:

@@ -17,10 +17,8 @@ from levinthal.errors import DataError, LevinthalError, UsageError, to_line
 from levinthal.files.writing import write_failure, write_whole
 from levinthal.harness.contract.infers import Inference, Infers
 from levinthal.harness.contract.registry import load_workload
-from levinthal.harness.contract.run import Run
-from levinthal.harness.contract.trains import PREPARED, Prepared
-from levinthal.harness.results.events import EVENTS_FILE, EventLog
 from levinthal.harness.results.store import read_json, validated
+from levinthal.harness.study.preparing import preparing
 from levinthal.harness.study.serving.asking import Asking
 from levinthal.harness.study.serving.record import Request, ServingTerms
 
@@ -36,17 +34,9 @@ def load(terms: ServingTerms, folder: Path) -> tuple[Inference, str]:
     workload = load_workload(terms.workload)
     if not isinstance(workload, Infers):
         raise UsageError(f"workload {terms.workload!r} does not offer levinthal.harness.Infers")
-    events = EventLog(folder / EVENTS_FILE)
-    run = Run(folder=folder, events=events, seed=terms.seed, device=terms.device, precision=terms.precision)
     settings = workload.Settings.model_validate(terms.settings)
-    try:
+    with preparing(folder, seed=terms.seed, device=terms.device, precision=terms.precision) as run:
         model = workload.load_inference(run, settings, Path(terms.source) if terms.source else None)
-    finally:
-        run.close()
-        events.close()
-    told = run.record()
-    prepared = Prepared(dataset=told.dataset, warnings=told.warnings, notes=told.notes)
-    write_whole(folder / PREPARED, prepared.model_dump_json(indent=1) + "\n")
     return model, run.device
 
 
